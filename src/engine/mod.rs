@@ -1,0 +1,10 @@
+//! The engine: workers that read, judge and draft off the main thread, and the board that shows what
+//! they found.
+//!
+//! Workers send [`Update`]s over a bounded channel; the board has one owner, who applies them.
+
+pub mod board;
+
+pub use board::{
+    Board, Reach, RunDelta, RunSummary, RunView, SourceState, SourceView, StepView, Update,
+};

@@ -1,0 +1,172 @@
+//! A proposal: a drafted recovery. It waits for a decision; it is not one.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::detect::Class;
+use crate::trace::{Probability, RunId};
+
+/// The id of a proposal: 12 hex digits of a digest over run, agent, call id or message digest, rule
+/// and model, so that two processes that see the same log make the same proposal once.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ProposalId(String);
+
+impl ProposalId {
+    /// The id for what is proposed. `anchor` is the call's id, or the digest of the message's text:
+    /// never a position, which a lagging file could shift.
+    pub fn of(run: &RunId, agent: &str, anchor: &str, rule: &str, model: &str) -> Self {
+        let mut hasher = Sha256::new();
+        for part in [run.as_str(), agent, anchor, rule, model] {
+            hasher.update((part.len() as u64).to_le_bytes());
+            hasher.update(part.as_bytes());
+        }
+        Self(
+            hasher
+                .finalize()
+                .iter()
+                .take(6)
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
+        )
+    }
+
+    /// Takes an id as it is stored.
+    pub fn stored(id: impl Into<String>) -> Self {
+        Self(id.into())
+    }
+
+    /// The id as text; safe to show.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The tag by which a delivered text is found again in the agent's log.
+    pub fn tag(&self) -> String {
+        format!("[medbay {}]", self.0)
+    }
+}
+
+impl fmt::Display for ProposalId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What sort of recovery it is, the cheapest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Remedy {
+    /// Repeat the call after a pause.
+    Retry,
+    /// Repair an argument of the call.
+    ArgumentRepair,
+    /// Use another tool.
+    ToolSubstitution,
+    /// Tell the agent what to do next.
+    CorrectivePrompt,
+    /// Give it a new plan.
+    Replan,
+    /// Give it back what it has lost.
+    ContextRefresh,
+    /// Take a change back.
+    Rollback,
+    /// Hand it to a person.
+    Escalate,
+    /// End the run.
+    Stop,
+}
+
+impl Remedy {
+    /// The words for it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Retry => "retry",
+            Self::ArgumentRepair => "argument repair",
+            Self::ToolSubstitution => "tool substitution",
+            Self::CorrectivePrompt => "corrective prompt",
+            Self::Replan => "replan",
+            Self::ContextRefresh => "context refresh",
+            Self::Rollback => "rollback",
+            Self::Escalate => "escalate",
+            Self::Stop => "stop",
+        }
+    }
+}
+
+/// What a proposal is about, and what an approval binds to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    /// The run.
+    pub run: RunId,
+    /// The log format's name, which says through which channel the run can be reached.
+    pub format: String,
+    /// The agent in the run.
+    pub agent: String,
+    /// The step's position in the run.
+    pub step: u32,
+    /// The record of the step's action, 0-based in its source.
+    pub record: u32,
+    /// The call's id; empty for a message.
+    pub call_id: String,
+    /// How many records of the run had been read when it was drafted: the log position.
+    pub position: u32,
+}
+
+/// Keep the turn open until a check passes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// The command that must be run and exit 0.
+    pub until: String,
+    /// How many times the turn may be kept open.
+    pub at_most: u8,
+}
+
+/// A drafted recovery.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Proposal {
+    /// Its id.
+    pub id: ProposalId,
+    /// What it is about.
+    pub target: Target,
+    /// What sort of recovery it is.
+    pub remedy: Remedy,
+    /// The rule whose finding it mends.
+    pub rule: String,
+    /// The class of the finding.
+    pub class: Class,
+    /// P(the step is wrong) when it was drafted.
+    pub p_wrong: Probability,
+    /// One sentence for the operator.
+    pub sentence: String,
+    /// What was said; through the gate.
+    pub claim: String,
+    /// What speaks against it; through the gate.
+    pub fact: String,
+    /// Record of the fact, 0-based in its source.
+    pub fact_record: Option<u32>,
+    /// The text that is to be sent: begins with `Operator:` and ends with the id's tag.
+    pub payload: String,
+    /// What keeps the turn open, if anything.
+    pub hold: Option<Hold>,
+    /// Expected cost in tokens.
+    pub tokens: u32,
+    /// Expected cost in seconds.
+    pub seconds: u32,
+    /// Why it is expected to help, one clause.
+    pub why: String,
+    /// Effects that it would repeat or leave behind and that are not harmless, by name.
+    pub effects: Vec<String>,
+    /// The name of the model that judged the step.
+    pub model: String,
+}
+
+/// SHA-256 of a text as 64 hex digits: what an approval binds to.
+pub fn digest(text: &str) -> String {
+    Sha256::digest(text.as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
