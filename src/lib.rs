@@ -29,6 +29,7 @@
 pub mod detect;
 pub mod engine;
 pub mod format;
+pub mod ledger;
 pub mod recover;
 pub mod score;
 pub mod text;
