@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use super::board::{Reach, RunDelta, RunSummary, SourceView, StepView};
 use crate::detect::{Family, Finding, families};
 use crate::format::{Format, Identity, Reader};
-use crate::score::features::{Context, Feature};
+use crate::score::features::{Context, Feature, of_step};
 use crate::score::{Costs, Judged, Judgement, Model, judge_run, judge_step};
 use crate::trace::{Assembler, Effect, Event, Observation, RecordRef, Run, RunId, Status, StepId};
 
@@ -188,7 +188,7 @@ impl Assessor {
     /// The features of a step, for fitting.
     pub fn features(&self, step: StepId) -> Vec<Feature> {
         let context = self.watch.context_of.get(step.index()).map_or(&[][..], |c| c);
-        crate::score::features::of_step(self.watch.at(step).into_iter(), context)
+        of_step(self.watch.at(step).into_iter(), context)
     }
 
     /// Says what holds if nothing more comes, and judges what has changed. `finish`: nothing will come.
@@ -214,6 +214,12 @@ impl Assessor {
             let judged = Judged {
                 agent: step.agent,
                 p_wrong: shown.p_wrong.get(),
+                suspicion: self
+                    .judge
+                    .model
+                    .step
+                    .probability(&of_step(findings.iter().copied(), context))
+                    .get(),
                 against: findings.iter().any(|f| f.rule.class != crate::detect::Class::Operational),
                 class: shown.class,
                 message: step.is_message(),

@@ -70,6 +70,8 @@ pub struct Judged {
     pub agent: AgentId,
     /// P(wrong).
     pub p_wrong: f64,
+    /// P(wrong) by all features, also where nothing was found: for ranking steps against each other.
+    pub suspicion: f64,
     /// Whether anything was found against it.
     pub against: bool,
     /// The class of what was found.
@@ -131,9 +133,9 @@ fn worst_of(steps: &[Judged]) -> Option<usize> {
 }
 
 /// The shortest stretch of consecutive steps that holds `share` of the run's suspicion (the sum of its
-/// steps' P(wrong)); the earliest of equals. `None` for a run without steps.
+/// steps' suspicion); the earliest of equals. `None` for a run without steps.
 pub fn set_of(steps: &[Judged], share: f64) -> Option<(StepId, StepId)> {
-    let total: f64 = steps.iter().map(|s| s.p_wrong).sum();
+    let total: f64 = steps.iter().map(|s| s.suspicion).sum();
     if steps.is_empty() || total <= 0.0 {
         return None;
     }
@@ -141,12 +143,12 @@ pub fn set_of(steps: &[Judged], share: f64) -> Option<(StepId, StepId)> {
     let (mut from, mut sum) = (0usize, 0.0);
     let mut best: Option<(usize, usize)> = None;
     for (to, step) in steps.iter().enumerate() {
-        sum += step.p_wrong;
+        sum += step.suspicion;
         while let Some(first) = steps.get(from)
-            && sum - first.p_wrong >= wanted
+            && sum - first.suspicion >= wanted
             && from < to
         {
-            sum -= first.p_wrong;
+            sum -= first.suspicion;
             from += 1;
         }
         if sum >= wanted && best.is_none_or(|(a, b)| to - from < b - a) {
@@ -164,6 +166,7 @@ mod tests {
         Judged {
             agent: AgentId(0),
             p_wrong,
+            suspicion: p_wrong,
             against: p_wrong > 0.2,
             class: None,
             message: false,

@@ -5,8 +5,10 @@
 //! a name and a prior weight in `features.rs`; a rule is a feature by itself.
 
 pub mod features;
+pub mod fit;
 pub mod judge;
 pub mod judgement;
+pub mod measure;
 pub mod model;
 
 pub use judge::{Judged, judge_run, judge_step};
