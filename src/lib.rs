@@ -26,6 +26,8 @@
     )
 )]
 
+pub mod cli;
+pub mod config;
 pub mod detect;
 pub mod engine;
 pub mod format;
