@@ -18,6 +18,8 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub mod cli;
+pub mod config;
 pub mod detect;
 pub mod engine;
 pub mod format;
