@@ -23,6 +23,7 @@ pub mod config;
 pub mod detect;
 pub mod engine;
 pub mod format;
+pub mod lab;
 pub mod ledger;
 pub mod recover;
 pub mod score;
