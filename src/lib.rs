@@ -34,5 +34,6 @@ pub mod format;
 pub mod ledger;
 pub mod recover;
 pub mod score;
+pub mod source;
 pub mod text;
 pub mod trace;
