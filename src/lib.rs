@@ -27,5 +27,6 @@ pub mod lab;
 pub mod ledger;
 pub mod recover;
 pub mod score;
+pub mod source;
 pub mod text;
 pub mod trace;
