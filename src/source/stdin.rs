@@ -23,15 +23,22 @@ impl StandardInput {
         let file = create_private(&path)?;
         let ended = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&ended);
-        std::thread::Builder::new()
-            .name("medbay-stdin".to_owned())
-            .spawn(move || {
-                if let Err(error) = copy(io::stdin().lock(), file) {
-                    tracing::warn!("standard input ended early: {error}");
-                }
-                flag.store(true, Ordering::Release);
-            })?;
+        std::thread::Builder::new().name("medbay-stdin".to_owned()).spawn(move || {
+            if let Err(error) = copy(io::stdin().lock(), file) {
+                tracing::warn!("standard input ended early: {error}");
+            }
+            flag.store(true, Ordering::Release);
+        })?;
         Ok(Self { path, ended })
+    }
+
+    /// Takes standard input to its end, on this thread.
+    pub fn whole(directory: &Path) -> io::Result<Self> {
+        fs::create_dir_all(directory)?;
+        let path = directory.join(format!("stdin-{}.jsonl", std::process::id()));
+        let held = Self { ended: Arc::new(AtomicBool::new(true)), path };
+        copy(io::stdin().lock(), create_private(&held.path)?)?;
+        Ok(held)
     }
 
     /// The file that holds what has come so far.
