@@ -26,6 +26,7 @@
     )
 )]
 
+pub mod deliver;
 pub mod detect;
 pub mod engine;
 pub mod format;

@@ -91,12 +91,29 @@ impl Ledger {
         ttl: Duration,
         now: Timestamp,
     ) -> Result<Option<Lease>> {
+        self.lease_for(run, None, channel, holder, ttl, now)
+    }
+
+    /// As [`Ledger::lease`], but only what is about this agent: a text may not go to a sub-agent that
+    /// it does not concern.
+    ///
+    /// # Errors
+    /// As [`Ledger::lease`].
+    pub fn lease_for(
+        &self,
+        run: &RunId,
+        agent: Option<&str>,
+        channel: &str,
+        holder: &str,
+        ttl: Duration,
+        now: Timestamp,
+    ) -> Result<Option<Lease>> {
         let failed = |e| self.failed("lease a delivery in", e);
-        if self.due(run, now).map_err(failed)?.is_none() {
+        if self.due(run, agent, now).map_err(failed)?.is_none() {
             return Ok(None);
         }
         let change = self.write()?;
-        let Some(due) = self.due(run, now).map_err(failed)? else {
+        let Some(due) = self.due(run, agent, now).map_err(failed)? else {
             return Ok(None);
         };
         let proposal = ProposalId::stored(due.proposal);
@@ -155,7 +172,12 @@ impl Ledger {
         }))
     }
 
-    fn due(&self, run: &RunId, now: Timestamp) -> rusqlite::Result<Option<Due>> {
+    fn due(
+        &self,
+        run: &RunId,
+        agent: Option<&str>,
+        now: Timestamp,
+    ) -> rusqlite::Result<Option<Due>> {
         self.db
             .prepare_cached(
                 "SELECT p.id, p.round, d.number, d.text, d.digest, v.id, v.leases, v.key,
@@ -166,12 +188,12 @@ impl Ledger {
                       AND d.verdict IN ('approve', 'edit')
                  LEFT JOIN deliveries v ON v.proposal = p.id AND v.round = p.round
                       AND v.failed IS NULL
-                 WHERE p.run = ?1
+                 WHERE p.run = ?1 AND (?3 IS NULL OR p.agent = ?3)
                    AND ((p.state = 'approved' AND coalesce(p.grace_until, 0) <= ?2)
                      OR (p.state = 'leased' AND v.lease_until <= ?2))
                  ORDER BY d.number LIMIT 1",
             )?
-            .query_row(params![run.as_str(), now.as_microsecond()], |row| {
+            .query_row(params![run.as_str(), now.as_microsecond(), agent], |row| {
                 let running: Option<i64> = row.get(5)?;
                 Ok(Due {
                     proposal: row.get(0)?,
@@ -335,6 +357,27 @@ impl Ledger {
         self.set_state(id, "confirmed").map_err(failed)?;
         change.commit().map_err(failed)?;
         Ok(true)
+    }
+
+    /// What was handed over to a run and is not confirmed yet: its key and its proposal.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn unconfirmed(&self, run: &RunId) -> Result<Vec<(String, ProposalId)>> {
+        self.db
+            .prepare_cached(
+                "SELECT v.key, p.id FROM deliveries v JOIN proposals p ON p.id = v.proposal
+                     AND p.round = v.round
+                 WHERE p.run = ?1 AND p.state IN ('leased', 'delivered') AND v.failed IS NULL
+                 ORDER BY v.id",
+            )
+            .and_then(|mut ask| {
+                ask.query_map([run.as_str()], |row| {
+                    Ok((row.get(0)?, ProposalId::stored(row.get::<_, String>(1)?)))
+                })?
+                .collect()
+            })
+            .map_err(|e| self.failed("read", e))
     }
 
     /// Runs that have something to be delivered, now or when a grace time is over, and those that

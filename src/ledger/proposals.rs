@@ -41,13 +41,14 @@ impl Ledger {
             .db
             .prepare_cached(
                 "INSERT OR IGNORE INTO proposals
-                 (id, run, mode, body, digest, position, p_wrong, drafted, state)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'waiting')",
+                 (id, run, agent, mode, body, digest, position, p_wrong, drafted, state)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'waiting')",
             )
             .and_then(|mut add| {
                 add.execute(params![
                     kept.id.as_str(),
                     kept.target.run.as_str(),
+                    kept.target.agent,
                     mode.word(),
                     body,
                     digest(&kept.payload),
@@ -118,14 +119,23 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub fn standing(&self, run: &RunId) -> Result<Standing> {
+        self.standing_for(run, None)
+    }
+
+    /// As [`Ledger::standing`], but only what is about this agent.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn standing_for(&self, run: &RunId, agent: Option<&str>) -> Result<Standing> {
         self.db
             .prepare_cached(
                 "SELECT coalesce(sum(state = 'waiting' AND deferred = 0 AND mode <> 'observe'), 0),
                         coalesce(sum(state IN ('approved', 'leased')), 0)
-                 FROM proposals WHERE run = ?1 AND state IN ('waiting', 'approved', 'leased')",
+                 FROM proposals WHERE run = ?1 AND (?2 IS NULL OR agent = ?2)
+                   AND state IN ('waiting', 'approved', 'leased')",
             )
             .and_then(|mut ask| {
-                ask.query_row([run.as_str()], |row| {
+                ask.query_row(params![run.as_str(), agent], |row| {
                     Ok(Standing {
                         waiting: row.get(0)?,
                         approved: row.get(1)?,

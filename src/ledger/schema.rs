@@ -26,6 +26,7 @@ const FIRST: &str = r"
 CREATE TABLE proposals (
     id          TEXT    NOT NULL PRIMARY KEY,
     run         TEXT    NOT NULL,
+    agent       TEXT    NOT NULL,
     mode        TEXT    NOT NULL CHECK (mode IN ('observe', 'suggest')),
     body        TEXT    NOT NULL,
     digest      TEXT    NOT NULL CHECK (length(digest) = 64),
@@ -83,7 +84,7 @@ BEGIN SELECT RAISE(ABORT, 'the proposal does not wait for this decision'); END;
 CREATE TRIGGER proposals_are_not_removed BEFORE DELETE ON proposals
 BEGIN SELECT RAISE(ABORT, 'a proposal is never removed'); END;
 CREATE TRIGGER proposals_stay_as_drafted
-BEFORE UPDATE OF id, run, mode, body, digest, position, p_wrong, drafted ON proposals
+BEFORE UPDATE OF id, run, agent, mode, body, digest, position, p_wrong, drafted ON proposals
 BEGIN SELECT RAISE(ABORT, 'a proposal stays as it was drafted'); END;
 CREATE TRIGGER proposals_begin_waiting BEFORE INSERT ON proposals
 WHEN NEW.state <> 'waiting' OR NEW.round <> 0
