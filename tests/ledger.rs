@@ -1,11 +1,6 @@
 //! The ledger from outside: the states, the guards, what bad files get, and races.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod drafts;
 
@@ -15,9 +10,7 @@ use std::sync::Barrier;
 use std::time::Duration;
 
 use drafts::{approve, at, draft, person};
-use medbay::ledger::{
-    Decided, Handed, Ledger, LedgerError, Mode, Outcome, State, Undo, Verdict, as_sent,
-};
+use medbay::ledger::{Decided, Handed, Ledger, LedgerError, Mode, Outcome, State, Undo, Verdict, as_sent};
 use medbay::trace::RunId;
 
 const GRACE: Duration = Duration::from_secs(5);
@@ -36,65 +29,33 @@ fn a_proposal_goes_from_waiting_to_confirmed() {
     let run = RunId::new("r1");
     let p = draft("r1", "c1");
     assert!(ledger.propose(&p, Mode::Suggest, at(0)).unwrap());
-    assert!(
-        !ledger.propose(&p, Mode::Suggest, at(1)).unwrap(),
-        "the same proposal twice"
-    );
+    assert!(!ledger.propose(&p, Mode::Suggest, at(1)).unwrap(), "the same proposal twice");
     assert_eq!(ledger.entry(&p.id).unwrap().proposal, p);
     assert_eq!(ledger.standing(&run).unwrap().waiting, 1);
-    assert!(
-        ledger
-            .lease(&run, "hook", "a", TTL, at(9))
-            .unwrap()
-            .is_none(),
-        "nobody approved it"
-    );
+    assert!(ledger.lease(&run, "hook", "a", TTL, at(9)).unwrap().is_none(), "nobody approved it");
 
-    let decided = ledger
-        .decide(&p.id, Verdict::Approve, person(), "the desk", at(10), GRACE)
-        .unwrap();
+    let decided = ledger.decide(&p.id, Verdict::Approve, person(), "the desk", at(10), GRACE).unwrap();
     assert!(matches!(decided, Decided::Recorded(_)));
     let entry = ledger.entry(&p.id).unwrap();
     assert_eq!(entry.state, State::Approved);
     assert_eq!(entry.grace_until, Some(at(15)));
     assert_eq!(entry.decision.unwrap().seen, "the desk");
     assert!(
-        ledger
-            .lease(&run, "hook", "a", TTL, at(14))
-            .unwrap()
-            .is_none(),
+        ledger.lease(&run, "hook", "a", TTL, at(14)).unwrap().is_none(),
         "within its grace time nothing is sent"
     );
 
-    let lease = ledger
-        .lease(&run, "hook", "a", TTL, at(15))
-        .unwrap()
-        .unwrap();
+    let lease = ledger.lease(&run, "hook", "a", TTL, at(15)).unwrap().unwrap();
     assert_eq!(lease.text(), p.payload);
     assert!(!lease.again());
-    assert!(
-        ledger
-            .lease(&run, "hook", "b", TTL, at(16))
-            .unwrap()
-            .is_none(),
-        "leased to somebody else"
-    );
+    assert!(ledger.lease(&run, "hook", "b", TTL, at(16)).unwrap().is_none(), "leased to somebody else");
     assert_eq!(ledger.delivered(&lease, at(16)).unwrap(), Handed::Recorded);
     assert_eq!(ledger.delivered(&lease, at(17)).unwrap(), Handed::Lost);
-    assert!(
-        ledger
-            .lease(&run, "hook", "b", TTL, at(99))
-            .unwrap()
-            .is_none()
-    );
+    assert!(ledger.lease(&run, "hook", "b", TTL, at(99)).unwrap().is_none());
 
     assert!(ledger.confirm(&p.id, Some(21), at(18)).unwrap());
     assert!(!ledger.confirm(&p.id, Some(22), at(19)).unwrap());
-    assert!(
-        ledger
-            .outcome(&p.id, Outcome::Recovered, Some(9), at(20))
-            .unwrap()
-    );
+    assert!(ledger.outcome(&p.id, Outcome::Recovered, Some(9), at(20)).unwrap());
     let entry = ledger.entry(&p.id).unwrap();
     assert_eq!(entry.state, State::Confirmed);
     assert_eq!(entry.outcome, Outcome::Recovered);
@@ -110,55 +71,26 @@ fn the_first_decision_wins_and_an_undo_opens_the_next_round() {
     let (_kept, _, ledger) = fresh();
     let p = draft("r1", "c1");
     ledger.propose(&p, Mode::Suggest, at(0)).unwrap();
-    let veto = Verdict::Veto {
-        reason: "not so".into(),
-    };
-    let deferred = ledger
-        .decide(&p.id, Verdict::Defer, person(), "", at(1), GRACE)
-        .unwrap();
+    let veto = Verdict::Veto { reason: "not so".into() };
+    let deferred = ledger.decide(&p.id, Verdict::Defer, person(), "", at(1), GRACE).unwrap();
     assert!(matches!(deferred, Decided::Recorded(_)));
     assert_eq!(ledger.entry(&p.id).unwrap().state, State::Waiting);
-    assert_eq!(
-        ledger.entry(&p.id).unwrap().decision.unwrap().verdict,
-        Verdict::Defer
-    );
-    assert_eq!(
-        ledger.standing(&RunId::new("r1")).unwrap().waiting,
-        0,
-        "a deferred one holds nobody"
-    );
+    assert_eq!(ledger.entry(&p.id).unwrap().decision.unwrap().verdict, Verdict::Defer);
+    assert_eq!(ledger.standing(&RunId::new("r1")).unwrap().waiting, 0, "a deferred one holds nobody");
     assert!(matches!(
-        ledger
-            .decide(&p.id, veto.clone(), person(), "", at(2), GRACE)
-            .unwrap(),
+        ledger.decide(&p.id, veto.clone(), person(), "", at(2), GRACE).unwrap(),
         Decided::Recorded(_)
     ));
-    match ledger
-        .decide(&p.id, Verdict::Approve, person(), "", at(3), GRACE)
-        .unwrap()
-    {
+    match ledger.decide(&p.id, Verdict::Approve, person(), "", at(3), GRACE).unwrap() {
         Decided::Already(entry) => assert_eq!(entry.decision.unwrap().verdict, veto),
         other => panic!("{other:?}"),
     }
     assert_eq!(ledger.undo(&p.id, at(4), person()).unwrap(), Undo::Undone);
-    assert_eq!(
-        ledger.undo(&p.id, at(4), person()).unwrap(),
-        Undo::Undecided(State::Waiting)
-    );
-    let edited = Verdict::Edit {
-        text: "  do\u{1b}[2J this first\n".into(),
-    };
-    ledger
-        .decide(&p.id, edited, person(), "", at(5), GRACE)
-        .unwrap();
-    assert_eq!(
-        ledger.undo(&p.id, at(10), person()).unwrap(),
-        Undo::TooLate(State::Approved)
-    );
-    let lease = ledger
-        .lease(&RunId::new("r1"), "hook", "a", TTL, at(10))
-        .unwrap()
-        .unwrap();
+    assert_eq!(ledger.undo(&p.id, at(4), person()).unwrap(), Undo::Undecided(State::Waiting));
+    let edited = Verdict::Edit { text: "  do\u{1b}[2J this first\n".into() };
+    ledger.decide(&p.id, edited, person(), "", at(5), GRACE).unwrap();
+    assert_eq!(ledger.undo(&p.id, at(10), person()).unwrap(), Undo::TooLate(State::Approved));
+    let lease = ledger.lease(&RunId::new("r1"), "hook", "a", TTL, at(10)).unwrap().unwrap();
     assert!(lease.text().starts_with("Operator: do"));
     assert!(lease.text().ends_with(&p.id.tag()));
     assert!(!lease.text().contains('\u{1b}'));
@@ -183,40 +115,19 @@ fn a_run_out_lease_goes_to_the_next_who_is_told_so() {
     let p = draft("r1", "c1");
     ledger.propose(&p, Mode::Suggest, at(0)).unwrap();
     approve(&ledger, &p.id, at(1));
-    let first = ledger
-        .lease(&run, "hook", "a", TTL, at(2))
-        .unwrap()
-        .unwrap();
-    let second = ledger
-        .lease(&run, "hook", "b", TTL, at(32))
-        .unwrap()
-        .unwrap();
+    let first = ledger.lease(&run, "hook", "a", TTL, at(2)).unwrap().unwrap();
+    let second = ledger.lease(&run, "hook", "b", TTL, at(32)).unwrap().unwrap();
     assert!(second.again());
     assert_eq!(first.key(), second.key());
     assert_eq!(ledger.delivered(&first, at(33)).unwrap(), Handed::Lost);
-    assert_eq!(
-        ledger.delivery_failed(&second, "no room", at(34)).unwrap(),
-        Handed::Recorded
-    );
+    assert_eq!(ledger.delivery_failed(&second, "no room", at(34)).unwrap(), Handed::Recorded);
     let entry = ledger.entry(&p.id).unwrap();
     assert_eq!(entry.state, State::Failed);
     assert_eq!(entry.delivery.as_ref().unwrap().attempts, 2);
-    assert_eq!(
-        ledger.desk().unwrap().len(),
-        1,
-        "a failed one stays in sight"
-    );
-    assert!(
-        ledger
-            .lease(&run, "hook", "b", TTL, at(99))
-            .unwrap()
-            .is_none()
-    );
+    assert_eq!(ledger.desk().unwrap().len(), 1, "a failed one stays in sight");
+    assert!(ledger.lease(&run, "hook", "b", TTL, at(99)).unwrap().is_none());
     assert!(ledger.retry(&p.id, at(100)).unwrap());
-    let third = ledger
-        .lease(&run, "hook", "c", TTL, at(100))
-        .unwrap()
-        .unwrap();
+    let third = ledger.lease(&run, "hook", "c", TTL, at(100)).unwrap().unwrap();
     assert!(!third.again());
     assert_ne!(third.key(), second.key());
     // The log decides, even before the process that handed it over says so.
@@ -245,24 +156,13 @@ fn what_the_run_left_behind_is_superseded_and_never_sent() {
         ledger.propose(x, Mode::Suggest, at(0)).unwrap();
     }
     approve(&ledger, &p.id, at(1));
-    assert!(
-        ledger
-            .supersede(&p.id, "the tests pass now", at(2))
-            .unwrap()
-    );
+    assert!(ledger.supersede(&p.id, "the tests pass now", at(2)).unwrap());
     assert!(ledger.expire(&q.id, "desk.expire_after", at(2)).unwrap());
     assert!(!ledger.supersede(&q.id, "late", at(3)).unwrap());
-    assert!(
-        ledger
-            .lease(&run, "hook", "a", TTL, at(9))
-            .unwrap()
-            .is_none()
-    );
+    assert!(ledger.lease(&run, "hook", "a", TTL, at(9)).unwrap().is_none());
     assert_eq!(ledger.entry(&p.id).unwrap().note, "the tests pass now");
     assert_eq!(
-        ledger
-            .decide(&q.id, Verdict::Approve, person(), "", at(4), GRACE)
-            .unwrap(),
+        ledger.decide(&q.id, Verdict::Approve, person(), "", at(4), GRACE).unwrap(),
         Decided::NotWaiting(State::Expired)
     );
     assert_eq!(ledger.decisions().unwrap().len(), 1, "nobody said no");
@@ -283,23 +183,13 @@ fn secrets_and_hostile_characters_do_not_get_in() {
     let (_kept, path, ledger) = fresh();
     let mut p = draft("r1", "c1");
     let secret = "sk-ant-api03-EXAMPLEexampleEXAMPLE";
-    for text in [
-        &mut p.claim,
-        &mut p.fact,
-        &mut p.sentence,
-        &mut p.payload,
-        &mut p.why,
-    ] {
+    for text in [&mut p.claim, &mut p.fact, &mut p.sentence, &mut p.payload, &mut p.why] {
         text.push_str(&format!(" \u{202e}\u{1b}]0;x\u{7} {secret}"));
     }
     ledger.propose(&p, Mode::Suggest, at(0)).unwrap();
     let seen = format!("screen {secret}");
-    let edit = Verdict::Edit {
-        text: format!("use {secret}"),
-    };
-    ledger
-        .decide(&p.id, edit, person(), &seen, at(1), GRACE)
-        .unwrap();
+    let edit = Verdict::Edit { text: format!("use {secret}") };
+    ledger.decide(&p.id, edit, person(), &seen, at(1), GRACE).unwrap();
     drop(ledger);
     let bytes = std::fs::read(&path).unwrap();
     let text = String::from_utf8_lossy(&bytes);
@@ -315,10 +205,7 @@ fn the_form_in_which_a_text_is_sent_is_stable() {
     assert_eq!(once, format!("Operator: do this\nand that {}", id.tag()));
     assert_eq!(as_sent(&once, &id).unwrap(), once);
     assert!(matches!(as_sent(" \n ", &id), Err(LedgerError::Empty)));
-    assert!(matches!(
-        as_sent("Operator: ", &id),
-        Err(LedgerError::Empty)
-    ));
+    assert!(matches!(as_sent("Operator: ", &id), Err(LedgerError::Empty)));
     let frame = as_sent("x", &id).unwrap().chars().count() - 1;
     assert!(as_sent(&"ü".repeat(10_000 - frame), &id).is_ok());
     match as_sent(&"ü".repeat(10_001 - frame), &id) {
@@ -340,10 +227,7 @@ fn the_schema_itself_refuses_what_must_not_happen() {
         assert!(e.contains(part), "{sql}: {e}");
     };
     refuse("UPDATE proposals SET state = 'approved'", "nobody approved");
-    refuse(
-        "UPDATE proposals SET state = 'failed'",
-        "cannot go that way",
-    );
+    refuse("UPDATE proposals SET state = 'failed'", "cannot go that way");
     refuse("UPDATE proposals SET body = '{}'", "as it was drafted");
     refuse("DELETE FROM proposals", "never removed");
     approve(&ledger, &p.id, at(1));
@@ -360,10 +244,7 @@ fn the_schema_itself_refuses_what_must_not_happen() {
          'something else', digest FROM decisions",
         "only what was approved",
     );
-    let lease = ledger
-        .lease(&RunId::new("r1"), "hook", "a", TTL, at(2))
-        .unwrap()
-        .unwrap();
+    let lease = ledger.lease(&RunId::new("r1"), "hook", "a", TTL, at(2)).unwrap().unwrap();
     refuse("UPDATE deliveries SET text = 'other'", "as it was approved");
     ledger.delivered(&lease, at(3)).unwrap();
     refuse("UPDATE deliveries SET delivered = 1", "handed over once");
@@ -378,10 +259,7 @@ fn verify_names_the_first_broken_row() {
             ledger.propose(&p, Mode::Suggest, at(0)).unwrap();
             approve(&ledger, &p.id, at(1));
         }
-        let lease = ledger
-            .lease(&RunId::new("r1"), "hook", "a", TTL, at(2))
-            .unwrap()
-            .unwrap();
+        let lease = ledger.lease(&RunId::new("r1"), "hook", "a", TTL, at(2)).unwrap().unwrap();
         ledger.delivered(&lease, at(3)).unwrap();
         assert_eq!(ledger.verify().unwrap().broken, None);
         let db = rusqlite::Connection::open(&path).unwrap();
@@ -394,18 +272,9 @@ fn verify_names_the_first_broken_row() {
         db.execute_batch(sql).unwrap();
         ledger.verify().unwrap().broken.map(|b| b.row)
     };
-    assert_eq!(
-        change("UPDATE decisions SET by_name = 'eve' WHERE number = 2"),
-        Some(2)
-    );
-    assert_eq!(
-        change("UPDATE decisions SET text = 'x' WHERE number = 3"),
-        Some(3)
-    );
-    assert_eq!(
-        change("UPDATE decisions SET at = at + 1 WHERE number = 1"),
-        Some(1)
-    );
+    assert_eq!(change("UPDATE decisions SET by_name = 'eve' WHERE number = 2"), Some(2));
+    assert_eq!(change("UPDATE decisions SET text = 'x' WHERE number = 3"), Some(3));
+    assert_eq!(change("UPDATE decisions SET at = at + 1 WHERE number = 1"), Some(1));
     assert_eq!(change("DELETE FROM decisions WHERE number = 2"), Some(3));
     assert_eq!(change("DELETE FROM decisions WHERE number = 4"), Some(4));
     assert_eq!(change("DELETE FROM decisions"), Some(1));
@@ -416,9 +285,7 @@ fn verify_names_the_first_broken_row() {
 #[test]
 fn the_files_are_private() {
     let (kept, path, ledger) = fresh();
-    ledger
-        .propose(&draft("r1", "c1"), Mode::Suggest, at(0))
-        .unwrap();
+    ledger.propose(&draft("r1", "c1"), Mode::Suggest, at(0)).unwrap();
     let mode = |p: &std::path::Path| std::fs::metadata(p).unwrap().permissions().mode() & 0o777;
     for end in ["", "-wal", "-shm"] {
         let file = PathBuf::from(format!("{}{end}", path.display()));
@@ -443,40 +310,18 @@ fn a_bad_file_gets_one_sentence_with_its_name_and_the_mend() {
     };
 
     let text = directory.path().join("notes.txt");
-    std::fs::write(
-        &text,
-        "not a database, but long enough to be looked at as one\n",
-    )
-    .unwrap();
-    sentence(
-        "notes.txt",
-        Ledger::open(&text).unwrap_err(),
-        "not a ledger",
-    );
+    std::fs::write(&text, "not a database, but long enough to be looked at as one\n").unwrap();
+    sentence("notes.txt", Ledger::open(&text).unwrap_err(), "not a ledger");
     assert!(std::fs::read_to_string(&text).unwrap().starts_with("not a"));
 
     let other = directory.path().join("other.db");
-    rusqlite::Connection::open(&other)
-        .unwrap()
-        .execute_batch("CREATE TABLE songs (name TEXT)")
-        .unwrap();
-    sentence(
-        "other.db",
-        Ledger::open(&other).unwrap_err(),
-        "not a ledger",
-    );
+    rusqlite::Connection::open(&other).unwrap().execute_batch("CREATE TABLE songs (name TEXT)").unwrap();
+    sentence("other.db", Ledger::open(&other).unwrap_err(), "not a ledger");
 
     let newer = directory.path().join("newer.db");
     drop(Ledger::open(&newer).unwrap());
-    rusqlite::Connection::open(&newer)
-        .unwrap()
-        .execute_batch("PRAGMA user_version = 99")
-        .unwrap();
-    sentence(
-        "newer.db",
-        Ledger::open(&newer).unwrap_err(),
-        "update medbay",
-    );
+    rusqlite::Connection::open(&newer).unwrap().execute_batch("PRAGMA user_version = 99").unwrap();
+    sentence("newer.db", Ledger::open(&newer).unwrap_err(), "update medbay");
 
     let locked = directory.path().join("locked.db");
     let ledger = Ledger::open(&locked).unwrap();
@@ -484,24 +329,14 @@ fn a_bad_file_gets_one_sentence_with_its_name_and_the_mend() {
     holder.execute_batch("BEGIN IMMEDIATE").unwrap();
     drop(ledger);
     let hasty = Ledger::open_patient(&locked, Duration::from_millis(1)).unwrap();
-    let error = hasty
-        .propose(&draft("r1", "c1"), Mode::Suggest, at(0))
-        .unwrap_err();
+    let error = hasty.propose(&draft("r1", "c1"), Mode::Suggest, at(0)).unwrap_err();
     sentence("locked.db", error, "locked by another program");
 
     let missing = directory.path().join("missing.db");
-    sentence(
-        "missing.db",
-        Ledger::open_read_only(&missing).unwrap_err(),
-        "no ledger",
-    );
+    sentence("missing.db", Ledger::open_read_only(&missing).unwrap_err(), "no ledger");
     assert!(!missing.exists());
 
-    sentence(
-        "nodir",
-        Ledger::open(&text.join("nodir/ledger.db")).unwrap_err(),
-        "--db",
-    );
+    sentence("nodir", Ledger::open(&text.join("nodir/ledger.db")).unwrap_err(), "--db");
     sentence(
         directory.path().file_name().unwrap().to_str().unwrap(),
         Ledger::open(directory.path()).unwrap_err(),
@@ -526,22 +361,12 @@ fn hooks_are_noted_and_holds_are_seen() {
     let (_kept, path, ledger) = fresh();
     let run = RunId::new("r1");
     assert_eq!(ledger.hook_seen(&run).unwrap(), None);
-    ledger
-        .note_hook(&run, "claude-code", "SessionStart", false, at(0))
-        .unwrap();
+    ledger.note_hook(&run, "claude-code", "SessionStart", false, at(0)).unwrap();
     let reader = Ledger::open_read_only(&path).unwrap();
     let version = reader.data_version().unwrap();
-    ledger
-        .note_hook(&run, "claude-code", "PreToolUse", false, at(5))
-        .unwrap();
-    assert_eq!(
-        reader.data_version().unwrap(),
-        version,
-        "no write for no news"
-    );
-    ledger
-        .note_hook(&run, "claude-code", "PreToolUse", true, at(6))
-        .unwrap();
+    ledger.note_hook(&run, "claude-code", "PreToolUse", false, at(5)).unwrap();
+    assert_eq!(reader.data_version().unwrap(), version, "no write for no news");
+    ledger.note_hook(&run, "claude-code", "PreToolUse", true, at(6)).unwrap();
     let seen = ledger.hook_seen(&run).unwrap().unwrap();
     assert!(seen.gates);
     assert_eq!((seen.first, seen.at), (at(0), at(6)));
@@ -579,18 +404,12 @@ fn of_many_that_decide_and_lease_at_once_one_wins() {
                         let verdict = if n % 2 == 0 {
                             Verdict::Approve
                         } else {
-                            Verdict::Edit {
-                                text: format!("rival {n}"),
-                            }
+                            Verdict::Edit { text: format!("rival {n}") }
                         };
-                        let came = mine
-                            .decide(&p.id, verdict, person(), "", at(1), Duration::ZERO)
-                            .unwrap();
+                        let came = mine.decide(&p.id, verdict, person(), "", at(1), Duration::ZERO).unwrap();
                         decided += usize::from(matches!(came, Decided::Recorded(_)));
                         gate.wait();
-                        let lease = mine
-                            .lease(run, "hook", &format!("{n}"), TTL, at(2))
-                            .unwrap();
+                        let lease = mine.lease(run, "hook", &format!("{n}"), TTL, at(2)).unwrap();
                         if let Some(lease) = lease {
                             leased += 1;
                             assert_eq!(mine.delivered(&lease, at(3)).unwrap(), Handed::Recorded);
@@ -600,10 +419,7 @@ fn of_many_that_decide_and_lease_at_once_one_wins() {
                 })
             })
             .collect();
-        rivals
-            .into_iter()
-            .map(|rival| rival.join().unwrap())
-            .fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
+        rivals.into_iter().map(|rival| rival.join().unwrap()).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1))
     });
     assert_eq!(decided, ROUNDS, "one decision a proposal");
     assert_eq!(leased, ROUNDS, "one delivery a proposal");

@@ -5,12 +5,7 @@
 //! standard output only after the ledger has it; handing a text over is appending its key to a file,
 //! as a receiver would see it, after it has looked there for the key when its lease is a second one.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod drafts;
 
@@ -53,49 +48,29 @@ fn child() {
         said(format!("\nproposed {}\n", p.id));
         let verdict = match turn % 4 {
             0 => Verdict::Approve,
-            1 => Verdict::Edit {
-                text: format!("another text {turn}"),
-            },
-            2 => Verdict::Veto {
-                reason: "no".into(),
-            },
+            1 => Verdict::Edit { text: format!("another text {turn}") },
+            2 => Verdict::Veto { reason: "no".into() },
             _ => Verdict::Defer,
         };
-        let came = ledger
-            .decide(&p.id, verdict, person(), "", now, Duration::ZERO)
-            .unwrap();
+        let came = ledger.decide(&p.id, verdict, person(), "", now, Duration::ZERO).unwrap();
         let Decided::Recorded(decision) = came else {
             panic!("a proposal of this life was decided by another: {came:?}");
         };
         said(format!("\ndecided {} {}\n", p.id, decision.number));
         // A lease that ended with its holder is taken up at once.
-        while let Some(lease) = ledger
-            .lease(&run, "file", &holder, Duration::ZERO, Timestamp::now())
-            .unwrap()
+        while let Some(lease) = ledger.lease(&run, "file", &holder, Duration::ZERO, Timestamp::now()).unwrap()
         {
             let log = place.join("handed-over");
             let there = fs::read_to_string(&log).unwrap_or_default();
             if lease.again() && there.lines().any(|line| line == lease.key()) {
-                ledger
-                    .confirm(lease.proposal(), None, Timestamp::now())
-                    .unwrap();
+                ledger.confirm(lease.proposal(), None, Timestamp::now()).unwrap();
                 continue;
             }
-            let mut file = OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(&log)
-                .unwrap();
-            file.write_all(format!("{}\n", lease.key()).as_bytes())
-                .unwrap();
-            assert_eq!(
-                ledger.delivered(&lease, Timestamp::now()).unwrap(),
-                Handed::Recorded
-            );
+            let mut file = OpenOptions::new().create(true).append(true).open(&log).unwrap();
+            file.write_all(format!("{}\n", lease.key()).as_bytes()).unwrap();
+            assert_eq!(ledger.delivered(&lease, Timestamp::now()).unwrap(), Handed::Recorded);
             said(format!("\ndelivered {}\n", lease.proposal()));
-            ledger
-                .confirm(lease.proposal(), Some(1), Timestamp::now())
-                .unwrap();
+            ledger.confirm(lease.proposal(), Some(1), Timestamp::now()).unwrap();
             said(format!("\nconfirmed {}\n", lease.proposal()));
         }
     }
@@ -141,12 +116,7 @@ fn nothing_is_lost_or_doubled_when_it_is_killed_at_any_moment() {
         whole.lines().for_each(|line| acknowledged.hear(line));
         child.wait().unwrap();
         let mut trouble = String::new();
-        child
-            .stderr
-            .take()
-            .unwrap()
-            .read_to_string(&mut trouble)
-            .unwrap();
+        child.stderr.take().unwrap().read_to_string(&mut trouble).unwrap();
         assert!(!trouble.contains("panicked"), "life {life}: {trouble}");
         acknowledged.check(place, life);
     }
@@ -156,10 +126,7 @@ fn nothing_is_lost_or_doubled_when_it_is_killed_at_any_moment() {
         acknowledged.decided.len(),
         acknowledged.delivered.len()
     );
-    assert!(
-        acknowledged.decided.len() > KILLS / 2,
-        "too few to prove anything"
-    );
+    assert!(acknowledged.decided.len() > KILLS / 2, "too few to prove anything");
     assert!(acknowledged.delivered.len() > KILLS / 4);
 }
 
@@ -204,27 +171,19 @@ impl Acknowledged {
         let chain = ledger.verify().unwrap();
         assert_eq!(chain.broken, None, "after life {life}");
         let entries = ledger.history(usize::MAX).unwrap();
-        let there: HashMap<&str, State> = entries
-            .iter()
-            .map(|entry| (entry.proposal.id.as_str(), entry.state))
-            .collect();
+        let there: HashMap<&str, State> =
+            entries.iter().map(|entry| (entry.proposal.id.as_str(), entry.state)).collect();
         for id in &self.proposed {
             assert!(there.contains_key(id.as_str()), "proposal {id} is lost");
         }
         let mut numbers: HashMap<String, Vec<i64>> = HashMap::new();
         for decision in ledger.decisions().unwrap() {
-            numbers
-                .entry(decision.proposal.to_string())
-                .or_default()
-                .push(decision.number);
+            numbers.entry(decision.proposal.to_string()).or_default().push(decision.number);
         }
         for (id, number) in &self.decided {
             assert_eq!(numbers.get(id), Some(&vec![*number]), "decision on {id}");
         }
-        assert!(
-            numbers.values().all(|n| n.len() == 1),
-            "a decision is doubled"
-        );
+        assert!(numbers.values().all(|n| n.len() == 1), "a decision is doubled");
         for id in &self.delivered {
             let state = there[id.as_str()];
             assert!(
@@ -242,10 +201,7 @@ impl Acknowledged {
             assert!(once.insert(key), "{key} was handed over twice");
             let id = ProposalId::stored(key.split('-').next().unwrap());
             let decision = ledger.entry(&id).unwrap().decision.unwrap();
-            assert!(matches!(
-                decision.verdict,
-                Verdict::Approve | Verdict::Edit { .. }
-            ));
+            assert!(matches!(decision.verdict, Verdict::Approve | Verdict::Edit { .. }));
         }
     }
 }

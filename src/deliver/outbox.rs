@@ -36,10 +36,7 @@ pub struct Outbox {
 impl Outbox {
     /// An outbox of this process.
     pub fn new(spool: Spool) -> Self {
-        Self {
-            spool,
-            holder: holder("outbox"),
-        }
+        Self { spool, holder: holder("outbox") }
     }
 
     /// One round: everything that is due for runs that the spool reaches, and every acknowledgement.
@@ -59,25 +56,11 @@ impl Outbox {
         Ok(carried)
     }
 
-    fn send(
-        &self,
-        ledger: &Ledger,
-        run: &RunId,
-        now: Timestamp,
-        carried: &mut Vec<Carried>,
-    ) -> Result<()> {
+    fn send(&self, ledger: &Ledger, run: &RunId, now: Timestamp, carried: &mut Vec<Carried>) -> Result<()> {
         while let Some(lease) = ledger.lease(run, CHANNEL, &self.holder, LEASE, now)? {
             let id = lease.proposal();
             let target = ledger.entry(id)?.proposal.target;
-            let letter = Letter::new(
-                lease.key(),
-                id,
-                run,
-                &target.agent,
-                lease.text(),
-                target.step,
-                now,
-            );
+            let letter = Letter::new(lease.key(), id, run, &target.agent, lease.text(), target.step, now);
             // After a crash the letter may be there already; writing it again changes nothing.
             match self.spool.write(&letter) {
                 Ok(()) => {
@@ -188,18 +171,13 @@ mod tests {
         assert!(spool.of(&run).starts_with(directory.path().join("spool")));
         assert_eq!(
             outbox.turn(&ledger, at(3)).unwrap(),
-            [
-                Carried::Delivered(p.id.clone()),
-                Carried::Delivered(q.id.clone())
-            ]
+            [Carried::Delivered(p.id.clone()), Carried::Delivered(q.id.clone())]
         );
         assert_eq!(outbox.turn(&ledger, at(3)).unwrap(), []);
 
         let inbox = spool.of(&run).join("inbox");
-        let names: Vec<_> = fs::read_dir(&inbox)
-            .unwrap()
-            .map(|e| e.unwrap().file_name().into_string().unwrap())
-            .collect();
+        let names: Vec<_> =
+            fs::read_dir(&inbox).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         assert_eq!(names.len(), 2, "{names:?}");
         for (x, status) in [(&p, "applied"), (&q, "rejected")] {
             let key = format!("{}-0-1", x.id);
@@ -211,8 +189,7 @@ mod tests {
             let acks = spool.of(&run).join("acks");
             fs::write(acks.join(format!("{key}.json")), "half a").unwrap();
             assert_eq!(outbox.turn(&ledger, at(4)).unwrap(), []);
-            let ack =
-                format!("{{\"id\":\"{key}\",\"status\":\"{status}\",\"detail\":\"\\u001bno\"}}");
+            let ack = format!("{{\"id\":\"{key}\",\"status\":\"{status}\",\"detail\":\"\\u001bno\"}}");
             fs::write(acks.join(format!("{key}.json")), ack).unwrap();
             assert_eq!(outbox.turn(&ledger, at(5)).unwrap().len(), 1);
         }

@@ -19,9 +19,7 @@ pub fn receipts_in(text: &str) -> impl Iterator<Item = ProposalId> + '_ {
     text.match_indices(OPENING).filter_map(|(at, _)| {
         let rest = text.get(at + OPENING.len()..)?;
         let id = rest.get(..DIGITS)?;
-        let hex = id
-            .bytes()
-            .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        let hex = id.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
         let closed = rest.get(DIGITS..).is_some_and(|r| r.starts_with(']'));
         (hex && closed).then(|| ProposalId::stored(id))
     })
@@ -36,10 +34,7 @@ mod tests {
     #[test]
     fn a_tag_is_found_and_nothing_like_it() {
         let id = ProposalId::of(&RunId::new("r"), "main", "c", "x", "m");
-        let text = format!(
-            "[medbay 12] é[medbay ABCDEFABCDEF] Operator: go on {} [medbay ",
-            id.tag()
-        );
+        let text = format!("[medbay 12] é[medbay ABCDEFABCDEF] Operator: go on {} [medbay ", id.tag());
         assert_eq!(receipt_in(&text), Some(id));
         assert_eq!(receipt_in("[medbay 0123456789ab"), None);
         assert_eq!(receipt_in("[medbay 0123456789abc]"), None);

@@ -102,10 +102,7 @@ impl Spool {
     pub fn write(&self, letter: &Letter<'_>) -> io::Result<()> {
         let directory = self.of(letter.run);
         let name = file_name(letter.id);
-        if ["inbox", "done", "acks"]
-            .iter()
-            .any(|part| directory.join(part).join(&name).exists())
-        {
+        if ["inbox", "done", "acks"].iter().any(|part| directory.join(part).join(&name).exists()) {
             return Ok(());
         }
         let inbox = directory.join("inbox");
@@ -133,11 +130,7 @@ impl Spool {
     pub fn ack(&self, run: &RunId, key: &str) -> Option<Ack> {
         let path = self.of(run).join("acks").join(file_name(key));
         let mut bytes = Vec::new();
-        File::open(path)
-            .ok()?
-            .take(LARGEST_ACK)
-            .read_to_end(&mut bytes)
-            .ok()?;
+        File::open(path).ok()?.take(LARGEST_ACK).read_to_end(&mut bytes).ok()?;
         let said: AckFile = serde_json::from_slice(&bytes).ok()?;
         if said.id != key {
             return None;
@@ -164,17 +157,7 @@ impl<'a> Letter<'a> {
         expected_step: u32,
         at: Timestamp,
     ) -> Self {
-        Self {
-            id,
-            proposal,
-            run,
-            agent,
-            text,
-            sha256: digest(text),
-            at,
-            expires_at: None,
-            expected_step,
-        }
+        Self { id, proposal, run, agent, text, sha256: digest(text), at, expires_at: None, expected_step }
     }
 }
 
@@ -189,19 +172,11 @@ pub fn directory_name(run: &str) -> String {
     if fits {
         return run.to_owned();
     }
-    let tame: String = run
-        .chars()
-        .map(|c| if plain(c) { c } else { '_' })
-        .take(LONGEST_NAME - 9)
-        .collect();
+    let tame: String = run.chars().map(|c| if plain(c) { c } else { '_' }).take(LONGEST_NAME - 9).collect();
     let digits = digest(run);
-    format!(
-        "{}-{}",
-        tame.trim_start_matches(['.', '-', '_']),
-        text::clip(&digits, 8)
-    )
-    .trim_start_matches('-')
-    .to_owned()
+    format!("{}-{}", tame.trim_start_matches(['.', '-', '_']), text::clip(&digits, 8))
+        .trim_start_matches('-')
+        .to_owned()
 }
 
 /// A key as a file's name. Keys are medbay's own and plain; anything else is replaced.
@@ -210,12 +185,7 @@ fn file_name(key: &str) -> String {
 }
 
 fn write_whole(path: &Path, body: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
     file.write_all(body)?;
     file.write_all(b"\n")?;
     file.sync_all()

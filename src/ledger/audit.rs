@@ -105,11 +105,7 @@ impl Row<'_> {
             hasher.update((field.len() as u64).to_le_bytes());
             hasher.update(field.as_bytes());
         }
-        hasher
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
@@ -122,11 +118,7 @@ impl Ledger {
     pub fn verify(&self) -> Result<Chain> {
         let failed = |e| self.failed("read", e);
         let _moment = self.db.unchecked_transaction().map_err(failed)?;
-        let mut chain = Chain {
-            rows: 0,
-            head: ORIGIN.to_owned(),
-            broken: None,
-        };
+        let mut chain = Chain { rows: 0, head: ORIGIN.to_owned(), broken: None };
         let mut ask = self
             .db
             .prepare(
@@ -209,10 +201,8 @@ impl Ledger {
                 |row| row.get(0),
             )
             .map_err(|e| self.failed("read", e))?;
-        Ok(without.map(|id| Broken {
-            row: 0,
-            why: format!("proposal {id} is decided, but no decision says so"),
-        }))
+        Ok(without
+            .map(|id| Broken { row: 0, why: format!("proposal {id} is decided, but no decision says so") }))
     }
 
     /// All decisions in the order in which they were made, with their hashes.
@@ -285,17 +275,7 @@ fn link(
         row.get(9)?,
         row.get(11)?,
     ];
-    let [
-        proposal,
-        verdict,
-        text,
-        text_digest,
-        drafted_digest,
-        reason,
-        by_kind,
-        by_name,
-        seen,
-    ] = &texts;
+    let [proposal, verdict, text, text_digest, drafted_digest, reason, by_kind, by_name, seen] = &texts;
     let previous: String = row.get(13)?;
     let hash: String = row.get(14)?;
     let computed = Row {

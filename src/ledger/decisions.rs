@@ -59,10 +59,7 @@ pub fn as_sent(text: &str, id: &ProposalId) -> Result<String> {
     let sent = format!("Operator: {body} {tag}");
     let characters = sent.chars().count();
     if characters > LONGEST_TEXT {
-        return Err(LedgerError::TooLong {
-            characters,
-            most: LONGEST_TEXT,
-        });
+        return Err(LedgerError::TooLong { characters, most: LONGEST_TEXT });
     }
     Ok(sent)
 }
@@ -94,12 +91,8 @@ impl Ledger {
         grace: Duration,
     ) -> Result<Decided> {
         let verdict = match verdict {
-            Verdict::Edit { text } => Verdict::Edit {
-                text: as_sent(&text, id)?,
-            },
-            Verdict::Veto { reason } => Verdict::Veto {
-                reason: text::excerpt(&reason, LONGEST_REASON),
-            },
+            Verdict::Edit { text } => Verdict::Edit { text: as_sent(&text, id)? },
+            Verdict::Veto { reason } => Verdict::Veto { reason: text::excerpt(&reason, LONGEST_REASON) },
             other => other,
         };
         let change = self.write()?;
@@ -128,23 +121,17 @@ impl Ledger {
             }
             Err(e) => return Err(self.failed("write a decision to", e)),
         };
-        let until = now
-            .as_microsecond()
-            .saturating_add(i64::try_from(grace.as_micros()).unwrap_or(i64::MAX));
+        let until = now.as_microsecond().saturating_add(i64::try_from(grace.as_micros()).unwrap_or(i64::MAX));
         let (state, deferred, until) = match verdict {
             Verdict::Approve | Verdict::Edit { .. } => (State::Approved, 0, Some(until)),
             Verdict::Veto { .. } => (State::Vetoed, 0, Some(until)),
             Verdict::Defer => (State::Waiting, number, None),
         };
         self.db
-            .prepare_cached(
-                "UPDATE proposals SET state = ?2, deferred = ?3, grace_until = ?4 WHERE id = ?1",
-            )
+            .prepare_cached("UPDATE proposals SET state = ?2, deferred = ?3, grace_until = ?4 WHERE id = ?1")
             .and_then(|mut set| set.execute(params![id.as_str(), state.word(), deferred, until]))
             .map_err(|e| self.failed("write a decision to", e))?;
-        change
-            .commit()
-            .map_err(|e| self.failed("write a decision to", e))?;
+        change.commit().map_err(|e| self.failed("write a decision to", e))?;
         Ok(Decided::Recorded(Decision {
             number,
             verdict,
@@ -170,15 +157,11 @@ impl Ledger {
             }
             state => return Ok(Undo::TooLate(state)),
         }
-        if asked
-            .grace_until
-            .is_none_or(|until| now.as_microsecond() >= until)
-        {
+        if asked.grace_until.is_none_or(|until| now.as_microsecond() >= until) {
             return Ok(Undo::TooLate(asked.state));
         }
         let failed = |e| self.failed("write an undo to", e);
-        self.add(id, &asked, "undo", "", "", &named(by), "", now)
-            .map_err(failed)?;
+        self.add(id, &asked, "undo", "", "", &named(by), "", now).map_err(failed)?;
         self.db
             .prepare_cached(
                 "UPDATE proposals SET state = 'waiting', round = round + 1, grace_until = NULL,
@@ -246,9 +229,7 @@ impl Ledger {
         // a gap.
         let last: i64 = self
             .db
-            .prepare_cached(
-                "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'decisions'",
-            )?
+            .prepare_cached("SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'decisions'")?
             .query_row([], |row| row.get(0))?;
         let previous: String = self
             .db
@@ -302,11 +283,7 @@ impl Ledger {
 /// The operator with a name fit to be stored.
 fn named(by: Operator) -> Operator {
     match by {
-        Operator::Person { name } => Operator::Person {
-            name: text::excerpt(&name, 120),
-        },
-        Operator::Policy { name } => Operator::Policy {
-            name: text::excerpt(&name, 120),
-        },
+        Operator::Person { name } => Operator::Person { name: text::excerpt(&name, 120) },
+        Operator::Policy { name } => Operator::Policy { name: text::excerpt(&name, 120) },
     }
 }

@@ -172,12 +172,7 @@ impl Ledger {
         }))
     }
 
-    fn due(
-        &self,
-        run: &RunId,
-        agent: Option<&str>,
-        now: Timestamp,
-    ) -> rusqlite::Result<Option<Due>> {
+    fn due(&self, run: &RunId, agent: Option<&str>, now: Timestamp) -> rusqlite::Result<Option<Due>> {
         self.db
             .prepare_cached(
                 "SELECT p.id, p.round, d.number, d.text, d.digest, v.id, v.leases, v.key,
@@ -225,19 +220,13 @@ impl Ledger {
                  AND leases = ?3 AND delivered IS NULL AND failed IS NULL",
             )
             .and_then(|mut set| {
-                set.execute(params![
-                    lease.delivery,
-                    lease.holder,
-                    lease.leases,
-                    now.as_microsecond()
-                ])
+                set.execute(params![lease.delivery, lease.holder, lease.leases, now.as_microsecond()])
             })
             .map_err(failed)?;
         if mine == 0 {
             return Ok(Handed::Lost);
         }
-        self.set_state(&lease.proposal, "delivered")
-            .map_err(failed)?;
+        self.set_state(&lease.proposal, "delivered").map_err(failed)?;
         change.commit().map_err(failed)?;
         Ok(Handed::Recorded)
     }
@@ -268,11 +257,8 @@ impl Ledger {
         if mine == 0 {
             return Ok(Handed::Lost);
         }
-        self.set_state(&lease.proposal, "failed")
-            .map_err(|e| self.failed("record a failure in", e))?;
-        change
-            .commit()
-            .map_err(|e| self.failed("record a failure in", e))?;
+        self.set_state(&lease.proposal, "failed").map_err(|e| self.failed("record a failure in", e))?;
+        change.commit().map_err(|e| self.failed("record a failure in", e))?;
         Ok(Handed::Recorded)
     }
 
@@ -291,21 +277,14 @@ impl Ledger {
                     WHERE p.id = ?1 AND p.state IN ('leased', 'delivered'))",
             )
             .and_then(|mut set| {
-                set.execute(params![
-                    id.as_str(),
-                    now.as_microsecond(),
-                    text::excerpt(why, 400)
-                ])
+                set.execute(params![id.as_str(), now.as_microsecond(), text::excerpt(why, 400)])
             })
             .map_err(|e| self.failed("record a refusal in", e))?;
         if changed == 0 {
             return Ok(false);
         }
-        self.set_state(id, "failed")
-            .map_err(|e| self.failed("record a refusal in", e))?;
-        change
-            .commit()
-            .map_err(|e| self.failed("record a refusal in", e))?;
+        self.set_state(id, "failed").map_err(|e| self.failed("record a refusal in", e))?;
+        change.commit().map_err(|e| self.failed("record a refusal in", e))?;
         Ok(true)
     }
 
@@ -315,9 +294,7 @@ impl Ledger {
     /// The ledger cannot be written.
     pub fn retry(&self, id: &ProposalId, _now: Timestamp) -> Result<bool> {
         self.db
-            .prepare_cached(
-                "UPDATE proposals SET state = 'approved' WHERE id = ?1 AND state = 'failed'",
-            )
+            .prepare_cached("UPDATE proposals SET state = 'approved' WHERE id = ?1 AND state = 'failed'")
             .and_then(|mut set| set.execute([id.as_str()]))
             .map(|changed| changed > 0)
             .map_err(|e| self.failed("write to", e))
@@ -336,9 +313,7 @@ impl Ledger {
                     WHERE p.id = ?1 AND p.state IN ('leased', 'delivered', 'failed')";
         let open = |db: &rusqlite::Connection| {
             db.prepare_cached(&format!("SELECT max(v.id) {news}"))
-                .and_then(|mut ask| {
-                    ask.query_row([id.as_str()], |row| row.get::<_, Option<i64>>(0))
-                })
+                .and_then(|mut ask| ask.query_row([id.as_str()], |row| row.get::<_, Option<i64>>(0)))
         };
         if open(&self.db).map_err(failed)?.is_none() {
             return Ok(false);
@@ -391,10 +366,7 @@ impl Ledger {
                 "SELECT DISTINCT run FROM proposals
                  WHERE state IN ('approved', 'leased', 'delivered') ORDER BY run",
             )
-            .and_then(|mut ask| {
-                ask.query_map([], |row| row.get::<_, String>(0).map(RunId::new))?
-                    .collect()
-            })
+            .and_then(|mut ask| ask.query_map([], |row| row.get::<_, String>(0).map(RunId::new))?.collect())
             .map_err(|e| self.failed("read", e))
     }
 

@@ -119,17 +119,9 @@ impl LedgerError {
             Some(ErrorCode::NotADatabase) => Self::NotALedger { path },
             Some(ErrorCode::DiskFull) => Self::Full { path },
             Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
-                Self::Unreachable {
-                    path,
-                    doing,
-                    source: std::io::Error::other(error.to_string()),
-                }
+                Self::Unreachable { path, doing, source: std::io::Error::other(error.to_string()) }
             }
-            _ => Self::Sqlite {
-                path,
-                doing,
-                source: error,
-            },
+            _ => Self::Sqlite { path, doing, source: error },
         }
     }
 }

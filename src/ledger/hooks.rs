@@ -62,9 +62,7 @@ impl Ledger {
         let fresh = before.as_ref().is_some_and(|seen| {
             let milestone = matches!(event, "SessionStart" | "Stop" | "SessionEnd");
             let age = now.as_microsecond().abs_diff(seen.at.as_microsecond());
-            !(milestone && seen.event != event)
-                && seen.gates == gates
-                && u128::from(age) < FRESH.as_micros()
+            !(milestone && seen.event != event) && seen.gates == gates && u128::from(age) < FRESH.as_micros()
         });
         if !fresh {
             self.db
@@ -93,9 +91,7 @@ impl Ledger {
     /// The ledger cannot be read.
     pub fn hook_seen(&self, run: &RunId) -> Result<Option<HookSeen>> {
         self.db
-            .prepare_cached(
-                "SELECT format, event, first, at, gates, stop_blocks FROM hooks WHERE run = ?1",
-            )
+            .prepare_cached("SELECT format, event, first, at, gates, stop_blocks FROM hooks WHERE run = ?1")
             .and_then(|mut ask| {
                 ask.query_row([run.as_str()], |row| {
                     Ok(HookSeen {
@@ -147,9 +143,7 @@ impl Ledger {
     /// The ledger cannot be written.
     pub fn set_stop_blocks(&self, run: &RunId, count: u32) -> Result<()> {
         self.db
-            .prepare_cached(
-                "UPDATE hooks SET stop_blocks = ?2 WHERE run = ?1 AND stop_blocks <> ?2",
-            )
+            .prepare_cached("UPDATE hooks SET stop_blocks = ?2 WHERE run = ?1 AND stop_blocks <> ?2")
             .and_then(|mut set| set.execute(params![run.as_str(), count]))
             .map(|_| ())
             .map_err(|e| self.failed("write to", e))
@@ -173,12 +167,7 @@ impl Ledger {
                  ON CONFLICT (run, holder) DO UPDATE SET until = ?4",
             )
             .and_then(|mut add| {
-                add.execute(params![
-                    run.as_str(),
-                    holder,
-                    now.as_microsecond(),
-                    until.as_microsecond()
-                ])
+                add.execute(params![run.as_str(), holder, now.as_microsecond(), until.as_microsecond()])
             })
             .map_err(failed)?;
         change.commit().map_err(failed)

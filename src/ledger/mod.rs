@@ -56,10 +56,7 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::open`].
     pub fn open_patient(path: &Path, patience: Duration) -> Result<Self> {
-        Ok(Self {
-            db: schema::open(path, patience)?,
-            path: path.to_owned(),
-        })
+        Ok(Self { db: schema::open(path, patience)?, path: path.to_owned() })
     }
 
     /// Opens a ledger that is there for reading alone.
@@ -67,10 +64,7 @@ impl Ledger {
     /// # Errors
     /// There is none, or as [`Ledger::open`].
     pub fn open_read_only(path: &Path) -> Result<Self> {
-        Ok(Self {
-            db: schema::open_read_only(path, PATIENCE)?,
-            path: path.to_owned(),
-        })
+        Ok(Self { db: schema::open_read_only(path, PATIENCE)?, path: path.to_owned() })
     }
 
     /// Where it is.

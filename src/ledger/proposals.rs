@@ -15,8 +15,7 @@ const SHORT: usize = 400;
 /// Longest evidence that is stored, in bytes.
 const LONG: usize = 4_000;
 
-const COLUMNS: &str =
-    "SELECT id, body, state, drafted, round, grace_until, note, outcome FROM proposals ";
+const COLUMNS: &str = "SELECT id, body, state, drafted, round, grace_until, note, outcome FROM proposals ";
 
 impl Ledger {
     /// Puts a proposal down, unless it is there already. Its texts pass the gate, and its payload
@@ -108,10 +107,7 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub fn find(&self, beginning: &str) -> Result<Vec<Entry>> {
-        self.entries(
-            "WHERE substr(id, 1, length(?1)) = ?1 ORDER BY drafted, id LIMIT 3",
-            [beginning],
-        )
+        self.entries("WHERE substr(id, 1, length(?1)) = ?1 ORDER BY drafted, id LIMIT 3", [beginning])
     }
 
     /// What stands open about a run. Cheap: for a hook's poll.
@@ -136,10 +132,7 @@ impl Ledger {
             )
             .and_then(|mut ask| {
                 ask.query_row(params![run.as_str(), agent], |row| {
-                    Ok(Standing {
-                        waiting: row.get(0)?,
-                        approved: row.get(1)?,
-                    })
+                    Ok(Standing { waiting: row.get(0)?, approved: row.get(1)? })
                 })
             })
             .map_err(|e| self.failed("read", e))
@@ -175,11 +168,7 @@ impl Ledger {
                  WHERE id = ?1 AND state IN ({from})"
             ))
             .and_then(|mut change| {
-                change.execute(params![
-                    id.as_str(),
-                    state.word(),
-                    text::excerpt(why, SHORT)
-                ])
+                change.execute(params![id.as_str(), state.word(), text::excerpt(why, SHORT)])
             })
             .map_err(|e| self.failed("write to", e))?;
         Ok(changed > 0)
@@ -203,12 +192,7 @@ impl Ledger {
                  WHERE id = ?1 AND state IN ('delivered', 'confirmed') AND outcome <> ?2",
             )
             .and_then(|mut change| {
-                change.execute(params![
-                    id.as_str(),
-                    outcome.words(),
-                    step,
-                    now.as_microsecond()
-                ])
+                change.execute(params![id.as_str(), outcome.words(), step, now.as_microsecond()])
             })
             .map_err(|e| self.failed("write to", e))?;
         Ok(changed > 0)
@@ -217,11 +201,7 @@ impl Ledger {
     pub(super) fn entries<P: rusqlite::Params>(&self, which: &str, with: P) -> Result<Vec<Entry>> {
         // One moment for all of it: an entry's parts must belong together.
         let _moment = if self.db.is_autocommit() {
-            Some(
-                self.db
-                    .unchecked_transaction()
-                    .map_err(|e| self.failed("read", e))?,
-            )
+            Some(self.db.unchecked_transaction().map_err(|e| self.failed("read", e))?)
         } else {
             None
         };
@@ -235,10 +215,8 @@ impl Ledger {
 
     fn complete(&self, row: Stored) -> Result<Entry> {
         let id = ProposalId::stored(row.id);
-        let proposal: Proposal =
-            serde_json::from_str(&row.body).map_err(|e| self.damaged(&id, &e))?;
-        let state =
-            State::of_word(&row.state).ok_or_else(|| self.damaged(&id, &"an unknown state"))?;
+        let proposal: Proposal = serde_json::from_str(&row.body).map_err(|e| self.damaged(&id, &e))?;
+        let state = State::of_word(&row.state).ok_or_else(|| self.damaged(&id, &"an unknown state"))?;
         let outcome = match row.outcome.as_str() {
             "recovered" => Outcome::Recovered,
             "not recovered" => Outcome::NotRecovered,
@@ -264,10 +242,7 @@ impl Ledger {
                  FROM decisions WHERE proposal = ?1 AND round = ?2 AND verdict <> 'undo'
                  ORDER BY verdict = 'defer', number DESC LIMIT 1",
             )
-            .and_then(|mut ask| {
-                ask.query_row(params![id.as_str(), round], decision_of)
-                    .optional()
-            })
+            .and_then(|mut ask| ask.query_row(params![id.as_str(), round], decision_of).optional())
             .map_err(|e| self.failed("read", e))
     }
 
@@ -297,10 +272,7 @@ impl Ledger {
     }
 
     pub(super) fn damaged(&self, id: &ProposalId, what: &dyn std::fmt::Display) -> LedgerError {
-        LedgerError::Damaged {
-            path: self.path.clone(),
-            what: format!("proposal {id}: {what}"),
-        }
+        LedgerError::Damaged { path: self.path.clone(), what: format!("proposal {id}: {what}") }
     }
 }
 
@@ -350,16 +322,10 @@ pub(super) fn decision_of(row: &Row<'_>) -> rusqlite::Result<Decision> {
         verdict: match verdict.as_str() {
             "approve" => Verdict::Approve,
             "edit" => Verdict::Edit { text: row.get(2)? },
-            "veto" => Verdict::Veto {
-                reason: row.get(3)?,
-            },
+            "veto" => Verdict::Veto { reason: row.get(3)? },
             _ => Verdict::Defer,
         },
-        by: if kind == "policy" {
-            Operator::Policy { name }
-        } else {
-            Operator::Person { name }
-        },
+        by: if kind == "policy" { Operator::Policy { name } } else { Operator::Person { name } },
         at: moment(row.get(6)?),
         seen: row.get(7)?,
         undone: row.get::<_, Option<i64>>(8)?.map(moment),

@@ -174,31 +174,24 @@ pub(super) fn open(path: &Path, patience: Duration) -> Result<Connection> {
     let failed = |e| LedgerError::of_sqlite(path, "open", e);
     if found < known() {
         // Before anything else is written: sets the shape of the file for good.
-        db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))
-            .map_err(failed)?;
+        db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).map_err(failed)?;
         migrate(&mut db, path)?;
     }
-    db.pragma_update(None, "synchronous", "FULL")
-        .map_err(failed)?;
-    db.pragma_update(None, "foreign_keys", "ON")
-        .map_err(failed)?;
+    db.pragma_update(None, "synchronous", "FULL").map_err(failed)?;
+    db.pragma_update(None, "foreign_keys", "ON").map_err(failed)?;
     close_to_others(path);
     Ok(db)
 }
 
 pub(super) fn open_read_only(path: &Path, patience: Duration) -> Result<Connection> {
     if !path.exists() {
-        return Err(LedgerError::Missing {
-            path: path.to_owned(),
-        });
+        return Err(LedgerError::Missing { path: path.to_owned() });
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = connect(path, flags, patience)?;
     if version(&db, path)? < known() {
         // A file that nobody has finished making yet; there is nothing in it to read.
-        return Err(LedgerError::Missing {
-            path: path.to_owned(),
-        });
+        return Err(LedgerError::Missing { path: path.to_owned() });
     }
     Ok(db)
 }
@@ -227,49 +220,31 @@ fn version(db: &Connection, path: &Path) -> Result<i64> {
     // A file that was just made has neither; one with tables but without our mark is another's.
     let foreign = id != APPLICATION_ID && (id != 0 || found != 0 || ask("schema_version")? != 0);
     if foreign {
-        return Err(LedgerError::NotALedger {
-            path: path.to_owned(),
-        });
+        return Err(LedgerError::NotALedger { path: path.to_owned() });
     }
     if found > known() {
-        return Err(LedgerError::Newer {
-            path: path.to_owned(),
-            found,
-            known: known(),
-        });
+        return Err(LedgerError::Newer { path: path.to_owned(), found, known: known() });
     }
     Ok(found)
 }
 
 fn migrate(db: &mut Connection, path: &Path) -> Result<()> {
     let failed = |e| LedgerError::of_sqlite(path, "bring up to date", e);
-    let change = db
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(failed)?;
+    let change = db.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
     // Another process may have taken the steps while this one waited for the lock.
     let taken = usize::try_from(version(&change, path)?).unwrap_or(0);
     for (number, step) in STEPS.iter().enumerate().skip(taken) {
         change.execute_batch(step).map_err(failed)?;
-        change
-            .pragma_update(None, "user_version", i64::try_from(number + 1).unwrap_or(0))
-            .map_err(failed)?;
+        change.pragma_update(None, "user_version", i64::try_from(number + 1).unwrap_or(0)).map_err(failed)?;
     }
-    change
-        .pragma_update(None, "application_id", APPLICATION_ID)
-        .map_err(failed)?;
+    change.pragma_update(None, "application_id", APPLICATION_ID).map_err(failed)?;
     change.commit().map_err(failed)
 }
 
 /// Makes the file, readable by its owner alone, before SQLite would make it readable by all; SQLite
 /// gives its journal files the same mode. An existing file is closed to others.
 fn make_private(path: &Path) -> Result<()> {
-    let unreachable = |doing| {
-        move |source| LedgerError::Unreachable {
-            path: path.to_owned(),
-            doing,
-            source,
-        }
-    };
+    let unreachable = |doing| move |source| LedgerError::Unreachable { path: path.to_owned(), doing, source };
     if let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
         if !directory.is_dir() {
             fs::DirBuilder::new()
@@ -279,23 +254,14 @@ fn make_private(path: &Path) -> Result<()> {
                 .map_err(unreachable("make the directory of"))?;
         }
     }
-    match fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-    {
+    match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => return Ok(()),
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
         Err(e) => return Err(unreachable("make")(e)),
     }
     let about = fs::metadata(path).map_err(unreachable("open"))?;
-    if !about.is_file()
-        || (about.len() > 0 && !begins_as_sqlite(path).map_err(unreachable("open"))?)
-    {
-        return Err(LedgerError::NotALedger {
-            path: path.to_owned(),
-        });
+    if !about.is_file() || (about.len() > 0 && !begins_as_sqlite(path).map_err(unreachable("open"))?) {
+        return Err(LedgerError::NotALedger { path: path.to_owned() });
     }
     Ok(())
 }

@@ -58,10 +58,7 @@ pub(crate) fn person() -> Operator {
 
 /// Approves at once and without grace time.
 pub(crate) fn approve(ledger: &Ledger, id: &ProposalId, now: Timestamp) -> Decision {
-    match ledger
-        .decide(id, Verdict::Approve, person(), "seen", now, Duration::ZERO)
-        .unwrap()
-    {
+    match ledger.decide(id, Verdict::Approve, person(), "seen", now, Duration::ZERO).unwrap() {
         Decided::Recorded(decision) => decision,
         other => panic!("not recorded: {other:?}"),
     }

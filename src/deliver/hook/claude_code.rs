@@ -53,8 +53,8 @@ struct Said {
 /// # Errors
 /// It is not JSON, or has no session or event.
 pub fn read(bytes: &[u8]) -> Result<HookInput, HookError> {
-    let said: Said = serde_json::from_slice(bytes)
-        .map_err(|e| HookError::Input(text::excerpt(&e.to_string(), 200)))?;
+    let said: Said =
+        serde_json::from_slice(bytes).map_err(|e| HookError::Input(text::excerpt(&e.to_string(), 200)))?;
     if said.session_id.is_empty() {
         return Err(HookError::Input("it names no session".to_owned()));
     }
@@ -134,18 +134,8 @@ mod tests {
 
     #[test]
     fn each_event_is_answered_in_its_form() {
-        for event in [
-            "PostToolUse",
-            "PostToolUseFailure",
-            "UserPromptSubmit",
-            "SessionStart",
-            "Stop",
-        ] {
-            let line = write(
-                &input(event),
-                &Answer::Context("Operator: a \"b\"\n".into()),
-            )
-            .unwrap();
+        for event in ["PostToolUse", "PostToolUseFailure", "UserPromptSubmit", "SessionStart", "Stop"] {
+            let line = write(&input(event), &Answer::Context("Operator: a \"b\"\n".into())).unwrap();
             let answer: serde_json::Value = serde_json::from_str(&line).unwrap();
             let specific = &answer["hookSpecificOutput"];
             assert_eq!(specific["hookEventName"], event);
@@ -156,26 +146,14 @@ mod tests {
         let line = write(&input("PreToolUse"), &Answer::Deny("Operator: no".into())).unwrap();
         let answer: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(answer["hookSpecificOutput"]["permissionDecision"], "deny");
-        assert_eq!(
-            answer["hookSpecificOutput"]["permissionDecisionReason"],
-            "Operator: no"
-        );
+        assert_eq!(answer["hookSpecificOutput"]["permissionDecisionReason"], "Operator: no");
     }
 
     #[test]
     fn what_an_event_does_not_take_is_not_said() {
-        assert_eq!(
-            write(&input("SessionEnd"), &Answer::Context("x".into())),
-            None
-        );
-        assert_eq!(
-            write(&input("SubagentStop"), &Answer::Context("x".into())),
-            None
-        );
-        assert_eq!(
-            write(&input("PostToolUse"), &Answer::Deny("x".into())),
-            None
-        );
+        assert_eq!(write(&input("SessionEnd"), &Answer::Context("x".into())), None);
+        assert_eq!(write(&input("SubagentStop"), &Answer::Context("x".into())), None);
+        assert_eq!(write(&input("PostToolUse"), &Answer::Deny("x".into())), None);
         assert_eq!(write(&input("Stop"), &Answer::Nothing), None);
         assert_eq!(write(&input("Later"), &Answer::Context("x".into())), None);
     }

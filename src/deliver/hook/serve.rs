@@ -97,21 +97,10 @@ pub fn serve(
     assess: &mut dyn FnMut(&HookInput) -> Vec<Proposal>,
     say: &mut dyn FnMut(&str) -> io::Result<()>,
 ) -> Result<(), HookError> {
-    let call = Call {
-        input,
-        setup,
-        ledger,
-        holder: holder("hook"),
-        began: Instant::now(),
-    };
+    let call = Call { input, setup, ledger, holder: holder("hook"), began: Instant::now() };
     let gates = !setup.hold.is_zero();
-    let seen = ledger.note_hook(
-        &input.run,
-        setup.dialect.format(),
-        input.event.name(),
-        gates,
-        Timestamp::now(),
-    )?;
+    let seen =
+        ledger.note_hook(&input.run, setup.dialect.format(), input.event.name(), gates, Timestamp::now())?;
     match &input.event {
         HookEvent::PostToolUse | HookEvent::PostToolUseFailure | HookEvent::SessionStart => {
             let lease = call.lease()?;
@@ -151,13 +140,12 @@ impl Call<'_> {
             )?;
             let Some(lease) = lease else { return Ok(None) };
             // An unreadable log cannot say that the text arrived; it is sent.
-            let arrived = lease.again()
-                && holds_receipt(&self.input.transcript, lease.proposal()).unwrap_or(false);
+            let arrived =
+                lease.again() && holds_receipt(&self.input.transcript, lease.proposal()).unwrap_or(false);
             if !arrived {
                 return Ok(Some(lease));
             }
-            self.ledger
-                .confirm(lease.proposal(), None, Timestamp::now())?;
+            self.ledger.confirm(lease.proposal(), None, Timestamp::now())?;
         }
     }
 
@@ -186,10 +174,7 @@ impl Call<'_> {
         };
         say(&line).map_err(HookError::Output)?;
         if self.ledger.delivered(&lease, Timestamp::now())? == Handed::Lost {
-            tracing::warn!(
-                "the lease on {} ran out while it was sent",
-                lease.proposal()
-            );
+            tracing::warn!("the lease on {} ran out while it was sent", lease.proposal());
         }
         Ok(true)
     }
@@ -207,8 +192,7 @@ impl Call<'_> {
         if self.standing()?.waiting == 0 {
             return Ok(());
         }
-        let reason =
-            "medbay: this call was held for an operator's decision, which has not come yet";
+        let reason = "medbay: this call was held for an operator's decision, which has not come yet";
         let answer = match self.setup.timed_out {
             TimedOut::GoOn => return Ok(()),
             TimedOut::Deny => Answer::Deny(reason.to_owned()),
@@ -230,10 +214,7 @@ impl Call<'_> {
         let run = &self.input.run;
         for proposal in assess(self.input) {
             // One that cannot be put down does not keep the others from it.
-            if let Err(e) = self
-                .ledger
-                .propose(&proposal, self.setup.mode, Timestamp::now())
-            {
+            if let Err(e) = self.ledger.propose(&proposal, self.setup.mode, Timestamp::now()) {
                 tracing::warn!("{e}");
             }
         }
@@ -253,8 +234,7 @@ impl Call<'_> {
             }
         }
         let said = self.deliver(lease, Answer::Context, say)?;
-        self.ledger
-            .set_stop_blocks(run, if said { blocks + 1 } else { 0 })?;
+        self.ledger.set_stop_blocks(run, if said { blocks + 1 } else { 0 })?;
         Ok(())
     }
 
@@ -264,8 +244,7 @@ impl Call<'_> {
         let most = most.min(self.setup.timeout.saturating_sub(MARGIN));
         let until = Timestamp::now().checked_add(most).unwrap_or(Timestamp::MAX);
         let run = &self.input.run;
-        self.ledger
-            .hold(run, &self.holder, until, Timestamp::now())?;
+        self.ledger.hold(run, &self.holder, until, Timestamp::now())?;
         let found = self.look(most);
         // The note runs out by itself, too.
         if let Err(e) = self.ledger.let_go(run, &self.holder) {

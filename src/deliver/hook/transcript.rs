@@ -37,9 +37,7 @@ pub fn holds_receipt(log: &Path, id: &ProposalId) -> io::Result<bool> {
     let mut line = Vec::new();
     loop {
         line.clear();
-        let read = (&mut lines)
-            .take(LONGEST_LINE)
-            .read_until(b'\n', &mut line)?;
+        let read = (&mut lines).take(LONGEST_LINE).read_until(b'\n', &mut line)?;
         if read == 0 {
             return Ok(false);
         }
@@ -50,8 +48,7 @@ pub fn holds_receipt(log: &Path, id: &ProposalId) -> io::Result<bool> {
 }
 
 fn delivers(line: &[u8]) -> bool {
-    serde_json::from_slice::<Line<'_>>(line)
-        .is_ok_and(|line| matches!(line.kind, "attachment" | "user"))
+    serde_json::from_slice::<Line<'_>>(line).is_ok_and(|line| matches!(line.kind, "attachment" | "user"))
 }
 
 #[cfg(test)]
@@ -65,12 +62,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let log = directory.path().join("s.jsonl");
         assert!(!holds_receipt(&log, &id).unwrap());
-        let line = |kind: &str| {
-            format!(
-                "{{\"type\":\"{kind}\",\"x\":\"Operator: y {}\"}}\n",
-                id.tag()
-            )
-        };
+        let line = |kind: &str| format!("{{\"type\":\"{kind}\",\"x\":\"Operator: y {}\"}}\n", id.tag());
         std::fs::write(&log, line("api-request-blob") + &line("assistant")).unwrap();
         assert!(!holds_receipt(&log, &id).unwrap());
         std::fs::write(&log, line("assistant") + &line("attachment")).unwrap();
