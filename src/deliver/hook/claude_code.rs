@@ -14,6 +14,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::{Answer, HookError, HookEvent, HookInput};
+use crate::format::sub_agent_name;
 use crate::ledger::LONGEST_TEXT;
 use crate::text;
 use crate::trace::RunId;
@@ -28,6 +29,8 @@ struct Said {
     cwd: Option<String>,
     #[serde(default)]
     agent_id: Option<String>,
+    #[serde(default)]
+    agent_type: Option<String>,
     #[serde(default)]
     agent_transcript_path: Option<PathBuf>,
     #[serde(default)]
@@ -63,7 +66,10 @@ pub fn read(bytes: &[u8]) -> Result<HookInput, HookError> {
         event: HookEvent::of_name(&said.hook_event_name),
         transcript: said.transcript_path.unwrap_or_default(),
         cwd: said.cwd.unwrap_or_default(),
-        agent: said.agent_id.filter(|id| !id.is_empty()),
+        agent: said
+            .agent_id
+            .filter(|id| !id.is_empty())
+            .map(|id| sub_agent_name(said.agent_type.as_deref().unwrap_or_default(), &id)),
         agent_transcript: said.agent_transcript_path,
         tool: said.tool_name,
         call_id: said.tool_use_id,
@@ -182,5 +188,7 @@ mod tests {
             assert!(read(bad).is_err(), "{}", String::from_utf8_lossy(bad));
         }
         assert_eq!(input("PreToolUse").agent, None);
+        let inside = br#"{"session_id":"s","hook_event_name":"Stop","agent_id":"a0ad4f44468b","agent_type":"Explore"}"#;
+        assert_eq!(read(inside).unwrap().agent.as_deref(), Some("explore-a0ad4f"));
     }
 }

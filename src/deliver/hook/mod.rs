@@ -132,7 +132,7 @@ pub struct HookInput {
     pub transcript: PathBuf,
     /// The working directory.
     pub cwd: String,
-    /// The sub-agent in which the event happened.
+    /// The name of the sub-agent in which the event happened, as its log's format names it.
     pub agent: Option<String>,
     /// The sub-agent's own log; only when it ends.
     pub agent_transcript: Option<PathBuf>,

@@ -26,8 +26,6 @@ use crate::recover::Proposal;
 
 /// How long a lease is good: much longer than writing an answer takes.
 const LEASE: Duration = Duration::from_secs(10);
-/// How long a hook waits for another writer of the ledger.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(500);
 /// Between two looks at the ledger while a run is held.
 const LOOK: Duration = Duration::from_millis(50);
 /// How long before its own time limit a hook answers at the latest.
