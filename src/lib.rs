@@ -20,6 +20,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod deliver;
 pub mod detect;
 pub mod engine;
 pub mod format;

@@ -84,6 +84,12 @@ pub fn sniff(head: &[&[u8]]) -> Option<&'static dyn Format> {
     best.map(|(_, format)| format)
 }
 
+/// The name that a sub-agent has in its run, from its kind and its id as the client gives them: the
+/// same from its log and from a hook's input.
+pub fn sub_agent_name(kind: &str, id: &str) -> String {
+    json::agent_name(kind, id)
+}
+
 /// Borrowed text for an owned or borrowed string: spares every adapter the same match.
 pub(crate) fn borrowed<'a>(text: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
     text.into()
