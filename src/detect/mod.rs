@@ -5,6 +5,13 @@
 //! deterministic and keep hashes and numbers, not texts. A finding without evidence does not ship.
 //! A rule may be no worse than O(n log n) over a run.
 
+mod execution;
+mod fault;
+mod repetition;
+#[cfg(test)]
+pub(crate) mod scene;
+mod speech;
+
 use serde::Serialize;
 
 use crate::trace::{Observation, Probability, RecordRef, Run, StepId};
@@ -174,13 +181,20 @@ pub trait Family: Send {
     /// of this step has `own_words` set but keeps whatever else was known of it).
     /// At [`Observation::End`] a family says what it would say if nothing more came; it may be asked
     /// again later, and what it said at an earlier end is then forgotten by its caller.
+    ///
+    /// `found` holds all findings of the run so far, of every family, in the order in which they were
+    /// made: a family may read them and only ever adds to their end.
     fn observe(&mut self, seen: &Observation<'_>, run: &Run, found: &mut Vec<Finding>);
 }
 
 /// All families, fresh, in a fixed order. `internal_signals` adds the internal ones.
 pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
     let _ = internal_signals;
-    Vec::new()
+    let families: Vec<Box<dyn Family>> = vec![
+        Box::new(execution::Execution::default()),
+        Box::new(repetition::Repetition::default()),
+    ];
+    families
 }
 
 /// All rules.
