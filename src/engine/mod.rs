@@ -5,6 +5,4 @@
 
 pub mod board;
 
-pub use board::{
-    Board, Reach, RunDelta, RunSummary, RunView, SourceState, SourceView, StepView, Update,
-};
+pub use board::{Board, Reach, RunDelta, RunSummary, RunView, SourceState, SourceView, StepView, Update};
