@@ -8,8 +8,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::trace::{
-    AgentId, Author, ClosedStep, Observation, Passage, Probability, RecordRef, Run, StepId,
-    ToolKind,
+    AgentId, Author, ClosedStep, Observation, Passage, Probability, RecordRef, Run, StepId, ToolKind,
 };
 
 use super::fault::{self, Fault, Sort};
@@ -85,10 +84,10 @@ impl Execution {
     fn closed(&mut self, step: &ClosedStep<'_>, found: &mut Vec<Finding>) {
         self.follow(step, found);
         let Some(fault) = fault::of(step) else { return };
-        let outcome = step.outcome.cloned().unwrap_or_else(|| Passage {
-            record: step.step.record,
-            text: String::new(),
-        });
+        let outcome = step
+            .outcome
+            .cloned()
+            .unwrap_or_else(|| Passage { record: step.step.record, text: String::new() });
         self.failed(step, &outcome, fault, found);
         if step.step.tool_kind() == Some(ToolKind::Plan) {
             return;
@@ -116,37 +115,18 @@ impl Execution {
     }
 
     /// Rule 6 and time limits.
-    fn failed(
-        &self,
-        step: &ClosedStep<'_>,
-        outcome: &Passage,
-        fault: Fault<'_>,
-        found: &mut Vec<Finding>,
-    ) {
+    fn failed(&self, step: &ClosedStep<'_>, outcome: &Passage, fault: Fault<'_>, found: &mut Vec<Finding>) {
         let label = &step.step.label;
-        let mut evidence = vec![Evidence::new(
-            step.input.record,
-            Part::Claim,
-            &step.input.text,
-        )];
+        let mut evidence = vec![Evidence::new(step.input.record, Part::Claim, &step.input.text)];
         if !fault.line.is_empty() {
             evidence.push(Evidence::new(outcome.record, Part::Against, fault.line));
         }
-        let means = if fault.sort.passing() {
-            vec![Means::Retry]
-        } else {
-            Vec::new()
-        };
+        let means = if fault.sort.passing() { vec![Means::Retry] } else { Vec::new() };
         let code = step.step.exit_code.filter(|code| *code != 0);
         let (rule, strength, sentence) = match fault {
-            Fault {
-                sort: Sort::Timeout,
-                ..
-            } => (
-                &TIMED_OUT,
-                0.25,
-                format!("the call “{label}” ran out of time: {}", quoted(fault.line)),
-            ),
+            Fault { sort: Sort::Timeout, .. } => {
+                (&TIMED_OUT, 0.25, format!("the call “{label}” ran out of time: {}", quoted(fault.line)))
+            }
             Fault { hidden: true, .. } => (
                 &HIDDEN_ERROR,
                 0.3,
@@ -164,10 +144,9 @@ impl Execution {
                     _ => 0.25,
                 },
                 match code {
-                    Some(code) => format!(
-                        "the call “{label}” failed with exit code {code}: {}",
-                        quoted(fault.line)
-                    ),
+                    Some(code) => {
+                        format!("the call “{label}” failed with exit code {code}: {}", quoted(fault.line))
+                    }
                     None => format!("the call “{label}” failed: {}", quoted(fault.line)),
                 },
             ),
@@ -191,17 +170,14 @@ impl Execution {
             return;
         };
         // A call that was made before the failure was known does not answer it.
-        if step.step.record.source == open.outcome.source
-            && step.step.record.index < open.outcome.index
-        {
+        if step.step.record.source == open.outcome.source && step.step.record.index < open.outcome.index {
             return;
         }
         if step.step.tool_kind() == Some(ToolKind::Plan) {
             return;
         }
         let touches = !step.step.is_message()
-            && (speech::hash(step.tool.as_bytes()) == open.tool
-                || shares(&target_words(step), &open.words));
+            && (speech::hash(step.tool.as_bytes()) == open.tool || shares(&target_words(step), &open.words));
         let mut spoke = false;
         let mut mentions = false;
         let mut said = None;
@@ -213,8 +189,8 @@ impl Execution {
             spoke = true;
             said = Some(passage);
             let lower = words.to_ascii_lowercase();
-            mentions |= speech::speaks_of_trouble(&lower)
-                || shares(&speech::content(words, true), &open.words);
+            mentions |=
+                speech::speaks_of_trouble(&lower) || shares(&speech::content(words, true), &open.words);
         }
         // What the model thought is for internal rules only: it may clear here, never accuse.
         if touches || mentions {
@@ -240,22 +216,14 @@ impl Execution {
             (Some(passage), _) | (None, Some(passage)) if !step.reasoning.contains(passage) => {
                 evidence.push(Evidence::new(passage.record, Part::Claim, &passage.text));
             }
-            _ => evidence.push(Evidence::new(
-                step.input.record,
-                Part::Claim,
-                &step.input.text,
-            )),
+            _ => evidence.push(Evidence::new(step.input.record, Part::Claim, &step.input.text)),
         }
         if open.line.is_empty() {
             evidence.push(Evidence::new(open.call, Part::Against, &open.input));
         } else {
             evidence.push(Evidence::new(open.outcome, Part::Against, &open.line));
         }
-        let what = if message {
-            "closes its turn"
-        } else {
-            "goes on"
-        };
+        let what = if message { "closes its turn" } else { "goes on" };
         found.push(Finding {
             rule: &IGNORED_ERROR,
             step: step.step.id,
@@ -282,11 +250,8 @@ fn target_words(step: &ClosedStep<'_>) -> Vec<u64> {
     let mut words = speech::content(crate::text::clip(&step.input.text, 2048), true);
     // The names of arguments are the same for every call of a tool.
     if let Some(request) = step.request {
-        let names: Vec<u64> = request
-            .arguments
-            .iter()
-            .flat_map(|(name, _)| speech::content(name, true))
-            .collect();
+        let names: Vec<u64> =
+            request.arguments.iter().flat_map(|(name, _)| speech::content(name, true)).collect();
         words.retain(|word| !names.contains(word));
     }
     words
@@ -305,11 +270,7 @@ impl Family for Execution {
     fn observe(&mut self, seen: &Observation<'_>, _run: &Run, found: &mut Vec<Finding>) {
         match seen {
             Observation::Step(step) => self.closed(step, found),
-            Observation::Prompt {
-                agent,
-                author: Author::Person,
-                ..
-            } => {
+            Observation::Prompt { agent, author: Author::Person, .. } => {
                 self.open.remove(agent);
             }
             _ => {}
@@ -331,12 +292,7 @@ mod tests {
     #[test]
     fn a_failed_call_is_weak() {
         let mut scene = scene();
-        scene.exit(2).call(
-            "Bash",
-            &json!({"command": "cp a b"}),
-            Status::Error,
-            "cp: cannot stat 'a'",
-        );
+        scene.exit(2).call("Bash", &json!({"command": "cp a b"}), Status::Error, "cp: cannot stat 'a'");
         let found = scene.found("execution.failed-call");
         assert_eq!(found.len(), 1);
         assert!(found[0].strength.get() <= 0.3);
@@ -346,30 +302,15 @@ mod tests {
     #[test]
     fn a_search_that_finds_nothing_has_not_failed() {
         let mut scene = scene();
-        scene.exit(1).call(
-            "Bash",
-            &json!({"command": "cd app && grep -rn foo ."}),
-            Status::Error,
-            "",
-        );
-        scene.exit(1).call(
-            "Bash",
-            &json!({"command": "diff a b"}),
-            Status::Error,
-            "1c1\n< a\n> b",
-        );
+        scene.exit(1).call("Bash", &json!({"command": "cd app && grep -rn foo ."}), Status::Error, "");
+        scene.exit(1).call("Bash", &json!({"command": "diff a b"}), Status::Error, "1c1\n< a\n> b");
         assert!(scene.all().is_empty());
     }
 
     #[test]
     fn a_refusal_is_no_failure_of_the_call() {
         let mut scene = scene();
-        scene.call(
-            "Bash",
-            &json!({"command": "rm x"}),
-            Status::Denied,
-            "Error: the user said no",
-        );
+        scene.call("Bash", &json!({"command": "rm x"}), Status::Denied, "Error: the user said no");
         assert!(scene.all().is_empty());
     }
 
@@ -407,12 +348,8 @@ mod tests {
     #[test]
     fn a_message_that_passes_over_the_error() {
         let mut scene = scene();
-        let failed = scene.call(
-            "book_flight",
-            &json!({"flight": "HAT136"}),
-            Status::Error,
-            "Error: payment declined",
-        );
+        let failed =
+            scene.call("book_flight", &json!({"flight": "HAT136"}), Status::Error, "Error: payment declined");
         scene.says("Your holiday is all set, enjoy the beach!");
         let found = scene.found("execution.ignored-error");
         assert_eq!(found.len(), 1);
@@ -422,12 +359,7 @@ mod tests {
     #[test]
     fn a_message_that_tells_of_it_is_well() {
         let mut scene = scene();
-        scene.call(
-            "book_flight",
-            &json!({"flight": "HAT136"}),
-            Status::Error,
-            "Error: payment declined",
-        );
+        scene.call("book_flight", &json!({"flight": "HAT136"}), Status::Error, "Error: payment declined");
         scene.says("I am sorry, the card was declined. Do you have another one?");
         assert!(scene.found("execution.ignored-error").is_empty());
     }
@@ -435,20 +367,10 @@ mod tests {
     #[test]
     fn trying_the_target_again_in_silence_is_well() {
         let mut scene = scene();
-        scene.call(
-            "Bash",
-            &json!({"command": "python app.py"}),
-            Status::Error,
-            "KeyError: 'x'",
-        );
+        scene.call("Bash", &json!({"command": "python app.py"}), Status::Error, "KeyError: 'x'");
         scene.call("Read", &json!({"file_path": "app.py"}), Status::Ok, "x = 1");
         for n in 0..5 {
-            scene.call(
-                "Grep",
-                &json!({"pattern": format!("zz{n}")}),
-                Status::Ok,
-                "none",
-            );
+            scene.call("Grep", &json!({"pattern": format!("zz{n}")}), Status::Ok, "none");
         }
         assert!(scene.found("execution.ignored-error").is_empty());
     }
@@ -456,19 +378,9 @@ mod tests {
     #[test]
     fn going_on_elsewhere_in_silence_is_told_after_three_acts() {
         let mut scene = scene();
-        scene.call(
-            "Bash",
-            &json!({"command": "./migrate"}),
-            Status::Error,
-            "KeyError: 'x'",
-        );
+        scene.call("Bash", &json!({"command": "./migrate"}), Status::Error, "KeyError: 'x'");
         for n in 0..5 {
-            scene.call(
-                "Grep",
-                &json!({"pattern": format!("zz{n}")}),
-                Status::Ok,
-                "none",
-            );
+            scene.call("Grep", &json!({"pattern": format!("zz{n}")}), Status::Ok, "none");
         }
         let found = scene.found("execution.ignored-error");
         assert_eq!(found.iter().map(|f| f.step.0).collect::<Vec<_>>(), [3]);
@@ -477,10 +389,10 @@ mod tests {
     #[test]
     fn calls_made_beside_the_failed_one_do_not_answer_it() {
         let mut scene = scene();
-        let (a, input_a) = scene.open("Bash", &json!({"command": "./migrate"}));
-        let (b, input_b) = scene.open("Grep", &json!({"pattern": "zz"}));
-        scene.close(a, "Bash", &input_a, Status::Error, "KeyError: 'x'");
-        scene.close(b, "Grep", &input_b, Status::Ok, "none");
+        let a = scene.open("Bash", &json!({"command": "./migrate"}));
+        let b = scene.open("Grep", &json!({"pattern": "zz"}));
+        scene.close(a, Status::Error, "KeyError: 'x'");
+        scene.close(b, Status::Ok, "none");
         scene.says("The migration failed.");
         assert!(scene.found("execution.ignored-error").is_empty());
     }

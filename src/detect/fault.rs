@@ -234,8 +234,8 @@ pub(crate) fn is_check(command: &str) -> bool {
 
 /// Commands whose exit code 1 means "nothing" or "no", not a fault.
 const ASKING: &[&str] = &[
-    "grep", "rg", "egrep", "fgrep", "diff", "cmp", "test", "[", "which", "command", "type",
-    "pgrep", "git diff", "git grep", "find", "ls", "kill", "pkill", "false",
+    "grep", "rg", "egrep", "fgrep", "diff", "cmp", "test", "[", "which", "command", "type", "pgrep",
+    "git diff", "git grep", "find", "ls", "kill", "pkill", "false",
 ];
 
 /// Commands that show what lies in files: an error text in their output is not their own.
@@ -283,9 +283,7 @@ fn last_command(command: &str) -> &str {
 
 fn begins_with_any(command: &str, any: &[&str]) -> bool {
     any.iter().any(|name| {
-        command
-            .strip_prefix(name)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\n']))
+        command.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', '\t', '\n']))
     })
 }
 
@@ -294,15 +292,9 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
     let (head, tail) = if text.len() <= 2 * READ_BYTES {
         (text, "")
     } else {
-        (
-            crate::text::clip(text, READ_BYTES),
-            crate::text::clip_front(text, READ_BYTES),
-        )
+        (crate::text::clip(text, READ_BYTES), crate::text::clip_front(text, READ_BYTES))
     };
-    head.lines()
-        .chain(tail.lines())
-        .map(str::trim)
-        .filter(|line| !line.is_empty())
+    head.lines().chain(tail.lines()).map(str::trim).filter(|line| !line.is_empty())
 }
 
 /// The line of a failed call's outcome that says best what went wrong.
@@ -343,30 +335,17 @@ fn exit_line(lower: &str) -> bool {
 /// The exit code that a first line tells of: `exitcode: 1 (execution failed)`, `Exit code 2`.
 fn told_exit(line: &str) -> Option<i32> {
     let lower = crate::text::clip(line, 60).to_ascii_lowercase();
-    let rest = [
-        "exitcode:",
-        "exit code:",
-        "exit code",
-        "exit status",
-        "process exited with code",
-    ]
-    .iter()
-    .find_map(|head| lower.strip_prefix(head))?;
-    let digits: String = rest
-        .trim_start()
-        .chars()
-        .take_while(|c| c.is_ascii_digit() || *c == '-')
-        .collect();
+    let rest = ["exitcode:", "exit code:", "exit code", "exit status", "process exited with code"]
+        .iter()
+        .find_map(|head| lower.strip_prefix(head))?;
+    let digits: String = rest.trim_start().chars().take_while(|c| c.is_ascii_digit() || *c == '-').collect();
     digits.parse().ok()
 }
 
 /// Whether an outcome that the log does not call failed says all the same that it did.
 fn tells(step: &ClosedStep<'_>, text: &str) -> Option<()> {
     let kind = step.step.tool_kind().unwrap_or(ToolKind::Other);
-    let command = step
-        .request
-        .and_then(|request| request.command.as_deref())
-        .unwrap_or("");
+    let command = step.request.and_then(|request| request.command.as_deref()).unwrap_or("");
     let first = lines(text).next()?;
     let lower = crate::text::clip(first, 200).to_ascii_lowercase();
     if told_exit(first).is_some_and(|code| code != 0) {
@@ -379,16 +358,9 @@ fn tells(step: &ClosedStep<'_>, text: &str) -> Option<()> {
         return Some(());
     }
     if !shows || text.len() < 400 {
-        if [
-            "error:",
-            "error -",
-            "fatal:",
-            "exception:",
-            "http error",
-            "traceback (most recent call last)",
-        ]
-        .iter()
-        .any(|head| lower.starts_with(head))
+        if ["error:", "error -", "fatal:", "exception:", "http error", "traceback (most recent call last)"]
+            .iter()
+            .any(|head| lower.starts_with(head))
         {
             return Some(());
         }
@@ -423,27 +395,15 @@ fn tells(step: &ClosedStep<'_>, text: &str) -> Option<()> {
 
 /// Whether the first line of a JSON object, in lower case, tells of an error.
 fn json_error(lower: &str) -> bool {
-    let compact: String = lower
-        .chars()
-        .filter(|c| !c.is_whitespace())
-        .take(160)
-        .collect();
-    if [
-        "\"success\":false",
-        "\"ok\":false",
-        "\"iserror\":true",
-        "\"is_error\":true",
-        "\"status\":\"error\"",
-    ]
-    .iter()
-    .any(|mark| compact.contains(mark))
+    let compact: String = lower.chars().filter(|c| !c.is_whitespace()).take(160).collect();
+    if ["\"success\":false", "\"ok\":false", "\"iserror\":true", "\"is_error\":true", "\"status\":\"error\""]
+        .iter()
+        .any(|mark| compact.contains(mark))
     {
         return true;
     }
     compact.strip_prefix("{\"error\":").is_some_and(|value| {
-        !["null", "false", "\"\"", "0,", "0}", "{}", "[]"]
-            .iter()
-            .any(|empty| value.starts_with(empty))
+        !["null", "false", "\"\"", "0,", "0}", "{}", "[]"].iter().any(|empty| value.starts_with(empty))
     })
 }
 
@@ -454,10 +414,7 @@ pub(crate) fn of<'a>(step: &ClosedStep<'a>) -> Option<Fault<'a>> {
         return None;
     }
     let text = step.outcome.map_or("", |passage| passage.text.as_str());
-    let command = step
-        .request
-        .and_then(|request| request.command.as_deref())
-        .unwrap_or("");
+    let command = step.request.and_then(|request| request.command.as_deref()).unwrap_or("");
     let failed = step.step.failed();
     if failed {
         let asks = begins_with_any(last_command(command), ASKING);
@@ -474,18 +431,12 @@ pub(crate) fn of<'a>(step: &ClosedStep<'a>) -> Option<Fault<'a>> {
     let line = telling_line(text);
     let sort = if step.step.status == Status::Timeout {
         Sort::Timeout
-    } else if is_check(command)
-        && !matches!(sort(line), Sort::Absent | Sort::Access | Sort::Timeout)
-    {
+    } else if is_check(command) && !matches!(sort(line), Sort::Absent | Sort::Access | Sort::Timeout) {
         Sort::Check
     } else {
         sort(line)
     };
-    Some(Fault {
-        sort,
-        line,
-        hidden: !failed,
-    })
+    Some(Fault { sort, line, hidden: !failed })
 }
 
 #[cfg(test)]
@@ -495,16 +446,10 @@ mod tests {
     #[test]
     fn sorts_by_what_can_be_done() {
         assert_eq!(sort("HTTP 503 Service Unavailable"), Sort::Transient);
-        assert_eq!(
-            sort("requests.exceptions.ReadTimeout: read timed out"),
-            Sort::Timeout
-        );
+        assert_eq!(sort("requests.exceptions.ReadTimeout: read timed out"), Sort::Timeout);
         assert_eq!(sort("cp: cannot create x: Permission denied"), Sort::Access);
         assert_eq!(sort("Error: user not found"), Sort::Absent);
-        assert_eq!(
-            sort("f() got an unexpected keyword argument 'z'"),
-            Sort::Arguments
-        );
+        assert_eq!(sort("f() got an unexpected keyword argument 'z'"), Sort::Arguments);
         assert_eq!(sort("line 5000: syntax error"), Sort::Other);
     }
 
@@ -512,10 +457,7 @@ mod tests {
     fn the_telling_line_is_the_named_error() {
         let text = "Traceback (most recent call last):\n  File \"a.py\", line 1\nValueError: no\n";
         assert_eq!(telling_line(text), "ValueError: no");
-        assert_eq!(
-            telling_line("Exit code 1\nbash: foo: command not found"),
-            "bash: foo: command not found"
-        );
+        assert_eq!(telling_line("Exit code 1\nbash: foo: command not found"), "bash: foo: command not found");
         assert_eq!(telling_line("Exit code 1"), "Exit code 1");
     }
 

@@ -184,10 +184,8 @@ pub trait Family: Send {
 /// All families, fresh, in a fixed order. `internal_signals` adds the internal ones.
 pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
     let _ = internal_signals;
-    let families: Vec<Box<dyn Family>> = vec![
-        Box::new(execution::Execution::default()),
-        Box::new(repetition::Repetition::default()),
-    ];
+    let families: Vec<Box<dyn Family>> =
+        vec![Box::new(execution::Execution::default()), Box::new(repetition::Repetition::default())];
     families
 }
 

@@ -12,8 +12,7 @@ use std::collections::VecDeque;
 use rustc_hash::FxHashMap;
 
 use crate::trace::{
-    AgentId, Author, ClosedStep, EffectStatus, Observation, Passage, Probability, Run, StepId,
-    ToolKind,
+    AgentId, Author, ClosedStep, EffectStatus, Observation, Passage, Probability, Run, StepId, ToolKind,
 };
 
 use super::fault::{self, Fault, Sort};
@@ -118,13 +117,7 @@ struct SameError {
     person: u32,
 }
 
-static RULES: &[&Rule] = &[
-            &SAME_CALL,
-            &CYCLE,
-            &NEAR_SAME_CALL,
-            &SAME_ERROR,
-            &HOPELESS_RETRY,
-        ];
+static RULES: &[&Rule] = &[&SAME_CALL, &CYCLE, &NEAR_SAME_CALL, &SAME_ERROR, &HOPELESS_RETRY];
 
 /// The family.
 #[derive(Debug, Default)]
@@ -146,25 +139,14 @@ fn waits(step: &ClosedStep<'_>) -> bool {
     let tool = step.tool.to_ascii_lowercase();
     if speech::has_any(
         &tool,
-        &[
-            "wait",
-            "sleep",
-            "poll",
-            "bashoutput",
-            "taskoutput",
-            "task_output",
-            "write_stdin",
-            "status",
-        ],
+        &["wait", "sleep", "poll", "bashoutput", "taskoutput", "task_output", "write_stdin", "status"],
     ) {
         return true;
     }
-    step.request
-        .and_then(|request| request.command.as_deref())
-        .is_some_and(|command| {
-            let lower = command.to_ascii_lowercase();
-            speech::has_any_word(&lower, &["sleep", "wait", "watch"])
-        })
+    step.request.and_then(|request| request.command.as_deref()).is_some_and(|command| {
+        let lower = command.to_ascii_lowercase();
+        speech::has_any_word(&lower, &["sleep", "wait", "watch"])
+    })
 }
 
 /// Whether a closed call may have changed something that another call's outcome depends on.
@@ -172,13 +154,8 @@ fn changes(step: &ClosedStep<'_>) -> bool {
     if step.step.failed() {
         return false;
     }
-    step.effects
-        .iter()
-        .any(|effect| effect.status != EffectStatus::Failed)
-        || matches!(
-            step.step.tool_kind(),
-            Some(ToolKind::Edit | ToolKind::Write | ToolKind::Agent)
-        )
+    step.effects.iter().any(|effect| effect.status != EffectStatus::Failed)
+        || matches!(step.step.tool_kind(), Some(ToolKind::Edit | ToolKind::Write | ToolKind::Agent))
 }
 
 /// A strength that grows with the rounds from `base` towards 1.
@@ -203,19 +180,10 @@ impl Repetition {
         let fault = fault::of(step);
         let change = self.changes;
         let trail = self.trails.entry(step.step.agent).or_default();
-        let told = same_call(trail, step, outcome, fault, change, found)
-            | cycle(trail, step, outcome, run, found);
+        let told =
+            same_call(trail, step, outcome, fault, change, found) | cycle(trail, step, outcome, run, found);
         let told = told | near(trail, step, outcome, fault, changed, told, found);
-        same_error(
-            trail,
-            tool,
-            step,
-            outcome,
-            fault,
-            (change, self.persons),
-            told,
-            found,
-        );
+        same_error(trail, tool, step, outcome, fault, (change, self.persons), told, found);
     }
 }
 
@@ -238,10 +206,7 @@ fn same_call(
         change,
         lasting: fault.is_some_and(|fault| fault.sort.lasting()),
     };
-    let seen = trail
-        .calls
-        .entry(step.step.call_hash)
-        .or_insert(Seen { times: 0, ..fresh });
+    let seen = trail.calls.entry(step.step.call_hash).or_insert(Seen { times: 0, ..fresh });
     let retried_in_vain = seen.times == 1 && seen.change == change && seen.lasting && fresh.lasting;
     if seen.outcome == fresh.outcome && seen.change == change {
         seen.times = seen.times.saturating_add(1);
@@ -276,10 +241,7 @@ fn same_call(
         return false;
     }
     let (base, ending) = match fault {
-        Some(fault) => (
-            0.75,
-            format!("each time it ended with {}", quoted(fault.line)),
-        ),
+        Some(fault) => (0.75, format!("each time it ended with {}", quoted(fault.line))),
         None => (0.4, "each time with the same outcome".to_owned()),
     };
     let mut means = vec![Means::RefuseRepeat];
@@ -321,11 +283,7 @@ fn cycle(
 ) -> bool {
     let signature = step.step.call_hash ^ step.step.outcome_hash.rotate_left(23);
     for period in 1..=LONGEST {
-        let before = trail
-            .latest
-            .len()
-            .checked_sub(period)
-            .and_then(|at| trail.latest.get(at));
+        let before = trail.latest.len().checked_sub(period).and_then(|at| trail.latest.get(at));
         let equal = before.is_some_and(|(earlier, _)| *earlier == signature);
         if let Some(count) = trail.equal.get_mut(period) {
             *count = if equal { count.saturating_add(1) } else { 0 };
@@ -347,10 +305,7 @@ fn cycle(
     let Some(period) = (1..=LONGEST).find(|period| rounds_of(trail, *period) >= ROUNDS) else {
         return false;
     };
-    let whole = trail
-        .equal
-        .get(period)
-        .is_some_and(|equal| (*equal as usize).is_multiple_of(period));
+    let whole = trail.equal.get(period).is_some_and(|equal| (*equal as usize).is_multiple_of(period));
     let rounds = rounds_of(trail, period);
     if period == 1 || !whole || !due(rounds, ROUNDS) {
         return false;
@@ -408,13 +363,7 @@ fn near(
         near.times = near.times.saturating_add(1);
         near.exact = step.step.call_hash;
     } else {
-        *near = Near {
-            call,
-            exact: step.step.call_hash,
-            outcome: brought,
-            times: 1,
-            first: step.step.id,
-        };
+        *near = Near { call, exact: step.step.call_hash, outcome: brought, times: 1, first: step.step.id };
     }
     let near = *near;
     let nothing = outcome.text.trim().len() <= 2;
@@ -459,13 +408,7 @@ fn same_error(
         return;
     }
     let line = speech::hash_without_digits(crate::text::clip(fault.line, 400));
-    let fresh = SameError {
-        line,
-        times: 0,
-        first: step.step.id,
-        change,
-        person,
-    };
+    let fresh = SameError { line, times: 0, first: step.step.id, change, person };
     let seen = trail.errors.entry(tool).or_insert(fresh);
     if seen.line != line || seen.person != person {
         *seen = fresh;
@@ -485,29 +428,18 @@ fn same_error(
         root: Some(seen.first),
         strength: growing(base, times, ROUNDS),
         evidence: evidence(step, outcome, Some(fault)),
-        sentence: format!(
-            "{tool} has answered {times} times in a row with {}",
-            quoted(fault.line)
-        ),
+        sentence: format!("{tool} has answered {times} times in a row with {}", quoted(fault.line)),
         instruction: format!(
             "{tool} gives the same error however you call it. {} Only then call it again.",
             next_for(fault)
         ),
-        means: if fault.sort.passing() {
-            vec![Means::Retry]
-        } else {
-            Vec::new()
-        },
+        means: if fault.sort.passing() { vec![Means::Retry] } else { Vec::new() },
     });
 }
 
 /// The call and the line that speaks against it.
 fn evidence(step: &ClosedStep<'_>, outcome: &Passage, fault: Option<Fault<'_>>) -> Vec<Evidence> {
-    let mut evidence = vec![Evidence::new(
-        step.input.record,
-        Part::Claim,
-        &step.input.text,
-    )];
+    let mut evidence = vec![Evidence::new(step.input.record, Part::Claim, &step.input.text)];
     let line = fault.map_or(outcome.text.as_str(), |fault| fault.line);
     if !line.trim().is_empty() {
         evidence.push(Evidence::new(outcome.record, Part::Against, line));
@@ -516,11 +448,7 @@ fn evidence(step: &ClosedStep<'_>, outcome: &Passage, fault: Option<Fault<'_>>) 
 }
 
 pub(super) fn quoted(line: &str) -> String {
-    if line.trim().is_empty() {
-        "no output".to_owned()
-    } else {
-        crate::text::quoted(line, 100)
-    }
+    if line.trim().is_empty() { "no output".to_owned() } else { crate::text::quoted(line, 100) }
 }
 
 /// What to do next about a fault.
@@ -530,14 +458,10 @@ pub(super) fn next_for(fault: Fault<'_>) -> &'static str {
             "Check whether the work went on in the background, or ask for a smaller piece of it."
         }
         Sort::Transient => "Wait a moment before you call it once more.",
-        Sort::Access => {
-            "Find out which right is missing and ask for it, or use what you are allowed to use."
-        }
+        Sort::Access => "Find out which right is missing and ask for it, or use what you are allowed to use.",
         Sort::Absent => "List what is there and take the name from that list.",
         Sort::Arguments => "Read the tool's description and give the arguments that it asks for.",
-        Sort::Check => {
-            "Read the first failure, name its cause, and change the code that causes it."
-        }
+        Sort::Check => "Read the first failure, name its cause, and change the code that causes it.",
         Sort::Other => "Read the error, name its cause, and remove it first.",
     }
 }
@@ -550,10 +474,7 @@ impl Family for Repetition {
     fn observe(&mut self, seen: &Observation<'_>, run: &Run, found: &mut Vec<Finding>) {
         match seen {
             Observation::Step(step) => self.closed(step, run, found),
-            Observation::Prompt {
-                author: Author::Person,
-                ..
-            } => {
+            Observation::Prompt { author: Author::Person, .. } => {
                 self.changes = self.changes.wrapping_add(1);
                 self.persons = self.persons.wrapping_add(1);
                 for trail in self.trails.values_mut() {
@@ -582,12 +503,7 @@ mod tests {
     fn the_third_same_failure_is_told_and_then_every_doubling() {
         let mut scene = scene();
         for _ in 0..12 {
-            scene.call(
-                "Bash",
-                &json!({"command": "./deploy"}),
-                Status::Error,
-                "boom: broken thing",
-            );
+            scene.call("Bash", &json!({"command": "./deploy"}), Status::Error, "boom: broken thing");
         }
         let found = scene.found("repetition.same-call");
         let steps: Vec<u32> = found.iter().map(|f| f.step.0).collect();
@@ -595,23 +511,14 @@ mod tests {
         assert!(found[2].strength > found[0].strength);
         assert_eq!(found[0].root, Some(StepId(0)));
         assert_eq!(found[0].evidence.len(), 2);
-        assert!(
-            found[0].sentence.contains("3 times"),
-            "{}",
-            found[0].sentence
-        );
+        assert!(found[0].sentence.contains("3 times"), "{}", found[0].sentence);
     }
 
     #[test]
     fn changing_outcomes_are_no_loop() {
         let mut scene = scene();
         for n in 0..9 {
-            scene.call(
-                "Bash",
-                &json!({"command": "./status"}),
-                Status::Ok,
-                &format!("{n} of 9 ready"),
-            );
+            scene.call("Bash", &json!({"command": "./status"}), Status::Ok, &format!("{n} of 9 ready"));
         }
         assert!(scene.all().is_empty());
     }
@@ -620,12 +527,7 @@ mod tests {
     fn an_edit_or_a_persons_word_begins_anew() {
         let mut scene = scene();
         for n in 0..6 {
-            scene.call(
-                "Bash",
-                &json!({"command": "make -C app"}),
-                Status::Error,
-                "a.c: error: no",
-            );
+            scene.call("Bash", &json!({"command": "make -C app"}), Status::Error, "a.c: error: no");
             scene.call(
                 "Edit",
                 &json!({"path": "a.c", "old_string": format!("{n}"), "new_string": "b"}),
@@ -646,12 +548,7 @@ mod tests {
     fn waiting_is_no_loop() {
         let mut scene = scene();
         for _ in 0..8 {
-            scene.call(
-                "Bash",
-                &json!({"command": "sleep 5; cat log"}),
-                Status::Ok,
-                "building",
-            );
+            scene.call("Bash", &json!({"command": "sleep 5; cat log"}), Status::Ok, "building");
         }
         assert!(scene.all().is_empty());
     }
@@ -673,12 +570,7 @@ mod tests {
     fn two_rounds_are_no_cycle_and_neither_is_one_with_new_outcomes() {
         let mut scene = scene();
         for n in 0..6 {
-            scene.call(
-                "look",
-                &json!({"page": "a"}),
-                Status::Ok,
-                &format!("page {n}"),
-            );
+            scene.call("look", &json!({"page": "a"}), Status::Ok, &format!("page {n}"));
             scene.call("look", &json!({"page": "b"}), Status::Ok, "page b");
         }
         assert!(scene.found("repetition.cycle").is_empty());
@@ -688,12 +580,7 @@ mod tests {
     fn counting_on_in_vain_is_told_and_paging_is_not() {
         let mut scene = scene();
         for n in 0..5 {
-            scene.call(
-                "fetch_item",
-                &json!({"id": n}),
-                Status::Error,
-                &format!("item {n}: nothing here"),
-            );
+            scene.call("fetch_item", &json!({"id": n}), Status::Error, &format!("item {n}: nothing here"));
         }
         assert_eq!(scene.found("repetition.near-same-call").len(), 1);
         let mut scene = self::scene();
@@ -712,12 +599,7 @@ mod tests {
     fn the_same_error_for_different_arguments() {
         let mut scene = scene();
         for name in ["ann", "bob", "cid"] {
-            scene.call(
-                "find_user",
-                &json!({"name": name}),
-                Status::Error,
-                "Error: user not found",
-            );
+            scene.call("find_user", &json!({"name": name}), Status::Error, "Error: user not found");
         }
         let found = scene.found("repetition.same-error");
         assert_eq!(found.len(), 1);
@@ -728,18 +610,8 @@ mod tests {
     fn a_success_between_breaks_the_row_of_errors() {
         let mut scene = scene();
         for name in ["ann", "bob", "cid", "dan"] {
-            scene.call(
-                "find_user",
-                &json!({"name": name}),
-                Status::Error,
-                "Error: user not found",
-            );
-            scene.call(
-                "find_user",
-                &json!({"name": format!("{name}x")}),
-                Status::Ok,
-                "u_1",
-            );
+            scene.call("find_user", &json!({"name": name}), Status::Error, "Error: user not found");
+            scene.call("find_user", &json!({"name": format!("{name}x")}), Status::Ok, "u_1");
         }
         assert!(scene.all().is_empty());
     }
@@ -749,12 +621,7 @@ mod tests {
         let mut scene = scene();
         for _ in 0..2 {
             scene.call("get", &json!({"u": "a"}), Status::Error, "403 Forbidden");
-            scene.call(
-                "get",
-                &json!({"u": "b"}),
-                Status::Error,
-                "503 Service Unavailable",
-            );
+            scene.call("get", &json!({"u": "b"}), Status::Error, "503 Service Unavailable");
         }
         let found = scene.found("repetition.hopeless-retry");
         assert_eq!(found.len(), 1);

@@ -58,8 +58,7 @@ pub(crate) fn sentences(text: &str) -> impl Iterator<Item = &str> {
 
 /// The words of a text: runs of letters, digits and `_`, as they stand.
 pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !c.is_alphanumeric() && c != '_')
-        .filter(|word| !word.is_empty())
+    text.split(|c: char| !c.is_alphanumeric() && c != '_').filter(|word| !word.is_empty())
 }
 
 /// A word without the commonest endings; lower case is expected.
@@ -191,28 +190,14 @@ pub(crate) fn denies(lower: &str) -> bool {
         || lower.contains("n’t")
         || has_any_word(
             lower,
-            &[
-                "not", "no", "never", "none", "cannot", "without", "neither", "nor", "unable",
-            ],
+            &["not", "no", "never", "none", "cannot", "without", "neither", "nor", "unable"],
         )
 }
 
 /// Whether a sentence in lower case speaks of what may be or is to come, not of what is.
 pub(crate) fn tentative(lower: &str) -> bool {
     lower.contains('?')
-        || has_any(
-            lower,
-            &[
-                "'ll ",
-                "’ll ",
-                "let me",
-                "let's",
-                "going to",
-                "need to",
-                "for example",
-                "e.g.",
-            ],
-        )
+        || has_any(lower, &["'ll ", "’ll ", "let me", "let's", "going to", "need to", "for example", "e.g."])
         || has_any_word(
             lower,
             &[
@@ -328,10 +313,7 @@ mod tests {
 
     #[test]
     fn digits_do_not_count_in_a_hash_without_them() {
-        assert_eq!(
-            hash_without_digits("noop1"),
-            hash_without_digits(" noop 22".replace(' ', "").as_str())
-        );
+        assert_eq!(hash_without_digits("noop1"), hash_without_digits(" noop 22".replace(' ', "").as_str()));
         assert_ne!(hash_without_digits("noop1"), hash_without_digits("noop"));
     }
 
