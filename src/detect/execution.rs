@@ -16,7 +16,7 @@ use super::repetition::{next_for, quoted};
 use super::{Aspect, Basis, Class, Evidence, Family, Finding, Means, Part, Rule, speech};
 
 /// A call failed.
-pub static FAILED_CALL: Rule = Rule {
+pub(super) static FAILED_CALL: Rule = Rule {
     id: "execution.failed-call",
     class: Class::ExecutionError,
     basis: Basis::External,
@@ -25,7 +25,7 @@ pub static FAILED_CALL: Rule = Rule {
 };
 
 /// A failure that the log does not call one.
-pub static HIDDEN_ERROR: Rule = Rule {
+pub(super) static HIDDEN_ERROR: Rule = Rule {
     id: "execution.hidden-error",
     class: Class::ExecutionError,
     basis: Basis::External,
@@ -34,7 +34,7 @@ pub static HIDDEN_ERROR: Rule = Rule {
 };
 
 /// Out of time.
-pub static TIMED_OUT: Rule = Rule {
+pub(super) static TIMED_OUT: Rule = Rule {
     id: "execution.timed-out",
     class: Class::ExecutionError,
     basis: Basis::External,
@@ -43,7 +43,7 @@ pub static TIMED_OUT: Rule = Rule {
 };
 
 /// The agent passes over an error.
-pub static IGNORED_ERROR: Rule = Rule {
+pub(super) static IGNORED_ERROR: Rule = Rule {
     id: "execution.ignored-error",
     class: Class::ExecutionError,
     basis: Basis::External,
@@ -76,7 +76,7 @@ static RULES: &[&Rule] = &[&FAILED_CALL, &HIDDEN_ERROR, &TIMED_OUT, &IGNORED_ERR
 
 /// The family.
 #[derive(Debug, Default)]
-pub struct Execution {
+pub(super) struct Execution {
     open: FxHashMap<AgentId, Open>,
 }
 

@@ -5,8 +5,12 @@
 //! deterministic and keep hashes and numbers, not texts. A finding without evidence does not ship.
 //! A rule may be no worse than O(n log n) over a run.
 
+mod contract;
+mod edits;
 mod execution;
 mod fault;
+mod integrity;
+mod provenance;
 mod repetition;
 #[cfg(test)]
 pub(crate) mod scene;

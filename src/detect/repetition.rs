@@ -19,7 +19,7 @@ use super::fault::{self, Fault, Sort};
 use super::{Aspect, Basis, Class, Evidence, Family, Finding, Means, Part, Rule, speech};
 
 /// The same call with the same outcome.
-pub static SAME_CALL: Rule = Rule {
+pub(super) static SAME_CALL: Rule = Rule {
     id: "repetition.same-call",
     class: Class::ExecutionError,
     basis: Basis::External,
@@ -28,7 +28,7 @@ pub static SAME_CALL: Rule = Rule {
 };
 
 /// A round of several calls, over and over.
-pub static CYCLE: Rule = Rule {
+pub(super) static CYCLE: Rule = Rule {
     id: "repetition.cycle",
     class: Class::ExecutionError,
     basis: Basis::External,
@@ -37,7 +37,7 @@ pub static CYCLE: Rule = Rule {
 };
 
 /// Calls that differ in a counter only.
-pub static NEAR_SAME_CALL: Rule = Rule {
+pub(super) static NEAR_SAME_CALL: Rule = Rule {
     id: "repetition.near-same-call",
     class: Class::ExecutionError,
     basis: Basis::External,
@@ -46,7 +46,7 @@ pub static NEAR_SAME_CALL: Rule = Rule {
 };
 
 /// The same error, whatever the arguments.
-pub static SAME_ERROR: Rule = Rule {
+pub(super) static SAME_ERROR: Rule = Rule {
     id: "repetition.same-error",
     class: Class::ExecutionError,
     basis: Basis::External,
@@ -55,7 +55,7 @@ pub static SAME_ERROR: Rule = Rule {
 };
 
 /// Again what cannot succeed.
-pub static HOPELESS_RETRY: Rule = Rule {
+pub(super) static HOPELESS_RETRY: Rule = Rule {
     id: "repetition.hopeless-retry",
     class: Class::ExecutionError,
     basis: Basis::External,
@@ -121,7 +121,7 @@ static RULES: &[&Rule] = &[&SAME_CALL, &CYCLE, &NEAR_SAME_CALL, &SAME_ERROR, &HO
 
 /// The family.
 #[derive(Debug, Default)]
-pub struct Repetition {
+pub(super) struct Repetition {
     trails: FxHashMap<AgentId, Trail>,
     /// How often something was changed in the run so far, by anybody.
     changes: u32,
