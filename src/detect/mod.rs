@@ -5,16 +5,21 @@
 //! deterministic and keep hashes and numbers, not texts. A finding without evidence does not ship.
 //! A rule may be no worse than O(n log n) over a run.
 
+mod agents;
+mod constraint;
 mod contract;
 mod edits;
 mod execution;
 mod fault;
 mod integrity;
+mod internal;
+mod plan;
 mod provenance;
 mod repetition;
 #[cfg(test)]
 pub(crate) mod scene;
 mod speech;
+mod taint;
 
 use serde::Serialize;
 
@@ -187,9 +192,22 @@ pub trait Family: Send {
 
 /// All families, fresh, in a fixed order. `internal_signals` adds the internal ones.
 pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
-    let _ = internal_signals;
-    let families: Vec<Box<dyn Family>> =
-        vec![Box::new(execution::Execution::default()), Box::new(repetition::Repetition::default())];
+    let mut families: Vec<Box<dyn Family>> = vec![
+        Box::new(repetition::Repetition::default()),
+        Box::new(execution::Execution::default()),
+        Box::new(contract::Contract::default()),
+        Box::new(provenance::Provenance::default()),
+        Box::new(edits::Edits::default()),
+        Box::new(plan::Plan::default()),
+        Box::new(constraint::Constraint::default()),
+        Box::new(integrity::Integrity::default()),
+        Box::new(agents::Agents::default()),
+    ];
+    if internal_signals {
+        families.push(Box::new(internal::Internal::default()));
+    }
+    // Follows what the others found: it comes last.
+    families.push(Box::new(taint::Taint::default()));
     families
 }
 
