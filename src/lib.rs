@@ -18,11 +18,15 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub mod cli;
+pub mod config;
 pub mod detect;
 pub mod engine;
 pub mod format;
+pub mod lab;
 pub mod ledger;
 pub mod recover;
 pub mod score;
+pub mod source;
 pub mod text;
 pub mod trace;

@@ -8,6 +8,7 @@
 mod chat;
 mod claude_code;
 mod codex;
+mod json;
 mod native;
 
 use std::borrow::Cow;
