@@ -27,9 +27,7 @@ use super::json::{
     Emit, Shape, agent_name, content_text, hash, is_uuid, join, peek, raw_text, read_or_mend, stem,
 };
 use super::{Format, Identity, Reader, Sniff};
-use crate::trace::{
-    Author, Closing, Event, EventKind, FactOf, Lifecycle, RunId, Status, Usage,
-};
+use crate::trace::{Author, Closing, Event, EventKind, FactOf, Lifecycle, RunId, Status, Usage};
 
 pub(super) use self::plan::prose as plan_of_prose;
 
@@ -88,8 +86,7 @@ impl Format for ClaudeCode {
     fn sniff(&self, head: &[&[u8]]) -> Sniff {
         let mut best = Sniff::No;
         for record in head.iter().take(64) {
-            let Ok(Shape::Map(record)) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record)
-            else {
+            let Ok(Shape::Map(record)) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record) else {
                 continue;
             };
             let kind = record.r#type.or_empty();
@@ -100,7 +97,9 @@ impl Format for ClaudeCode {
                 return Sniff::Sure;
             }
             // Some lines of old files carry no session.
-            if (known && message && !record.uuid.is_nothing()) || record.summary.text().is_some() && kind == "summary" {
+            if (known && message && !record.uuid.is_nothing())
+                || record.summary.text().is_some() && kind == "summary"
+            {
                 best = Sniff::Maybe;
             }
         }
@@ -111,8 +110,7 @@ impl Format for ClaudeCode {
         let mut session = None;
         let mut kind = String::new();
         for record in head {
-            let Ok(Shape::Map(record)) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record)
-            else {
+            let Ok(Shape::Map(record)) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record) else {
                 continue;
             };
             if session.is_none() {
@@ -131,15 +129,10 @@ impl Format for ClaudeCode {
                 Some(session) if !is_uuid(name) => session,
                 _ => name.to_owned(),
             };
-            return Identity {
-                run: RunId::new(run),
-                agent: None,
-                parent_call: None,
-            };
+            return Identity { run: RunId::new(run), agent: None, parent_call: None };
         };
-        let beside: Beside<'_> = beside
-            .and_then(|beside| serde_json::from_slice(beside).ok())
-            .unwrap_or_default();
+        let beside: Beside<'_> =
+            beside.and_then(|beside| serde_json::from_slice(beside).ok()).unwrap_or_default();
         let kind = beside.agent_type.text().unwrap_or(&kind);
         let run = parent_session(path)
             .map(str::to_owned)
@@ -153,10 +146,7 @@ impl Format for ClaudeCode {
     }
 
     fn reader(&self, identity: &Identity) -> Box<dyn Reader> {
-        Box::new(Records {
-            own_file: identity.agent.is_some(),
-            ..Records::default()
-        })
+        Box::new(Records { own_file: identity.agent.is_some(), ..Records::default() })
     }
 }
 
@@ -229,8 +219,7 @@ fn is_ignored(record: &[u8]) -> bool {
     if record.starts_with(b"{\"type\":\"") {
         return peek(record, "{\"type\":\"", 16).is_some_and(|kind| known(kind, IGNORED));
     }
-    peek(record, "\"attachment\":{\"type\":\"", 256)
-        .is_some_and(|kind| known(kind, attachment::IGNORED))
+    peek(record, "\"attachment\":{\"type\":\"", 256).is_some_and(|kind| known(kind, attachment::IGNORED))
 }
 
 impl Records {
@@ -301,10 +290,8 @@ impl Records {
     fn begin_side<'a>(&mut self, record: &Record<'a>, uuid: &str, emit: &mut Emit<'_, 'a>) -> String {
         let prompt = record.message.map().map_or("", |message| first_text(message));
         let wanted = hash(prompt);
-        let launch = self
-            .launches
-            .iter_mut()
-            .find(|launch| launch.agent.is_none() && launch.prompt == wanted);
+        let launch =
+            self.launches.iter_mut().find(|launch| launch.agent.is_none() && launch.prompt == wanted);
         let Some(launch) = launch else {
             return agent_name("", uuid);
         };
@@ -425,9 +412,7 @@ impl Records {
         }
         let answered = outcome.status == Status::Ok;
         let copy = (answered && child.is_some()).then(|| text.clone());
-        let reason = outcome
-            .hook_reason
-            .map(|at| cut(text.clone(), at));
+        let reason = outcome.hook_reason.map(|at| cut(text.clone(), at));
         emit.say(EventKind::Result {
             call_id: call_id.clone(),
             status: outcome.status,
@@ -438,11 +423,7 @@ impl Records {
             emit.say(EventKind::Receipt { text });
         }
         if let (Some(from), Some(text)) = (child, copy) {
-            emit.say(EventKind::Return {
-                from: Cow::Owned(from),
-                call_id,
-                text,
-            });
+            emit.say(EventKind::Return { from: Cow::Owned(from), call_id, text });
         }
     }
 
@@ -477,25 +458,14 @@ impl Records {
             && (id == 0 || self.limited != id)
         {
             self.limited = id;
-            emit.say(EventKind::Lifecycle {
-                what: Lifecycle::Limit,
-                text: stop,
-            });
+            emit.say(EventKind::Lifecycle { what: Lifecycle::Limit, text: stop });
         }
         if record.is_aborted.yes() {
-            emit.say(EventKind::Lifecycle {
-                what: Lifecycle::Interrupted,
-                text: Cow::Borrowed(""),
-            });
+            emit.say(EventKind::Lifecycle { what: Lifecycle::Interrupted, text: Cow::Borrowed("") });
         }
     }
 
-    fn content<'a>(
-        &mut self,
-        content: Shape<'a, Block<'a>>,
-        last: Closing,
-        emit: &mut Emit<'_, 'a>,
-    ) {
+    fn content<'a>(&mut self, content: Shape<'a, Block<'a>>, last: Closing, emit: &mut Emit<'_, 'a>) {
         let mut words: Cow<'a, str> = Cow::Borrowed("");
         for block in content.into_list() {
             let mut block = match block {
@@ -524,17 +494,8 @@ impl Records {
                 kind if kind.ends_with("tool_result") => {
                     let call_id = block.tool_use_id.take();
                     let text = content_text(std::mem::take(&mut block.content));
-                    let status = if block.is_error.yes() {
-                        Status::Error
-                    } else {
-                        Status::Ok
-                    };
-                    emit.say(EventKind::Result {
-                        call_id,
-                        status,
-                        exit_code: None,
-                        text,
-                    });
+                    let status = if block.is_error.yes() { Status::Error } else { Status::Ok };
+                    emit.say(EventKind::Result { call_id, status, exit_code: None, text });
                 }
                 "redacted_thinking" | "fallback" | "container_upload" => {}
                 other => emit.unknown(format!("assistant/{other}")),
@@ -548,10 +509,8 @@ impl Records {
         let tool = block.name.take();
         let plan = self.plan.after(&tool, block.input);
         if matches!(&*tool, "Task" | "Agent") {
-            let input: AgentInput<'_> = block
-                .input
-                .and_then(|input| serde_json::from_str(input.get()).ok())
-                .unwrap_or_default();
+            let input: AgentInput<'_> =
+                block.input.and_then(|input| serde_json::from_str(input.get()).ok()).unwrap_or_default();
             if self.launches.len() >= MOST {
                 self.launches.remove(0);
             }
@@ -562,11 +521,7 @@ impl Records {
                 agent: None,
             });
         }
-        emit.say(EventKind::Call {
-            call_id,
-            tool,
-            input: raw_text(block.input),
-        });
+        emit.say(EventKind::Call { call_id, tool, input: raw_text(block.input) });
         if let Some(items) = plan {
             emit.say(EventKind::Plan { items });
         }
@@ -579,10 +534,7 @@ impl Records {
         };
         let now = [
             usage.input_tokens.count(),
-            usage
-                .cache_creation_input_tokens
-                .count()
-                .saturating_add(usage.cache_read_input_tokens.count()),
+            usage.cache_creation_input_tokens.count().saturating_add(usage.cache_read_input_tokens.count()),
             usage.output_tokens.count(),
         ];
         let before = self.counted.iter_mut().find(|(of, _)| id != 0 && *of == id);
@@ -605,13 +557,7 @@ impl Records {
         };
         let [input, cached, output] = delta;
         if input + cached + output > 0 {
-            emit.say(EventKind::Usage(Usage {
-                input,
-                cached,
-                output,
-                cost_usd: None,
-                cumulative: false,
-            }));
+            emit.say(EventKind::Usage(Usage { input, cached, output, cost_usd: None, cumulative: false }));
         }
     }
 }
@@ -651,11 +597,7 @@ fn changed<'a>(last: &mut String, of: FactOf, text: Cow<'a, str>, emit: &mut Emi
 
 /// The session's totals, written at its end.
 fn cost<'a>(record: Record<'a>, emit: &mut Emit<'_, 'a>) {
-    let mut usage = Usage {
-        cost_usd: record.total_cost_usd.number(),
-        cumulative: true,
-        ..Usage::default()
-    };
+    let mut usage = Usage { cost_usd: record.total_cost_usd.number(), cumulative: true, ..Usage::default() };
     if let Shape::Map(models) = record.model_usage {
         for (_, model) in models.0 {
             let Shape::Map(model) = model else { continue };

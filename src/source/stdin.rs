@@ -23,14 +23,12 @@ impl StandardInput {
         let file = create_private(&path)?;
         let ended = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&ended);
-        std::thread::Builder::new()
-            .name("medbay-stdin".to_owned())
-            .spawn(move || {
-                if let Err(error) = copy(io::stdin().lock(), file) {
-                    tracing::warn!("standard input ended early: {error}");
-                }
-                flag.store(true, Ordering::Release);
-            })?;
+        std::thread::Builder::new().name("medbay-stdin".to_owned()).spawn(move || {
+            if let Err(error) = copy(io::stdin().lock(), file) {
+                tracing::warn!("standard input ended early: {error}");
+            }
+            flag.store(true, Ordering::Release);
+        })?;
         Ok(Self { path, ended })
     }
 

@@ -104,10 +104,7 @@ impl Tasks {
     fn items<'a>(&self) -> Vec<PlanItem<'a>> {
         self.tasks
             .iter()
-            .map(|task| PlanItem {
-                text: Cow::Owned(task.text.clone()),
-                status: task.status,
-            })
+            .map(|task| PlanItem { text: Cow::Owned(task.text.clone()), status: task.status })
             .collect()
     }
 }
@@ -128,17 +125,11 @@ pub(in crate::format) fn prose(text: Cow<'_, str>) -> Vec<PlanItem<'_>> {
         .lines()
         .filter_map(|line| {
             let (text, status) = list_item(line.trim_start())?;
-            Some(PlanItem {
-                text: Cow::Owned(text.to_owned()),
-                status,
-            })
+            Some(PlanItem { text: Cow::Owned(text.to_owned()), status })
         })
         .collect();
     if items.is_empty() && !text.trim().is_empty() {
-        return vec![PlanItem {
-            text,
-            status: PlanStatus::Pending,
-        }];
+        return vec![PlanItem { text, status: PlanStatus::Pending }];
     }
     items
 }
@@ -175,13 +166,7 @@ mod tests {
         tasks.created("7", "read");
         after(&mut tasks, "TaskCreate", r#"{"subject":"write"}"#).unwrap();
         let plan = after(&mut tasks, "TaskUpdate", r#"{"taskId":"7","status":"completed"}"#).unwrap();
-        assert_eq!(
-            plan,
-            [
-                ("read".to_owned(), PlanStatus::Done),
-                ("write".to_owned(), PlanStatus::Pending)
-            ]
-        );
+        assert_eq!(plan, [("read".to_owned(), PlanStatus::Done), ("write".to_owned(), PlanStatus::Pending)]);
         assert!(after(&mut tasks, "Bash", r#"{"command":"ls"}"#).is_none());
     }
 
