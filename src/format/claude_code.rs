@@ -31,10 +31,8 @@ use crate::trace::{
     Author, Closing, Event, EventKind, FactOf, Lifecycle, RunId, Status, Usage,
 };
 
-pub(super) use self::plan::prose as plan_of_prose;
-
 /// Claude Code.
-pub struct ClaudeCode;
+pub(super) struct ClaudeCode;
 
 /// Types of record that matter to nobody.
 const IGNORED: &[&str] = &[
