@@ -26,11 +26,14 @@
     )
 )]
 
+pub mod console;
 pub mod detect;
 pub mod engine;
 pub mod format;
 pub mod ledger;
 pub mod recover;
 pub mod score;
+pub mod screen;
+pub mod terminal;
 pub mod text;
 pub mod trace;
