@@ -1,10 +1,5 @@
 //! Every adapter over the files that it claims.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::path::{Path, PathBuf};
 
@@ -43,10 +38,7 @@ fn dump() {
     let dump = std::env::var("DUMP").unwrap_or_default();
     for path in files(&corpus) {
         let bytes = std::fs::read(&path).unwrap();
-        let lines: Vec<&[u8]> = bytes
-            .split(|b| *b == b'\n')
-            .filter(|l| !l.is_empty())
-            .collect();
+        let lines: Vec<&[u8]> = bytes.split(|b| *b == b'\n').filter(|l| !l.is_empty()).collect();
         let mut size = 0;
         let head: Vec<&[u8]> = lines
             .iter()

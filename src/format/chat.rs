@@ -56,11 +56,7 @@ impl Format for Chat {
     }
 
     fn identify(&self, path: &str, _head: &[&[u8]], _beside: Option<&[u8]>) -> Identity {
-        Identity {
-            run: RunId::new(stem(path)),
-            agent: None,
-            parent_call: None,
-        }
+        Identity { run: RunId::new(stem(path)), agent: None, parent_call: None }
     }
 
     fn reader(&self, _identity: &Identity) -> Box<dyn Reader> {
@@ -136,13 +132,7 @@ struct Function<'a> {
 
 impl Line<'_> {
     fn is_chat(&self) -> bool {
-        let other = [
-            &self.session_id,
-            &self.session_id_2,
-            &self.session,
-            &self.payload,
-            &self.uuid,
-        ];
+        let other = [&self.session_id, &self.session_id_2, &self.session, &self.payload, &self.uuid];
         if other.iter().any(|mark| !mark.is_nothing()) {
             return false;
         }
@@ -209,10 +199,7 @@ impl Records {
         emit.time = line.timestamp.time();
         if self.model != line.model.or_empty() && !line.model.or_empty().is_empty() {
             line.model.or_empty().clone_into(&mut self.model);
-            emit.say(EventKind::Fact {
-                of: FactOf::Model,
-                text: line.model.take(),
-            });
+            emit.say(EventKind::Fact { of: FactOf::Model, text: line.model.take() });
         }
         let role = line.role.take();
         let first = !std::mem::replace(&mut self.begun, true);
@@ -220,9 +207,7 @@ impl Records {
             "" => self.typed(line, emit),
             "system" | "developer" => {
                 emit.agent = Some(Cow::Borrowed("assistant"));
-                emit.say(EventKind::System {
-                    text: content_text(line.content),
-                });
+                emit.say(EventKind::System { text: content_text(line.content) });
             }
             "tool" | "function" => {
                 emit.agent = Some(Cow::Borrowed("assistant"));
@@ -287,11 +272,7 @@ impl Records {
                 Shape::Map(mut function) => (function.name.take(), text_of(function.arguments)),
                 _ => (call.name.take(), text_of(call.arguments.or(call.args))),
             };
-            emit.say(EventKind::Call {
-                call_id: call.id.take(),
-                tool,
-                input,
-            });
+            emit.say(EventKind::Call { call_id: call.id.take(), tool, input });
         }
         if let Some(mut function) = old {
             emit.say(EventKind::Call {
@@ -311,11 +292,7 @@ impl Records {
         let own = |part: &str| Cow::Owned(part.trim().to_owned());
         let (before, tool, input, after) = action;
         message(own(before), Closing::No, emit);
-        emit.say(EventKind::Call {
-            call_id: Cow::Borrowed(""),
-            tool: own(tool),
-            input: own(input),
-        });
+        emit.say(EventKind::Call { call_id: Cow::Borrowed(""), tool: own(tool), input: own(input) });
         self.waiting = true;
         if after.contains("<answer>") {
             message(own(after), Closing::Yes, emit);
@@ -323,13 +300,7 @@ impl Records {
     }
 
     /// A message of a named agent (AutoGen).
-    fn named<'a>(
-        &mut self,
-        name: Cow<'a, str>,
-        text: Cow<'a, str>,
-        first: bool,
-        emit: &mut Emit<'_, 'a>,
-    ) {
+    fn named<'a>(&mut self, name: Cow<'a, str>, text: Cow<'a, str>, first: bool, emit: &mut Emit<'_, 'a>) {
         if TERMINALS.contains(&&*name) {
             emit.agent = self.agent.clone().map(Cow::Owned);
             match exit_code(&text) {
@@ -353,10 +324,7 @@ impl Records {
         emit.agent = Some(name);
         if first {
             // The first message carries the task.
-            emit.say(EventKind::Prompt {
-                text: text.clone(),
-                author: Author::Person,
-            });
+            emit.say(EventKind::Prompt { text: text.clone(), author: Author::Person });
         }
         match code(&text) {
             Some(code) => {
@@ -381,25 +349,14 @@ impl Records {
         emit.agent = Some(Cow::Owned(name.clone()));
         message(text.clone(), Closing::Yes, emit);
         if let Some(to) = note.strip_prefix("-> ") {
-            emit.say(EventKind::Handoff {
-                to: Cow::Owned(to.to_owned()),
-                call_id: Cow::Borrowed(""),
-                text,
-            });
+            emit.say(EventKind::Handoff { to: Cow::Owned(to.to_owned()), call_id: Cow::Borrowed(""), text });
             self.handoff = Some((name, to.to_owned()));
         } else if note == "termination condition" {
-            emit.say(EventKind::Lifecycle {
-                what: Lifecycle::End,
-                text: Cow::Borrowed(""),
-            });
+            emit.say(EventKind::Lifecycle { what: Lifecycle::End, text: Cow::Borrowed("") });
         } else if let Some((by, _)) = self.handoff.take_if(|(_, to)| *to == name) {
             emit.say_as(
                 Some(Cow::Owned(by)),
-                EventKind::Return {
-                    from: Cow::Owned(name),
-                    call_id: Cow::Borrowed(""),
-                    text,
-                },
+                EventKind::Return { from: Cow::Owned(name), call_id: Cow::Borrowed(""), text },
             );
         }
     }
@@ -483,12 +440,7 @@ fn result<'a>(
     text: Cow<'a, str>,
     emit: &mut Emit<'_, 'a>,
 ) {
-    emit.say(EventKind::Result {
-        call_id,
-        status,
-        exit_code,
-        text,
-    });
+    emit.say(EventKind::Result { call_id, status, exit_code, text });
 }
 
 /// Arguments: a string that holds JSON, or JSON itself.
@@ -506,9 +458,7 @@ fn text_of<'a>(raw: Raw<'a>) -> Cow<'a, str> {
 /// `exitcode: N (…)` at the beginning.
 fn exit_code(text: &str) -> Option<i32> {
     let rest = text.strip_prefix("exitcode: ")?;
-    let end = rest
-        .find(|c: char| !c.is_ascii_digit() && c != '-')
-        .unwrap_or(rest.len());
+    let end = rest.find(|c: char| !c.is_ascii_digit() && c != '-').unwrap_or(rest.len());
     rest.get(..end)?.parse().ok()
 }
 
@@ -551,9 +501,7 @@ fn observation(text: &str) -> Option<&str> {
 }
 
 fn observed_status(observed: &str) -> Status {
-    let head = observed
-        .get(..observed.floor_char_boundary(200))
-        .unwrap_or(observed);
+    let head = observed.get(..observed.floor_char_boundary(200)).unwrap_or(observed);
     if observed.is_empty() {
         Status::Unknown
     } else if observed.starts_with("Error") || head.contains("\"error\": \"") {

@@ -29,12 +29,8 @@ use crate::trace::{Author, Closing, Event, EventKind, FactOf, Lifecycle, RunId, 
 pub(super) struct Codex;
 
 /// Types of record that matter to nobody.
-const IGNORED: &[&str] = &[
-    "inter_agent_communication",
-    "inter_agent_communication_metadata",
-    "token_usage_record",
-    "world_state",
-];
+const IGNORED: &[&str] =
+    &["inter_agent_communication", "inter_agent_communication_metadata", "token_usage_record", "world_state"];
 
 /// Screen events that matter to nobody, or that stand on the model's side too.
 const IGNORED_EVENTS: &[&str] = &[
@@ -64,13 +60,8 @@ const IGNORED_EVENTS: &[&str] = &[
 ];
 
 /// Items on the model's side that matter to nobody.
-const IGNORED_ITEMS: &[&str] = &[
-    "additional_tools",
-    "compaction",
-    "configuration_update",
-    "context_compaction",
-    "ghost_snapshot",
-];
+const IGNORED_ITEMS: &[&str] =
+    &["additional_tools", "compaction", "configuration_update", "context_compaction", "ghost_snapshot"];
 
 impl Format for Codex {
     fn name(&self) -> &'static str {
@@ -83,15 +74,13 @@ impl Format for Codex {
 
     fn sniff(&self, head: &[&[u8]]) -> Sniff {
         for record in head.iter().take(64) {
-            let Ok(Shape::Map(record)) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record)
-            else {
+            let Ok(Shape::Map(record)) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record) else {
                 continue;
             };
             let kind = record.r#type.or_empty();
-            let enveloped = matches!(
-                kind,
-                "session_meta" | "response_item" | "event_msg" | "turn_context" | "compacted"
-            ) || IGNORED.contains(&kind);
+            let enveloped =
+                matches!(kind, "session_meta" | "response_item" | "event_msg" | "turn_context" | "compacted")
+                    || IGNORED.contains(&kind);
             if enveloped && record.payload.map().is_some() {
                 return Sniff::Sure;
             }
@@ -106,28 +95,20 @@ impl Format for Codex {
     }
 
     fn identify(&self, path: &str, head: &[&[u8]], _beside: Option<&[u8]>) -> Identity {
-        let meta = head.iter().find_map(|record| {
-            match serde_json::from_slice::<Shape<'_, Record<'_>>>(record) {
-                Ok(Shape::Map(Record {
-                    r#type,
-                    payload: Shape::Map(payload),
-                    ..
-                })) if r#type.is("session_meta") => Some(payload),
+        let meta =
+            head.iter().find_map(|record| match serde_json::from_slice::<Shape<'_, Record<'_>>>(record) {
+                Ok(Shape::Map(Record { r#type, payload: Shape::Map(payload), .. }))
+                    if r#type.is("session_meta") =>
+                {
+                    Some(payload)
+                }
                 _ => None,
-            }
-        });
+            });
         let name = stem(path);
         // rollout-DATE-UUID: the UUID is the thread.
-        let thread = name
-            .get(name.len().saturating_sub(36)..)
-            .filter(|tail| is_uuid(tail))
-            .unwrap_or(name);
+        let thread = name.get(name.len().saturating_sub(36)..).filter(|tail| is_uuid(tail)).unwrap_or(name);
         let Some(meta) = meta else {
-            return Identity {
-                run: RunId::new(thread),
-                agent: None,
-                parent_call: None,
-            };
+            return Identity { run: RunId::new(thread), agent: None, parent_call: None };
         };
         let id = meta.id.text().unwrap_or(thread);
         let spawn = spawn(&meta);
@@ -145,10 +126,7 @@ impl Format for Codex {
     }
 
     fn reader(&self, identity: &Identity) -> Box<dyn Reader> {
-        Box::new(Records {
-            sub: identity.agent.is_some(),
-            ..Records::default()
-        })
+        Box::new(Records { sub: identity.agent.is_some(), ..Records::default() })
     }
 }
 
@@ -159,10 +137,7 @@ fn spawn<'r, 'a>(meta: &'r Payload<'a>) -> Option<&'r Spawn<'a>> {
 /// The name of the agent whose thread this is.
 fn name_of(meta: &Payload<'_>, id: &str) -> String {
     let spawn = spawn(meta);
-    let path = meta
-        .agent_path
-        .text()
-        .or(spawn.and_then(|spawn| spawn.agent_path.text()));
+    let path = meta.agent_path.text().or(spawn.and_then(|spawn| spawn.agent_path.text()));
     if let Some(name) = path.and_then(name_of_path) {
         return name.to_owned();
     }
@@ -192,8 +167,7 @@ fn is_bare_item(item: &Payload<'_>) -> bool {
         "function_call" | "function_call_output" => item.call_id.text().is_some(),
         "message" => match &item.content {
             Shape::List(parts) => parts.iter().any(|part| {
-                part.map()
-                    .is_some_and(|part| part.r#type.is("input_text") || part.r#type.is("output_text"))
+                part.map().is_some_and(|part| part.r#type.is("input_text") || part.r#type.is("output_text"))
             }),
             _ => false,
         },
@@ -225,11 +199,10 @@ struct Records {
 impl Reader for Records {
     fn read<'a>(&mut self, record: &'a [u8], sink: &mut dyn FnMut(Event<'a>)) {
         let ignored = record.ends_with(b"}")
-            && (peek(record, "\"type\":\"", 160).is_some_and(|kind| {
-                IGNORED.iter().any(|name| name.as_bytes() == kind)
-            }) || peek(record, "\"payload\":{\"type\":\"", 200).is_some_and(|kind| {
-                IGNORED_ITEMS.iter().any(|name| name.as_bytes() == kind)
-            }));
+            && (peek(record, "\"type\":\"", 160)
+                .is_some_and(|kind| IGNORED.iter().any(|name| name.as_bytes() == kind))
+                || peek(record, "\"payload\":{\"type\":\"", 200)
+                    .is_some_and(|kind| IGNORED_ITEMS.iter().any(|name| name.as_bytes() == kind)));
         if ignored {
             Emit::new(sink).finish();
             return;
@@ -274,10 +247,9 @@ impl Records {
                 self.fact(FactOf::WorkingDirectory, payload.cwd.take(), emit);
                 self.fact(FactOf::Model, payload.model.take(), emit);
             }
-            "compacted" => emit.say(EventKind::Lifecycle {
-                what: Lifecycle::Compaction,
-                text: payload.message.take(),
-            }),
+            "compacted" => {
+                emit.say(EventKind::Lifecycle { what: Lifecycle::Compaction, text: payload.message.take() })
+            }
             known if IGNORED.contains(&known) => {}
             "" => emit.unknown("no type"),
             _ => emit.unknown(kind),
@@ -307,17 +279,11 @@ impl Records {
         let path = meta.agent_path.text();
         let path = path.or(spawn(&meta).and_then(|spawn| spawn.agent_path.text()));
         self.path = path.unwrap_or_default().to_owned();
-        emit.say(EventKind::Lifecycle {
-            what: Lifecycle::Start,
-            text: Cow::Borrowed(""),
-        });
+        emit.say(EventKind::Lifecycle { what: Lifecycle::Start, text: Cow::Borrowed("") });
         self.fact(FactOf::WorkingDirectory, meta.cwd.take(), emit);
         let version = meta.cli_version.take();
         if !version.is_empty() {
-            emit.say(EventKind::Fact {
-                of: FactOf::Version,
-                text: version,
-            });
+            emit.say(EventKind::Fact { of: FactOf::Version, text: version });
         }
     }
 
@@ -403,12 +369,7 @@ impl Records {
     }
 
     /// Instructions of the program, among them what hooks put before the agent.
-    fn developer<'a>(
-        &mut self,
-        content: Shape<'a, Part<'a>>,
-        kinds: &Plain<'_>,
-        emit: &mut Emit<'_, 'a>,
-    ) {
+    fn developer<'a>(&mut self, content: Shape<'a, Part<'a>>, kinds: &Plain<'_>, emit: &mut Emit<'_, 'a>) {
         let mut system: Cow<'a, str> = Cow::Borrowed("");
         for (at, part) in content.into_list().into_iter().enumerate() {
             let text = content_text(part);
@@ -472,9 +433,7 @@ impl Records {
         if *author == *own {
             return;
         }
-        let child = author
-            .strip_prefix(own)
-            .is_some_and(|rest| rest.starts_with('/'));
+        let child = author.strip_prefix(own).is_some_and(|rest| rest.starts_with('/'));
         let mut text: Cow<'a, str> = Cow::Borrowed("");
         for part in item.content.into_list() {
             let Shape::Map(mut part) = part else { continue };
@@ -494,11 +453,7 @@ impl Records {
         };
         if child {
             let (from, call_id) = self.calls.child(&author);
-            emit.say(EventKind::Return {
-                from: Cow::Owned(from),
-                call_id: Cow::Owned(call_id),
-                text,
-            });
+            emit.say(EventKind::Return { from: Cow::Owned(from), call_id: Cow::Owned(call_id), text });
         } else {
             let author = Author::Agent;
             emit.say(EventKind::Prompt { text, author });
@@ -547,10 +502,7 @@ impl Records {
                 return;
             }
             "thread_name_updated" => {
-                emit.say(EventKind::Fact {
-                    of: FactOf::Title,
-                    text: event.thread_name.take(),
-                });
+                emit.say(EventKind::Fact { of: FactOf::Title, text: event.thread_name.take() });
                 return;
             }
             "item_completed" => {
@@ -577,8 +529,8 @@ impl Records {
         let kind = item.r#type.take();
         match &*kind {
             // The model's side holds these too.
-            "AgentMessage" | "ContextCompaction" | "EnteredReviewMode" | "ExitedReviewMode"
-            | "ImageView" | "Reasoning" | "Sleep" | "UserMessage" => {}
+            "AgentMessage" | "ContextCompaction" | "EnteredReviewMode" | "ExitedReviewMode" | "ImageView"
+            | "Reasoning" | "Sleep" | "UserMessage" => {}
             "HookPrompt" => {
                 for fragment in item.fragments.into_list() {
                     self.receipt(content_text(fragment), emit);
@@ -603,11 +555,8 @@ impl Records {
         };
         self.fact(FactOf::Model, info.model.take(), emit);
         let Some(last) = info.last_token_usage.map() else {
-            let old = Usage {
-                input: info.prompt.count(),
-                output: info.completion.count(),
-                ..Usage::default()
-            };
+            let old =
+                Usage { input: info.prompt.count(), output: info.completion.count(), ..Usage::default() };
             if old.input + old.output > 0 {
                 emit.say(EventKind::Usage(old));
             }

@@ -10,17 +10,11 @@ pub(super) fn plan_of_prose(text: Cow<'_, str>) -> Vec<PlanItem<'_>> {
         .lines()
         .filter_map(|line| {
             let (text, status) = list_item(line.trim_start())?;
-            Some(PlanItem {
-                text: Cow::Owned(text.to_owned()),
-                status,
-            })
+            Some(PlanItem { text: Cow::Owned(text.to_owned()), status })
         })
         .collect();
     if items.is_empty() && !text.trim().is_empty() {
-        return vec![PlanItem {
-            text,
-            status: PlanStatus::Pending,
-        }];
+        return vec![PlanItem { text, status: PlanStatus::Pending }];
     }
     items
 }

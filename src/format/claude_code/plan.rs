@@ -105,10 +105,7 @@ impl Tasks {
     fn items<'a>(&self) -> Vec<PlanItem<'a>> {
         self.tasks
             .iter()
-            .map(|task| PlanItem {
-                text: Cow::Owned(task.text.clone()),
-                status: task.status,
-            })
+            .map(|task| PlanItem { text: Cow::Owned(task.text.clone()), status: task.status })
             .collect()
     }
 }
@@ -141,13 +138,7 @@ mod tests {
         tasks.created("7", "read");
         after(&mut tasks, "TaskCreate", r#"{"subject":"write"}"#).unwrap();
         let plan = after(&mut tasks, "TaskUpdate", r#"{"taskId":"7","status":"completed"}"#).unwrap();
-        assert_eq!(
-            plan,
-            [
-                ("read".to_owned(), PlanStatus::Done),
-                ("write".to_owned(), PlanStatus::Pending)
-            ]
-        );
+        assert_eq!(plan, [("read".to_owned(), PlanStatus::Done), ("write".to_owned(), PlanStatus::Pending)]);
         assert!(after(&mut tasks, "Bash", r#"{"command":"ls"}"#).is_none());
     }
 
