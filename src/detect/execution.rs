@@ -65,7 +65,7 @@ struct Open {
     call: RecordRef,
     tool: u64,
     input: String,
-    label: Box<str>,
+    label: String,
     /// Hashes of the words of the call and of the error, sorted.
     words: Vec<u64>,
     sort: Sort,
@@ -106,7 +106,7 @@ impl Execution {
                 call: step.input.record,
                 input: crate::text::excerpt(&step.input.text, super::EVIDENCE_BYTES),
                 tool: speech::hash(step.tool.as_bytes()),
-                label: step.step.label.clone(),
+                label: fault::call_name(step),
                 words,
                 sort: fault.sort,
                 acts: 0,
@@ -116,7 +116,7 @@ impl Execution {
 
     /// Rule 6 and time limits.
     fn failed(&self, step: &ClosedStep<'_>, outcome: &Passage, fault: Fault<'_>, found: &mut Vec<Finding>) {
-        let label = &step.step.label;
+        let label = fault::call_name(step);
         let mut evidence = vec![Evidence::new(step.input.record, Part::Claim, &step.input.text)];
         if !fault.line.is_empty() {
             evidence.push(Evidence::new(outcome.record, Part::Against, fault.line));

@@ -142,7 +142,7 @@ impl Taint {
             });
         }
         if let (Some(outcome), Some(kind)) = (step.outcome, step.step.tool_kind())
-            && step.step.status == Status::Ok
+            && fault::of(step).is_none()
             && kind != ToolKind::Agent
         {
             scan(speech::read(&outcome.text), |mention| {
