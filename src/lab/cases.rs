@@ -55,10 +55,9 @@ pub fn assess(labels: Vec<Label>, judge: &Judge, mut problem: impl FnMut(String)
 
 fn case(label: Label, judge: &Judge) -> Result<Case, String> {
     let name = format!("{}/{}", label.dataset, label.run);
-    let files = read::single(&label.file, None)
-        .map_err(|error| format!("{name} cannot be read: {error}; it is left out"))?
+    let found = read::run_of(&label.file, None)
         .ok_or_else(|| format!("{name} is of no known format; it is left out"))?;
-    let read::Read { mut assessor, .. } = read::whole(&files, judge)
+    let read::Read { mut assessor, .. } = read::whole(&found, judge)
         .map_err(|error| format!("{name} cannot be read: {error}; it is left out"))?;
     assessor.conclude(true);
     let run = assessor.run();
