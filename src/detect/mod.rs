@@ -5,6 +5,11 @@
 //! deterministic and keep hashes and numbers, not texts. A finding without evidence does not ship.
 //! A rule may be no worse than O(n log n) over a run.
 
+mod pattern;
+pub mod runner;
+mod shell;
+mod summary;
+
 use serde::Serialize;
 
 use crate::trace::{Observation, Probability, RecordRef, Run, StepId};
