@@ -16,16 +16,10 @@
 //! `tests/architecture.rs` reads the `use` lines and fails on a breach.
 
 #![forbid(unsafe_code)]
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing
-    )
-)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub mod cli;
+pub mod config;
 pub mod detect;
 pub mod engine;
 pub mod format;

@@ -15,9 +15,7 @@ use serde::Serialize;
 use crate::trace::{Observation, Probability, RecordRef, Run, StepId};
 
 /// What sort of failure it is.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, serde::Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// Said, or used, what nothing supports.
@@ -93,11 +91,7 @@ pub const EVIDENCE_BYTES: usize = 240;
 impl Evidence {
     /// Takes a text out of a record through the gate.
     pub fn new(record: RecordRef, part: Part, text: &str) -> Self {
-        Self {
-            record,
-            part,
-            text: crate::text::excerpt(text, EVIDENCE_BYTES),
-        }
+        Self { record, part, text: crate::text::excerpt(text, EVIDENCE_BYTES) }
     }
 }
 
@@ -190,8 +184,5 @@ pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
 
 /// All rules.
 pub fn rules() -> Vec<&'static Rule> {
-    families(true)
-        .iter()
-        .flat_map(|family| family.rules().iter().copied())
-        .collect()
+    families(true).iter().flat_map(|family| family.rules().iter().copied()).collect()
 }

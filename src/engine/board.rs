@@ -191,11 +191,7 @@ impl Board {
     }
 
     fn apply_run(&mut self, delta: RunDelta) {
-        if let Some(view) = self
-            .by_id
-            .get(&delta.run)
-            .and_then(|i| self.runs.get_mut(*i))
-        {
+        if let Some(view) = self.by_id.get(&delta.run).and_then(|i| self.runs.get_mut(*i)) {
             view.steps.truncate(delta.from);
             view.steps.extend(delta.steps);
             view.findings.truncate(delta.findings_from);

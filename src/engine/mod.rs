@@ -3,8 +3,8 @@
 //!
 //! Workers send [`Update`]s over a bounded channel; the board has one owner, who applies them.
 
+pub mod assess;
 pub mod board;
 
-pub use board::{
-    Board, Reach, RunDelta, RunSummary, RunView, SourceState, SourceView, StepView, Update,
-};
+pub use assess::{Assessor, Judge};
+pub use board::{Board, Reach, RunDelta, RunSummary, RunView, SourceState, SourceView, StepView, Update};

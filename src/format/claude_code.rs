@@ -20,11 +20,7 @@ impl Format for ClaudeCode {
     }
 
     fn identify(&self, path: &str, _head: &[&[u8]], _beside: Option<&[u8]>) -> Identity {
-        Identity {
-            run: RunId::new(path),
-            agent: None,
-            parent_call: None,
-        }
+        Identity { run: RunId::new(path), agent: None, parent_call: None }
     }
 
     fn reader(&self, _identity: &Identity) -> Box<dyn Reader> {
@@ -36,12 +32,6 @@ struct Records;
 
 impl Reader for Records {
     fn read<'a>(&mut self, _record: &'a [u8], sink: &mut dyn FnMut(Event<'a>)) {
-        sink(Event {
-            agent: None,
-            time: None,
-            kind: EventKind::Unknown {
-                kind: "unread".into(),
-            },
-        });
+        sink(Event { agent: None, time: None, kind: EventKind::Unknown { kind: "unread".into() } });
     }
 }

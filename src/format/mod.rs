@@ -64,12 +64,7 @@ pub trait Reader: Send {
 }
 
 /// All formats, the surest first: on equal certainty the earlier one wins.
-pub static ALL: &[&dyn Format] = &[
-    &native::Native,
-    &claude_code::ClaudeCode,
-    &codex::Codex,
-    &chat::Chat,
-];
+pub static ALL: &[&dyn Format] = &[&native::Native, &claude_code::ClaudeCode, &codex::Codex, &chat::Chat];
 
 /// The format with this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Format> {

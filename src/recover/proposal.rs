@@ -23,14 +23,7 @@ impl ProposalId {
             hasher.update((part.len() as u64).to_le_bytes());
             hasher.update(part.as_bytes());
         }
-        Self(
-            hasher
-                .finalize()
-                .iter()
-                .take(6)
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
-        )
+        Self(hasher.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// Takes an id as it is stored.
@@ -165,8 +158,5 @@ pub struct Proposal {
 
 /// SHA-256 of a text as 64 hex digits: what an approval binds to.
 pub fn digest(text: &str) -> String {
-    Sha256::digest(text.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -77,7 +77,6 @@ impl Step {
 
     /// Whether it is known to have failed.
     pub fn failed(&self) -> bool {
-        matches!(self.status, Status::Error | Status::Timeout)
-            || self.exit_code.is_some_and(|code| code != 0)
+        matches!(self.status, Status::Error | Status::Timeout) || self.exit_code.is_some_and(|code| code != 0)
     }
 }
