@@ -160,6 +160,7 @@ pub(crate) fn by_tool_name(tool: &str) -> Option<CheckKind> {
 fn read_shell(command: &str, reading: &mut Reading) {
     let pieces = shell::pieces(command);
     let mut place = 0;
+    let mut directory: Option<&str> = None;
     let (mut pipefail, mut stops) = (false, false);
     for (i, piece) in pieces.iter().enumerate() {
         reading.writes.extend(
@@ -175,6 +176,7 @@ fn read_shell(command: &str, reading: &mut Reading) {
         match program {
             "" => continue,
             "cd" | "pushd" => {
+                directory = arguments.first().map(String::as_str);
                 place = arguments.first().map_or(0, |to| hash(&to.trim_end_matches('/')));
                 continue;
             }
@@ -202,7 +204,10 @@ fn read_shell(command: &str, reading: &mut Reading) {
             reading.checks.push(Called {
                 kind,
                 ground,
-                command: piece.words.join(" "),
+                command: match directory {
+                    Some(directory) => format!("cd {} && {}", quoted(directory), spelt(&piece.words)),
+                    None => spelt(&piece.words),
+                },
                 narrowed: narrowed(kind, arguments.get(rest..).unwrap_or_default()),
                 place,
                 exit,
@@ -687,6 +692,26 @@ fn writes_of(program: &str, arguments: &[String], writes: &mut Vec<String>) {
             }
         }
         _ => {}
+    }
+}
+
+/// Words as a shell would read them back.
+fn spelt(words: &[String]) -> String {
+    words
+        .iter()
+        .map(|w| quoted(w))
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |w: &str| !w.is_empty() && w.chars().all(|c| c.is_alphanumeric() || "_-./:=,@%+~^$*{}".contains(c));
+    if plain(word) {
+        return word.to_owned();
+    }
+    match word.split_once('=').filter(|(name, _)| plain(name)) {
+        Some((name, value)) => format!("{name}='{}'", value.replace('\'', r"'\''")),
+        None => format!("'{}'", word.replace('\'', r"'\''")),
     }
 }
 

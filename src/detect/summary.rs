@@ -47,10 +47,10 @@ patterns! {
     ANSI = r"\x1b\[[0-9;?]*[A-Za-z]";
     HINT = r"(?i)pass|fail|\bok\b|tests?\b|examples?\b|error|success|assert|# (?:tests|pass)|build|compiled|Finished|problem|issue|reformat";
     // Number before word.
-    PAIR = r"(?i)\b(\d[\d,]*)\s+(?:(?:tests?|examples?|specs?|assertions?|checks?|cases?|test cases?|test suites?|expectations?)\s+)?(passed|passing|pass|succeeded|successful|failed|failing|failures?|fail|errors?|errored|skipped|skips|pending|ignored|xfailed|xpassed|todo|total|deselected|tests|examples|runs|warnings?)\b";
+    PAIR = r"(?i)\b(\d+(?:,\d{3})*)\s+(?:(?:tests?|examples?|specs?|assertions?|checks?|cases?|test cases?|test suites?|expectations?)\s+)?(passed|passing|pass|succeeded|successful|failed|failing|failures?|fail|errors?|errored|skipped|skips|pending|ignored|xfailed|xpassed|todo|total|deselected|tests|examples|runs|warnings?)\b";
     // Word before number.
-    NAMED = r"(?i)\b(passed|failed|failures|errors|skipped|incomplete|risky|total|tests run|tests|total tests|succeeded|ignored|pass|fail)\s*[:=]\s*(\d[\d,]*)";
-    RATIO = r"(?i)\b(\d[\d,]*)\s*(?:/|of|out of)\s*(\d[\d,]*)\s+(?:tests?\s+|checks?\s+|cases?\s+|specs?\s+)?(?:passed|passing|pass|succeeded|ok)\b|\b(?:passed|pass|tests passed)\s*[:=]?\s*(\d[\d,]*)\s*(?:/|of|out of)\s*(\d[\d,]*)";
+    NAMED = r"(?i)\b(passed|failed|failures|errors|skipped|incomplete|risky|total|tests run|tests|total tests|succeeded|ignored|pass|fail)\s*[:=]\s*(\d+(?:,\d{3})*)";
+    RATIO = r"(?i)\b(\d+(?:,\d{3})*)\s*(?:/|of|out of)\s*(\d+(?:,\d{3})*)\s+(?:tests?\s+|checks?\s+|cases?\s+|specs?\s+)?(?:passed|passing|pass|succeeded|ok)\b|\b(?:passed|pass|tests passed)\s*[:=]?\s*(\d+(?:,\d{3})*)\s*(?:/|of|out of)\s*(\d+(?:,\d{3})*)";
     ONLY_FAILED = r"(?i)^\W*\d+ (?:failed|failing|fail|tests? failed)\b(?: in [\d.]+ ?m?s| \([\d.]+ ?m?s\))?\W*$";
     PYTEST_END = r"(?i)^=*\s*(?:\x22?\d+ (?:passed|failed|skipped|errors?|xfailed|xpassed|deselected|warnings?|rerun)(?:, )?)+ in [\d.:]+ ?s?";
     NO_TESTS = r"(?i)^\W*(?:no tests ran|no tests? (?:found|were found|files? found|executed|to run|collected|specified)|collected 0 items|ran 0 tests|0 tests? (?:run|executed)|no test files? found|no test suites? found|no tests? matched|NO TESTS RAN|0 passing|0 examples, 0 failures)\b";
@@ -143,6 +143,16 @@ impl Counts {
             }
             _ => {}
         };
+        // Whichever way of writing finds more of them is the line's own.
+        let named: Vec<_> = NAMED.all(line).collect();
+        if named.len() >= 2 && named.len() > PAIR.all(line).count() {
+            for found in &named {
+                if let (Some(word), Some(n)) = (found.get(1), number(found.get(2))) {
+                    take(&word.as_str().to_ascii_lowercase(), n);
+                }
+            }
+            return counts;
+        }
         let mut pairs = 0;
         for found in PAIR.all(line) {
             if let (Some(n), Some(word)) = (number(found.get(1)), found.get(2)) {
@@ -151,7 +161,7 @@ impl Counts {
             }
         }
         if pairs == 0 {
-            for found in NAMED.all(line) {
+            for found in &named {
                 if let (Some(word), Some(n)) = (found.get(1), number(found.get(2))) {
                     take(&word.as_str().to_ascii_lowercase(), n);
                 }
