@@ -20,6 +20,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod console;
 pub mod deliver;
 pub mod detect;
 pub mod engine;
@@ -28,6 +29,8 @@ pub mod lab;
 pub mod ledger;
 pub mod recover;
 pub mod score;
+pub mod screen;
 pub mod source;
+pub mod terminal;
 pub mod text;
 pub mod trace;

@@ -1,25 +1,19 @@
 //! Reading a whole run at once: `check`, `eval`, a hook at the end of a turn, a replay.
 
-use std::io;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
 
-use memchr::{memchr, memmem};
+use jiff::Timestamp;
 
 use super::assess::{Assessor, Judge};
 use super::board::{SourceState, SourceView};
-use crate::format::{self, Format, Identity};
-use crate::trace::{RecordRef, RunId};
+use crate::format::Format;
+use crate::source::{Discoverer, FoundRun, Roots, Splitter, stamp};
+use crate::trace::RecordRef;
 
-/// The files of one run, the main one first.
-#[derive(Clone)]
-pub struct RunFiles {
-    /// The run.
-    pub run: RunId,
-    /// Their format.
-    pub format: &'static dyn Format,
-    /// Each with whose it is.
-    pub sources: Vec<(PathBuf, Identity)>,
-}
+/// How much of a file is read at once.
+const BLOCK_BYTES: usize = 1 << 20;
 
 /// A run that has been read, not yet concluded.
 pub struct Read {
@@ -27,117 +21,107 @@ pub struct Read {
     pub assessor: Assessor,
     /// Its sources, as they were.
     pub sources: Vec<SourceView>,
+    /// Whether a last line was torn, and left out.
+    pub torn: bool,
 }
 
 /// Reads all files of a run. Records of several sources are taken in the order of their times; a
 /// record without a time follows the one above it. A torn last line is left out.
-pub fn whole(files: &RunFiles, judge: &Judge) -> io::Result<Read> {
-    let mut assessor = Assessor::new(files.run.clone(), files.format, judge.clone());
-    let mut contents = Vec::new();
+pub fn whole(run: &FoundRun, judge: &Judge) -> io::Result<Read> {
+    let mut assessor = Assessor::new(run.id.clone(), run.format, judge.clone());
+    for source in &run.sources {
+        assessor.add_source(&source.identity);
+    }
+    let mut torn = false;
     let mut sources = Vec::new();
-    for (path, identity) in &files.sources {
-        let bytes = std::fs::read(path)?;
-        assessor.add_source(identity);
-        sources.push(SourceView {
-            path: path.clone(),
-            read: bytes.len() as u64,
-            size: bytes.len() as u64,
-            state: SourceState::Closed,
-        });
-        contents.push(bytes);
-    }
-    for_each_record(&contents, |record, bytes| assessor.take(record, bytes));
-    Ok(Read { assessor, sources })
-}
-
-/// The run that one file holds, without its sub-agents' files; `None` where no format claims it.
-pub fn single(path: &Path, wanted: Option<&'static dyn Format>) -> io::Result<Option<RunFiles>> {
-    let bytes = std::fs::read(path)?;
-    let head: Vec<&[u8]> = lines(&bytes).map(|(_, line)| line).take(64).collect();
-    let Some(format) = wanted.or_else(|| format::sniff(&head)) else { return Ok(None) };
-    let identity = format.identify(&path.to_string_lossy(), &head, None);
-    Ok(Some(RunFiles { run: identity.run.clone(), format, sources: vec![(path.to_owned(), identity)] }))
-}
-
-/// Gives every record of the sources to `take`, those of several sources merged by time.
-pub fn for_each_record(contents: &[Vec<u8>], mut take: impl FnMut(RecordRef, &[u8])) {
-    if let [only] = contents {
-        for (record, line) in records(only, 0) {
-            take(record, line);
+    if let [only] = run.sources.as_slice() {
+        let (read, cut) = each_record(&only.path, 0, |record, bytes| assessor.take(record, bytes))?;
+        torn = cut;
+        sources.push(view(&only.path, read));
+    } else {
+        let mut all: Vec<(Option<Timestamp>, RecordRef, Vec<u8>)> = Vec::new();
+        for (number, source) in run.sources.iter().enumerate() {
+            let mut latest = None;
+            let (read, cut) = each_record(&source.path, number as u16, |record, bytes| {
+                latest = stamp::time_of(bytes).max(latest);
+                all.push((latest, record, bytes.to_vec()));
+            })?;
+            torn |= cut;
+            sources.push(view(&source.path, read));
         }
-        return;
-    }
-    let mut all: Vec<(String, RecordRef, &[u8])> = Vec::new();
-    for (source, bytes) in contents.iter().enumerate() {
-        let mut latest = String::new();
-        for (record, line) in records(bytes, source as u16) {
-            if let Some(time) = time_of(line)
-                && time > latest.as_str()
-            {
-                time.clone_into(&mut latest);
-            }
-            all.push((latest.clone(), record, line));
+        all.sort_by_key(|(time, record, _)| (*time, record.source, record.index));
+        for (_, record, bytes) in all {
+            assessor.take(record, &bytes);
         }
     }
-    all.sort_by(|a, b| (&a.0, a.1.source, a.1.index).cmp(&(&b.0, b.1.source, b.1.index)));
-    for (_, record, line) in all {
-        take(record, line);
-    }
+    Ok(Read { assessor, sources, torn })
 }
 
-/// The record's time as it is written, by a scan for its first `timestamp` or `time` field: RFC 3339
-/// in one zone sorts as text.
-pub fn time_of(line: &[u8]) -> Option<&str> {
-    let at = [&b"\"timestamp\":\""[..], b"\"timestamp\": \"", b"\"time\":\"", b"\"time\": \""]
-        .into_iter()
-        .filter_map(|key| memmem::find(line, key).map(|at| at + key.len()))
-        .min()?;
-    let rest = line.get(at..)?;
-    let end = memchr(b'"', rest)?;
-    std::str::from_utf8(rest.get(..end)?).ok()
+fn view(path: &Path, read: u64) -> SourceView {
+    SourceView { path: path.to_owned(), read, size: read, state: SourceState::Closed }
 }
 
-fn records(bytes: &[u8], source: u16) -> impl Iterator<Item = (RecordRef, &[u8])> {
-    lines(bytes).enumerate().map(move |(index, (offset, line))| {
-        let record =
-            RecordRef { offset: offset as u64, length: line.len() as u32, index: index as u32, source };
-        (record, line)
-    })
-}
-
-/// Whole lines with their offsets; a last line without an end counts if it is whole JSON.
-fn lines(bytes: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
-        let (line, next) = match memchr(b'\n', rest) {
-            Some(end) => (rest.get(..end)?, end + 1),
-            None if serde_json::from_slice::<serde::de::IgnoredAny>(rest).is_ok() => (rest, rest.len()),
-            None => return None,
+/// Gives each record of a file to `take`. Returns the bytes read and whether a last line was torn.
+pub fn each_record(
+    path: &Path,
+    source: u16,
+    mut take: impl FnMut(RecordRef, &[u8]),
+) -> io::Result<(u64, bool)> {
+    let mut file = File::open(path)?;
+    let mut splitter = Splitter::new(source);
+    let mut block = vec![0; BLOCK_BYTES];
+    let mut total = 0;
+    loop {
+        let length = match file.read(&mut block) {
+            Ok(0) => break,
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
         };
-        let found = (at, line.strip_suffix(b"\r").unwrap_or(line));
-        at += next;
-        Some(found)
-    })
+        total += length as u64;
+        splitter.push(block.get(..length).unwrap_or_default(), &mut take);
+    }
+    let torn = splitter.finish(&mut take);
+    Ok((total, torn))
+}
+
+/// The run that a file belongs to, with its sub-agents' files where they are laid beside it; `None`
+/// where no format claims it.
+pub fn run_of(path: &Path, format: Option<&'static dyn Format>) -> Option<FoundRun> {
+    let mut roots = vec![path.to_owned(), path.with_extension("")];
+    roots.retain(|root| root.exists());
+    // Codex lays the threads of one run beside each other.
+    let beside = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("rollout-"));
+    if let (true, Some(folder)) = (beside, path.parent()) {
+        roots.push(folder.to_owned());
+    }
+    let (runs, _) = Discoverer::new(format).runs(&Roots::named(roots));
+    runs.into_iter().find(|run| run.sources.iter().any(|source| source.path == path))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format;
+    use crate::trace::RunId;
 
     #[test]
-    fn sources_are_merged_by_time_and_keep_their_own_order() {
-        let main = b"{\"timestamp\":\"2026-01-01T00:00:01Z\",\"n\":0}\n{\"n\":1}\n{\"timestamp\":\"2026-01-01T00:00:05Z\"}\n".to_vec();
-        let sub = b"{\"timestamp\":\"2026-01-01T00:00:03Z\"}\n".to_vec();
-        let mut order = Vec::new();
-        for_each_record(&[main, sub], |record, _| order.push((record.source, record.index)));
-        assert_eq!(order, [(0, 0), (0, 1), (1, 0), (0, 2)]);
-    }
-
-    #[test]
-    fn a_torn_last_line_is_left_out_and_a_whole_one_is_not() {
-        let torn: Vec<_> = lines(b"{}\r\n{\"a\":").map(|(at, line)| (at, line.len())).collect();
-        assert_eq!(torn, [(0, 2)]);
-        assert_eq!(lines(b"{}\n{\"a\":1}").count(), 2);
+    fn a_run_is_read_with_its_torn_last_line_left_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("r.jsonl");
+        let lines = concat!(
+            r#"{"type":"run","medbay":1,"run":"r"}"#,
+            "\n",
+            r#"{"type":"message","text":"done"}"#,
+            "\n",
+            r#"{"type":"mess"#
+        );
+        std::fs::write(&path, lines).unwrap();
+        let run = run_of(&path, format::by_name("medbay")).unwrap();
+        let mut read = whole(&run, &Judge::embedded()).unwrap();
+        read.assessor.conclude(true);
+        assert!(read.torn);
+        assert_eq!((read.assessor.run().id.clone(), read.assessor.run().records), (RunId::new("r"), 2));
+        assert_eq!(read.assessor.run().steps.len(), 1);
     }
 }

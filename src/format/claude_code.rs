@@ -29,10 +29,8 @@ use super::json::{
 use super::{Format, Identity, Reader, Sniff};
 use crate::trace::{Author, Closing, Event, EventKind, FactOf, Lifecycle, RunId, Status, Usage};
 
-pub(super) use self::plan::prose as plan_of_prose;
-
 /// Claude Code.
-pub struct ClaudeCode;
+pub(super) struct ClaudeCode;
 
 /// Types of record that matter to nobody.
 const IGNORED: &[&str] = &[

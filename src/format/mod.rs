@@ -10,8 +10,7 @@ mod claude_code;
 mod codex;
 mod json;
 mod native;
-
-use std::borrow::Cow;
+mod prose;
 
 use crate::trace::{Event, RunId};
 
@@ -88,9 +87,4 @@ pub fn sniff(head: &[&[u8]]) -> Option<&'static dyn Format> {
 /// same from its log and from a hook's input.
 pub fn sub_agent_name(kind: &str, id: &str) -> String {
     json::agent_name(kind, id)
-}
-
-/// Borrowed text for an owned or borrowed string: spares every adapter the same match.
-pub(crate) fn borrowed<'a>(text: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
-    text.into()
 }

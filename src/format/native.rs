@@ -15,7 +15,7 @@ use crate::trace::{
 };
 
 /// medbay native.
-pub struct Native;
+pub(super) struct Native;
 
 impl Format for Native {
     fn name(&self) -> &'static str {

@@ -55,10 +55,9 @@ pub fn assess(labels: Vec<Label>, judge: &Judge, mut problem: impl FnMut(String)
 
 fn case(label: Label, judge: &Judge) -> Result<Case, String> {
     let name = format!("{}/{}", label.dataset, label.run);
-    let files = read::single(&label.file, None)
-        .map_err(|error| format!("{name} cannot be read: {error}; it is left out"))?
+    let found = read::run_of(&label.file, None)
         .ok_or_else(|| format!("{name} is of no known format; it is left out"))?;
-    let read::Read { mut assessor, .. } = read::whole(&files, judge)
+    let read::Read { mut assessor, .. } = read::whole(&found, judge)
         .map_err(|error| format!("{name} cannot be read: {error}; it is left out"))?;
     assessor.conclude(true);
     let run = assessor.run();
@@ -139,10 +138,12 @@ impl Case {
             .collect()
     }
 
-    /// The position among the steps of the labelled first error.
+    /// The position among the steps of the labelled first error: the step whose record it is, or whose
+    /// outcome, which is the last step that began before it.
     pub fn failed_position(&self) -> Option<StepId> {
         let record = self.label.failed_step?;
-        self.steps.iter().position(|step| step.record == record).map(|i| StepId(i as u32))
+        let at = self.steps.iter().rposition(|step| step.record <= record).unwrap_or(0);
+        (!self.steps.is_empty()).then_some(StepId(at as u32))
     }
 }
 

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use crate::format::json::{Plain, Raw, Shape};
+use crate::format::prose::plan_of_prose;
 use crate::trace::{PlanItem, PlanStatus};
 
 /// Tasks as far as the calls have said.
@@ -69,7 +70,7 @@ impl Tasks {
                     })
                     .collect(),
             ),
-            "ExitPlanMode" => Some(prose(input.plan.take())),
+            "ExitPlanMode" => Some(plan_of_prose(input.plan.take())),
             "TaskCreate" => {
                 if self.tasks.len() < MOST {
                     self.tasks.push(Task {
@@ -119,35 +120,6 @@ fn status(word: &Plain<'_>) -> Option<PlanStatus> {
     }
 }
 
-/// The items of a plan in prose: its list lines, or the whole if it has none.
-pub(in crate::format) fn prose(text: Cow<'_, str>) -> Vec<PlanItem<'_>> {
-    let items: Vec<PlanItem<'_>> = text
-        .lines()
-        .filter_map(|line| {
-            let (text, status) = list_item(line.trim_start())?;
-            Some(PlanItem { text: Cow::Owned(text.to_owned()), status })
-        })
-        .collect();
-    if items.is_empty() && !text.trim().is_empty() {
-        return vec![PlanItem { text, status: PlanStatus::Pending }];
-    }
-    items
-}
-
-fn list_item(line: &str) -> Option<(&str, PlanStatus)> {
-    let digits = line.bytes().take_while(u8::is_ascii_digit).count();
-    let rest = match digits {
-        0 => line.strip_prefix("- ").or_else(|| line.strip_prefix("* "))?,
-        _ => line.get(digits..)?.strip_prefix(". ")?,
-    };
-    let (rest, status) = match rest.get(..4) {
-        Some("[ ] ") => (rest.get(4..)?, PlanStatus::Pending),
-        Some("[x] " | "[X] ") => (rest.get(4..)?, PlanStatus::Done),
-        _ => (rest, PlanStatus::Pending),
-    };
-    (!rest.trim().is_empty()).then_some((rest.trim(), status))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,13 +150,5 @@ mod tests {
             r#"{"todos":["broken",{"content":"go on","status":"in_progress"}]}"#,
         );
         assert_eq!(plan.unwrap(), [("go on".to_owned(), PlanStatus::Active)]);
-    }
-
-    #[test]
-    fn prose_gives_its_list_lines() {
-        let plan = prose("# Plan\n1. look\n2. fix\n- [x] done\nwords".into());
-        assert_eq!(plan.len(), 3);
-        assert_eq!(plan[2].status, PlanStatus::Done);
-        assert_eq!(prose("just words".into()).len(), 1);
     }
 }
