@@ -27,7 +27,9 @@ use super::json::{
     Emit, Shape, agent_name, content_text, hash, is_uuid, join, peek, raw_text, read_or_mend, stem,
 };
 use super::{Format, Identity, Reader, Sniff};
-use crate::trace::{Author, Closing, Event, EventKind, FactOf, Lifecycle, RunId, Status, Usage};
+use crate::trace::{
+    Author, Closing, Event, EventKind, FactOf, Lifecycle, RunId, Status, Usage,
+};
 
 /// Claude Code.
 pub(super) struct ClaudeCode;
@@ -84,68 +86,118 @@ impl Format for ClaudeCode {
     fn sniff(&self, head: &[&[u8]]) -> Sniff {
         let mut best = Sniff::No;
         for record in head.iter().take(64) {
-            let Ok(Shape::Map(record)) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record) else {
+            let Ok(Shape::Map(record)) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record)
+            else {
                 continue;
             };
+            let message = record.message.map();
+            // Another program keeps a log of nearly the same envelope, with parts instead of content.
+            if message.is_some_and(|message| message.parts.is_some())
+                || record.system_payload.is_some()
+            {
+                return Sniff::No;
+            }
             let kind = record.r#type.or_empty();
             let known = KNOWN.contains(&kind) || IGNORED.contains(&kind);
-            let message = record.message.map().is_some_and(|m| m.role.text().is_some());
-            let session = record.session_id.text().is_some();
-            if session && (known || message) {
-                return Sniff::Sure;
-            }
-            // Some lines of old files carry no session.
-            if (known && message && !record.uuid.is_nothing())
-                || record.summary.text().is_some() && kind == "summary"
+            let message = message.is_some_and(|message| message.role.text().is_some());
+            if record.session_id.text().is_some() {
+                if known || message {
+                    best = Sniff::Sure;
+                }
+            } else if record.session_id_of_stream.text().is_some() {
+                // What the program writes to its standard output is not the transcript.
+            } else if (known && message && !record.uuid.is_nothing())
+                || (kind == "summary" && record.summary.text().is_some())
             {
-                best = Sniff::Maybe;
+                // Some lines of old files carry no session.
+                best = best.max(Sniff::Maybe);
             }
         }
         best
     }
 
     fn identify(&self, path: &str, head: &[&[u8]], beside: Option<&[u8]>) -> Identity {
-        let mut session = None;
-        let mut kind = String::new();
-        for record in head {
-            let Ok(Shape::Map(record)) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record) else {
-                continue;
-            };
-            if session.is_none() {
-                session = record.session_id.text().map(str::to_owned);
-            }
-            if let Some(text) = record.attribution_agent.text() {
-                text.clone_into(&mut kind);
-            }
-            if session.is_some() && !kind.is_empty() {
-                break;
-            }
-        }
+        let seen = Head::of(head);
         let name = stem(path);
-        let Some(id) = name.strip_prefix("agent-") else {
-            let run = match session {
+        let id = name.strip_prefix("agent-").filter(|id| is_agent_id(id));
+        let parent = parent_session(path);
+        // A sub-agent's file is told by its name, or else by holding nothing but a sub-agent's records.
+        if id.is_none() && !(seen.only_side && parent.is_none() && !is_uuid(name)) {
+            let run = match seen.session {
                 Some(session) if !is_uuid(name) => session,
                 _ => name.to_owned(),
             };
-            return Identity { run: RunId::new(run), agent: None, parent_call: None };
-        };
-        let beside: Beside<'_> =
-            beside.and_then(|beside| serde_json::from_slice(beside).ok()).unwrap_or_default();
-        let kind = beside.agent_type.text().unwrap_or(&kind);
-        let run = parent_session(path)
+            return Identity {
+                run: RunId::new(run),
+                agent: None,
+                parent_call: None,
+            };
+        }
+        let id = id.or(seen.agent.as_deref()).unwrap_or(name);
+        let beside: Beside<'_> = beside
+            .and_then(|beside| serde_json::from_slice(beside).ok())
+            .unwrap_or_default();
+        let kind = beside.agent_type.text().unwrap_or(&seen.kind);
+        let agent = agent_name(kind, id);
+        let run = parent
             .map(str::to_owned)
-            .or(session.filter(|session| !session.starts_with("agent-")))
+            .or(seen.session.filter(|session| !session.starts_with("agent-")))
             .unwrap_or_else(|| name.to_owned());
         Identity {
             run: RunId::new(run),
-            agent: Some(agent_name(kind, id)),
+            agent: Some(agent),
             parent_call: beside.tool_use_id.text().map(str::to_owned),
         }
     }
 
     fn reader(&self, identity: &Identity) -> Box<dyn Reader> {
-        Box::new(Records { own_file: identity.agent.is_some(), ..Records::default() })
+        Box::new(Records {
+            own_file: identity.agent.is_some(),
+            ..Records::default()
+        })
     }
+}
+
+/// What the first records say of whose file it is.
+#[derive(Default)]
+struct Head {
+    session: Option<String>,
+    agent: Option<String>,
+    kind: String,
+    /// There are messages, and all are a sub-agent's.
+    only_side: bool,
+}
+
+impl Head {
+    fn of(head: &[&[u8]]) -> Self {
+        let mut seen = Self::default();
+        let (mut side, mut main) = (false, false);
+        for record in head {
+            let Ok(Shape::Map(record)) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record)
+            else {
+                continue;
+            };
+            if seen.session.is_none() {
+                seen.session = record.session_id.text().map(str::to_owned);
+            }
+            if record.message.map().is_some() {
+                side |= record.is_sidechain.yes();
+                main |= !record.is_sidechain.yes();
+            }
+            if seen.agent.is_none() && record.is_sidechain.yes() {
+                seen.agent = record.agent_id.text().map(str::to_owned);
+            }
+            if let Some(text) = record.attribution_agent.text() {
+                text.clone_into(&mut seen.kind);
+            }
+        }
+        seen.only_side = side && !main;
+        seen
+    }
+}
+
+fn is_agent_id(id: &str) -> bool {
+    !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
 /// The session in whose folder `subagents` a sub-agent's file lies.
@@ -217,7 +269,8 @@ fn is_ignored(record: &[u8]) -> bool {
     if record.starts_with(b"{\"type\":\"") {
         return peek(record, "{\"type\":\"", 16).is_some_and(|kind| known(kind, IGNORED));
     }
-    peek(record, "\"attachment\":{\"type\":\"", 256).is_some_and(|kind| known(kind, attachment::IGNORED))
+    peek(record, "\"attachment\":{\"type\":\"", 256)
+        .is_some_and(|kind| known(kind, attachment::IGNORED))
 }
 
 impl Records {
@@ -288,8 +341,10 @@ impl Records {
     fn begin_side<'a>(&mut self, record: &Record<'a>, uuid: &str, emit: &mut Emit<'_, 'a>) -> String {
         let prompt = record.message.map().map_or("", |message| first_text(message));
         let wanted = hash(prompt);
-        let launch =
-            self.launches.iter_mut().find(|launch| launch.agent.is_none() && launch.prompt == wanted);
+        let launch = self
+            .launches
+            .iter_mut()
+            .find(|launch| launch.agent.is_none() && launch.prompt == wanted);
         let Some(launch) = launch else {
             return agent_name("", uuid);
         };
@@ -410,7 +465,9 @@ impl Records {
         }
         let answered = outcome.status == Status::Ok;
         let copy = (answered && child.is_some()).then(|| text.clone());
-        let reason = outcome.hook_reason.map(|at| cut(text.clone(), at));
+        let reason = outcome
+            .hook_reason
+            .map(|at| cut(text.clone(), at));
         emit.say(EventKind::Result {
             call_id: call_id.clone(),
             status: outcome.status,
@@ -421,7 +478,11 @@ impl Records {
             emit.say(EventKind::Receipt { text });
         }
         if let (Some(from), Some(text)) = (child, copy) {
-            emit.say(EventKind::Return { from: Cow::Owned(from), call_id, text });
+            emit.say(EventKind::Return {
+                from: Cow::Owned(from),
+                call_id,
+                text,
+            });
         }
     }
 
@@ -451,19 +512,31 @@ impl Records {
         let stop = message.stop_reason.take();
         let content = std::mem::take(&mut message.content);
         self.content(content, closing(&stop), emit);
-        self.usage(id, &message.usage, emit);
+        let cost = record.cost_usd.number();
+        self.usage(id, &message.usage, cost, emit);
         if matches!(&*stop, "max_tokens" | "refusal" | "model_context_window_exceeded")
             && (id == 0 || self.limited != id)
         {
             self.limited = id;
-            emit.say(EventKind::Lifecycle { what: Lifecycle::Limit, text: stop });
+            emit.say(EventKind::Lifecycle {
+                what: Lifecycle::Limit,
+                text: stop,
+            });
         }
         if record.is_aborted.yes() {
-            emit.say(EventKind::Lifecycle { what: Lifecycle::Interrupted, text: Cow::Borrowed("") });
+            emit.say(EventKind::Lifecycle {
+                what: Lifecycle::Interrupted,
+                text: Cow::Borrowed(""),
+            });
         }
     }
 
-    fn content<'a>(&mut self, content: Shape<'a, Block<'a>>, last: Closing, emit: &mut Emit<'_, 'a>) {
+    fn content<'a>(
+        &mut self,
+        content: Shape<'a, Block<'a>>,
+        last: Closing,
+        emit: &mut Emit<'_, 'a>,
+    ) {
         let mut words: Cow<'a, str> = Cow::Borrowed("");
         for block in content.into_list() {
             let mut block = match block {
@@ -492,8 +565,17 @@ impl Records {
                 kind if kind.ends_with("tool_result") => {
                     let call_id = block.tool_use_id.take();
                     let text = content_text(std::mem::take(&mut block.content));
-                    let status = if block.is_error.yes() { Status::Error } else { Status::Ok };
-                    emit.say(EventKind::Result { call_id, status, exit_code: None, text });
+                    let status = if block.is_error.yes() {
+                        Status::Error
+                    } else {
+                        Status::Ok
+                    };
+                    emit.say(EventKind::Result {
+                        call_id,
+                        status,
+                        exit_code: None,
+                        text,
+                    });
                 }
                 "redacted_thinking" | "fallback" | "container_upload" => {}
                 other => emit.unknown(format!("assistant/{other}")),
@@ -507,8 +589,10 @@ impl Records {
         let tool = block.name.take();
         let plan = self.plan.after(&tool, block.input);
         if matches!(&*tool, "Task" | "Agent") {
-            let input: AgentInput<'_> =
-                block.input.and_then(|input| serde_json::from_str(input.get()).ok()).unwrap_or_default();
+            let input: AgentInput<'_> = block
+                .input
+                .and_then(|input| serde_json::from_str(input.get()).ok())
+                .unwrap_or_default();
             if self.launches.len() >= MOST {
                 self.launches.remove(0);
             }
@@ -519,23 +603,37 @@ impl Records {
                 agent: None,
             });
         }
-        emit.say(EventKind::Call { call_id, tool, input: raw_text(block.input) });
+        emit.say(EventKind::Call {
+            call_id,
+            tool,
+            input: raw_text(block.input),
+        });
         if let Some(items) = plan {
             emit.say(EventKind::Plan { items });
         }
     }
 
     /// Counts a message once: of its later lines, only what they count more.
-    fn usage<'a>(&mut self, id: u64, usage: &Shape<'a, TokenUsage<'a>>, emit: &mut Emit<'_, 'a>) {
+    fn usage<'a>(
+        &mut self,
+        id: u64,
+        usage: &Shape<'a, TokenUsage<'a>>,
+        cost: Option<f64>,
+        emit: &mut Emit<'_, 'a>,
+    ) {
         let Some(usage) = usage.map() else {
             return;
         };
         let now = [
             usage.input_tokens.count(),
-            usage.cache_creation_input_tokens.count().saturating_add(usage.cache_read_input_tokens.count()),
+            usage
+                .cache_creation_input_tokens
+                .count()
+                .saturating_add(usage.cache_read_input_tokens.count()),
             usage.output_tokens.count(),
         ];
         let before = self.counted.iter_mut().find(|(of, _)| id != 0 && *of == id);
+        let first = before.is_none();
         let delta = match before {
             Some((_, before)) => {
                 let mut delta = [0; 3];
@@ -555,7 +653,13 @@ impl Records {
         };
         let [input, cached, output] = delta;
         if input + cached + output > 0 {
-            emit.say(EventKind::Usage(Usage { input, cached, output, cost_usd: None, cumulative: false }));
+            emit.say(EventKind::Usage(Usage {
+                input,
+                cached,
+                output,
+                cost_usd: cost.filter(|_| first),
+                cumulative: false,
+            }));
         }
     }
 }
@@ -595,7 +699,11 @@ fn changed<'a>(last: &mut String, of: FactOf, text: Cow<'a, str>, emit: &mut Emi
 
 /// The session's totals, written at its end.
 fn cost<'a>(record: Record<'a>, emit: &mut Emit<'_, 'a>) {
-    let mut usage = Usage { cost_usd: record.total_cost_usd.number(), cumulative: true, ..Usage::default() };
+    let mut usage = Usage {
+        cost_usd: record.total_cost_usd.number(),
+        cumulative: true,
+        ..Usage::default()
+    };
     if let Shape::Map(models) = record.model_usage {
         for (_, model) in models.0 {
             let Shape::Map(model) = model else { continue };
