@@ -27,9 +27,7 @@ use super::json::{
     Emit, Shape, agent_name, content_text, hash, is_uuid, join, peek, raw_text, read_or_mend, stem,
 };
 use super::{Format, Identity, Reader, Sniff};
-use crate::trace::{
-    Author, Closing, Event, EventKind, FactOf, Lifecycle, RunId, Status, Usage,
-};
+use crate::trace::{Author, Closing, Event, EventKind, FactOf, Lifecycle, RunId, Status, Usage};
 
 /// Claude Code.
 pub(super) struct ClaudeCode;
@@ -86,15 +84,12 @@ impl Format for ClaudeCode {
     fn sniff(&self, head: &[&[u8]]) -> Sniff {
         let mut best = Sniff::No;
         for record in head.iter().take(64) {
-            let Ok(Shape::Map(record)) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record)
-            else {
+            let Ok(Shape::Map(record)) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record) else {
                 continue;
             };
             let message = record.message.map();
             // Another program keeps a log of nearly the same envelope, with parts instead of content.
-            if message.is_some_and(|message| message.parts.is_some())
-                || record.system_payload.is_some()
-            {
+            if message.is_some_and(|message| message.parts.is_some()) || record.system_payload.is_some() {
                 return Sniff::No;
             }
             let kind = record.r#type.or_empty();
@@ -127,16 +122,11 @@ impl Format for ClaudeCode {
                 Some(session) if !is_uuid(name) => session,
                 _ => name.to_owned(),
             };
-            return Identity {
-                run: RunId::new(run),
-                agent: None,
-                parent_call: None,
-            };
+            return Identity { run: RunId::new(run), agent: None, parent_call: None };
         }
         let id = id.or(seen.agent.as_deref()).unwrap_or(name);
-        let beside: Beside<'_> = beside
-            .and_then(|beside| serde_json::from_slice(beside).ok())
-            .unwrap_or_default();
+        let beside: Beside<'_> =
+            beside.and_then(|beside| serde_json::from_slice(beside).ok()).unwrap_or_default();
         let kind = beside.agent_type.text().unwrap_or(&seen.kind);
         let agent = agent_name(kind, id);
         let run = parent
@@ -151,10 +141,7 @@ impl Format for ClaudeCode {
     }
 
     fn reader(&self, identity: &Identity) -> Box<dyn Reader> {
-        Box::new(Records {
-            own_file: identity.agent.is_some(),
-            ..Records::default()
-        })
+        Box::new(Records { own_file: identity.agent.is_some(), ..Records::default() })
     }
 }
 
@@ -173,8 +160,7 @@ impl Head {
         let mut seen = Self::default();
         let (mut side, mut main) = (false, false);
         for record in head {
-            let Ok(Shape::Map(record)) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record)
-            else {
+            let Ok(Shape::Map(record)) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record) else {
                 continue;
             };
             if seen.session.is_none() {
@@ -269,8 +255,7 @@ fn is_ignored(record: &[u8]) -> bool {
     if record.starts_with(b"{\"type\":\"") {
         return peek(record, "{\"type\":\"", 16).is_some_and(|kind| known(kind, IGNORED));
     }
-    peek(record, "\"attachment\":{\"type\":\"", 256)
-        .is_some_and(|kind| known(kind, attachment::IGNORED))
+    peek(record, "\"attachment\":{\"type\":\"", 256).is_some_and(|kind| known(kind, attachment::IGNORED))
 }
 
 impl Records {
@@ -341,10 +326,8 @@ impl Records {
     fn begin_side<'a>(&mut self, record: &Record<'a>, uuid: &str, emit: &mut Emit<'_, 'a>) -> String {
         let prompt = record.message.map().map_or("", |message| first_text(message));
         let wanted = hash(prompt);
-        let launch = self
-            .launches
-            .iter_mut()
-            .find(|launch| launch.agent.is_none() && launch.prompt == wanted);
+        let launch =
+            self.launches.iter_mut().find(|launch| launch.agent.is_none() && launch.prompt == wanted);
         let Some(launch) = launch else {
             return agent_name("", uuid);
         };
@@ -465,9 +448,7 @@ impl Records {
         }
         let answered = outcome.status == Status::Ok;
         let copy = (answered && child.is_some()).then(|| text.clone());
-        let reason = outcome
-            .hook_reason
-            .map(|at| cut(text.clone(), at));
+        let reason = outcome.hook_reason.map(|at| cut(text.clone(), at));
         emit.say(EventKind::Result {
             call_id: call_id.clone(),
             status: outcome.status,
@@ -478,11 +459,7 @@ impl Records {
             emit.say(EventKind::Receipt { text });
         }
         if let (Some(from), Some(text)) = (child, copy) {
-            emit.say(EventKind::Return {
-                from: Cow::Owned(from),
-                call_id,
-                text,
-            });
+            emit.say(EventKind::Return { from: Cow::Owned(from), call_id, text });
         }
     }
 
@@ -518,25 +495,14 @@ impl Records {
             && (id == 0 || self.limited != id)
         {
             self.limited = id;
-            emit.say(EventKind::Lifecycle {
-                what: Lifecycle::Limit,
-                text: stop,
-            });
+            emit.say(EventKind::Lifecycle { what: Lifecycle::Limit, text: stop });
         }
         if record.is_aborted.yes() {
-            emit.say(EventKind::Lifecycle {
-                what: Lifecycle::Interrupted,
-                text: Cow::Borrowed(""),
-            });
+            emit.say(EventKind::Lifecycle { what: Lifecycle::Interrupted, text: Cow::Borrowed("") });
         }
     }
 
-    fn content<'a>(
-        &mut self,
-        content: Shape<'a, Block<'a>>,
-        last: Closing,
-        emit: &mut Emit<'_, 'a>,
-    ) {
+    fn content<'a>(&mut self, content: Shape<'a, Block<'a>>, last: Closing, emit: &mut Emit<'_, 'a>) {
         let mut words: Cow<'a, str> = Cow::Borrowed("");
         for block in content.into_list() {
             let mut block = match block {
@@ -565,17 +531,8 @@ impl Records {
                 kind if kind.ends_with("tool_result") => {
                     let call_id = block.tool_use_id.take();
                     let text = content_text(std::mem::take(&mut block.content));
-                    let status = if block.is_error.yes() {
-                        Status::Error
-                    } else {
-                        Status::Ok
-                    };
-                    emit.say(EventKind::Result {
-                        call_id,
-                        status,
-                        exit_code: None,
-                        text,
-                    });
+                    let status = if block.is_error.yes() { Status::Error } else { Status::Ok };
+                    emit.say(EventKind::Result { call_id, status, exit_code: None, text });
                 }
                 "redacted_thinking" | "fallback" | "container_upload" => {}
                 other => emit.unknown(format!("assistant/{other}")),
@@ -589,10 +546,8 @@ impl Records {
         let tool = block.name.take();
         let plan = self.plan.after(&tool, block.input);
         if matches!(&*tool, "Task" | "Agent") {
-            let input: AgentInput<'_> = block
-                .input
-                .and_then(|input| serde_json::from_str(input.get()).ok())
-                .unwrap_or_default();
+            let input: AgentInput<'_> =
+                block.input.and_then(|input| serde_json::from_str(input.get()).ok()).unwrap_or_default();
             if self.launches.len() >= MOST {
                 self.launches.remove(0);
             }
@@ -603,11 +558,7 @@ impl Records {
                 agent: None,
             });
         }
-        emit.say(EventKind::Call {
-            call_id,
-            tool,
-            input: raw_text(block.input),
-        });
+        emit.say(EventKind::Call { call_id, tool, input: raw_text(block.input) });
         if let Some(items) = plan {
             emit.say(EventKind::Plan { items });
         }
@@ -626,10 +577,7 @@ impl Records {
         };
         let now = [
             usage.input_tokens.count(),
-            usage
-                .cache_creation_input_tokens
-                .count()
-                .saturating_add(usage.cache_read_input_tokens.count()),
+            usage.cache_creation_input_tokens.count().saturating_add(usage.cache_read_input_tokens.count()),
             usage.output_tokens.count(),
         ];
         let before = self.counted.iter_mut().find(|(of, _)| id != 0 && *of == id);
@@ -699,11 +647,7 @@ fn changed<'a>(last: &mut String, of: FactOf, text: Cow<'a, str>, emit: &mut Emi
 
 /// The session's totals, written at its end.
 fn cost<'a>(record: Record<'a>, emit: &mut Emit<'_, 'a>) {
-    let mut usage = Usage {
-        cost_usd: record.total_cost_usd.number(),
-        cumulative: true,
-        ..Usage::default()
-    };
+    let mut usage = Usage { cost_usd: record.total_cost_usd.number(), cumulative: true, ..Usage::default() };
     if let Shape::Map(models) = record.model_usage {
         for (_, model) in models.0 {
             let Shape::Map(model) = model else { continue };
