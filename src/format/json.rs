@@ -595,7 +595,8 @@ mod tests {
 
     #[test]
     fn content_is_joined_only_where_it_has_parts() {
-        let one: Shape<'_, Part<'_>> = serde_json::from_str(r#"[{"type":"text","text":"a"}]"#).unwrap();
+        let one: Shape<'_, Part<'_>> =
+            serde_json::from_str(r#"[{"type":"text","text":"a"}]"#).unwrap();
         assert!(matches!(content_text(one), Cow::Borrowed("a")));
         let two: Shape<'_, Part<'_>> =
             serde_json::from_str(r#"[{"text":"a"},"b",{"type":"image"},7]"#).unwrap();

@@ -28,7 +28,9 @@ pub(super) fn plan_of_prose(text: Cow<'_, str>) -> Vec<PlanItem<'_>> {
 fn list_item(line: &str) -> Option<(&str, PlanStatus)> {
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
     let rest = match digits {
-        0 => line.strip_prefix("- ").or_else(|| line.strip_prefix("* "))?,
+        0 => line
+            .strip_prefix("- ")
+            .or_else(|| line.strip_prefix("* "))?,
         _ => line.get(digits..)?.strip_prefix(". ")?,
     };
     let (rest, status) = match rest.get(..4) {

@@ -161,7 +161,9 @@ fn input_replaced<'a>(mut it: Attachment<'a>, emit: &mut Emit<'_, 'a>) {
 pub(super) fn system<'a>(mut record: Record<'a>, emit: &mut Emit<'_, 'a>) {
     let subtype = record.subtype.take();
     let (what, text) = match &*subtype {
-        "compact_boundary" | "microcompact_boundary" => (Lifecycle::Compaction, record.content.take()),
+        "compact_boundary" | "microcompact_boundary" => {
+            (Lifecycle::Compaction, record.content.take())
+        }
         "session_start" => (Lifecycle::Start, Cow::Borrowed("")),
         "turn_duration" => (Lifecycle::TurnEnd, Cow::Borrowed("")),
         "stop_hook_summary" => {
@@ -181,8 +183,15 @@ pub(super) fn system<'a>(mut record: Record<'a>, emit: &mut Emit<'_, 'a>) {
         }
         "error" => (Lifecycle::Error, error_text(&mut record)),
         "api_refusal" => (Lifecycle::Limit, record.content.take()),
-        "away_summary" | "bridge_status" | "informational" | "local_command" | "memory_saved"
-        | "model_refusal_fallback" | "permission_retry" | "scheduled_task_fire" | "status" => return,
+        "away_summary"
+        | "bridge_status"
+        | "informational"
+        | "local_command"
+        | "memory_saved"
+        | "model_refusal_fallback"
+        | "permission_retry"
+        | "scheduled_task_fire"
+        | "status" => return,
         _ => {
             emit.unknown(format!("system/{subtype}"));
             return;

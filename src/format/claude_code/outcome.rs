@@ -92,7 +92,9 @@ fn failure(text: &str, known: &Known<'_, '_>) -> Outcome {
     }
     let decision = known.decision.map();
     let rejected = decision.is_some_and(|decision| decision.decision.is("reject"));
-    if rejected || known.denial_kind.text().is_some() || REFUSALS.iter().any(|s| text.starts_with(s))
+    if rejected
+        || known.denial_kind.text().is_some()
+        || REFUSALS.iter().any(|s| text.starts_with(s))
     {
         let hook = decision.is_some_and(|decision| decision.source.is("hook"));
         return Outcome {
@@ -149,7 +151,8 @@ mod tests {
         assert_eq!(ok, Outcome::of(Status::Ok, Some(0)));
         let failed = judged("Exit code 101\nno", "true", r#""Error: Exit code 101\nno""#);
         assert_eq!(failed, Outcome::of(Status::Error, Some(101)));
-        let none = r#"{"stdout":"","interrupted":false,"returnCodeInterpretation":"No matches found"}"#;
+        let none =
+            r#"{"stdout":"","interrupted":false,"returnCodeInterpretation":"No matches found"}"#;
         assert_eq!(judged("", "false", none), Outcome::of(Status::Ok, None));
         let late = judged(
             "Exit code 143\nCommand timed out after 2m 0.0s",
@@ -184,9 +187,16 @@ mod tests {
 
     #[test]
     fn an_error_of_the_tool_itself_is_an_error() {
-        let invalid = judged("<tool_use_error>no such file</tool_use_error>", "null", "null");
+        let invalid = judged(
+            "<tool_use_error>no such file</tool_use_error>",
+            "null",
+            "null",
+        );
         assert_eq!(invalid, Outcome::of(Status::Error, None));
-        assert_eq!(judged("x", "false", r#"{"success":false}"#).status, Status::Error);
+        assert_eq!(
+            judged("x", "false", r#"{"success":false}"#).status,
+            Status::Error
+        );
         assert_eq!(judged("x", "null", "null").status, Status::Ok);
     }
 }

@@ -18,9 +18,7 @@ use serde_json::value::RawValue;
 use super::outcome::{Outcome, hook_reason, of_item, of_text};
 use super::record::{Arguments, Change, Item, McpResult, Payload};
 use super::{name_of_path, thread_name};
-use crate::format::json::{
-    Emit, Entries, Plain, Raw, Shape, content_text, hash, join, raw_text,
-};
+use crate::format::json::{Emit, Entries, Plain, Raw, Shape, content_text, hash, join, raw_text};
 use crate::trace::{EventKind, PlanItem, PlanStatus, Status};
 
 /// What is remembered of calls.
@@ -87,7 +85,12 @@ impl Calls {
             }
             "local_shell_call" => {
                 let call_id = id_of(&mut item);
-                self.call(call_id, Cow::Borrowed("local_shell"), raw_text(item.action), emit);
+                self.call(
+                    call_id,
+                    Cow::Borrowed("local_shell"),
+                    raw_text(item.action),
+                    emit,
+                );
             }
             "tool_search_call" => {
                 let call_id = id_of(&mut item);
@@ -139,7 +142,10 @@ impl Calls {
                     join(&mut text, event.stderr.take());
                 }
                 self.ended(call_id, outcome, text, emit, |_| {
-                    (Cow::Borrowed("exec_command"), command_input(&event.command, &event.cwd))
+                    (
+                        Cow::Borrowed("exec_command"),
+                        command_input(&event.command, &event.cwd),
+                    )
                 });
             }
             "patch_apply_end" => {
@@ -173,7 +179,9 @@ impl Calls {
                 };
                 let text = content_text(event.content_items);
                 let (tool, arguments) = (event.tool.take(), event.arguments);
-                self.ended(call_id, outcome, text, emit, |_| (tool, raw_text(arguments)));
+                self.ended(call_id, outcome, text, emit, |_| {
+                    (tool, raw_text(arguments))
+                });
             }
             "sub_agent_activity" => {
                 let path = event.agent_path.take();
@@ -211,7 +219,10 @@ impl Calls {
                 self.replaced(&id, &item, emit);
                 let text = item.aggregated_output.take();
                 self.ended(id, outcome, text, emit, |_| {
-                    (Cow::Borrowed("exec_command"), command_input(&item.command, &item.cwd))
+                    (
+                        Cow::Borrowed("exec_command"),
+                        command_input(&item.command, &item.cwd),
+                    )
                 });
             }
             "FileChange" => {
@@ -225,13 +236,17 @@ impl Calls {
             "McpToolCall" => {
                 let (outcome, text) = mcp_outcome(item.result, &item.status);
                 let tool = mcp_tool(&item.server.take(), &item.tool.take());
-                self.ended(id, outcome, text, emit, |_| (tool, raw_text(item.arguments)));
+                self.ended(id, outcome, text, emit, |_| {
+                    (tool, raw_text(item.arguments))
+                });
             }
             "DynamicToolCall" => {
                 let outcome = of_item(&item.status, &Shape::Nothing);
                 let tool = item.tool.take();
                 let text = item.text.take();
-                self.ended(id, outcome, text, emit, |_| (tool, raw_text(item.arguments)));
+                self.ended(id, outcome, text, emit, |_| {
+                    (tool, raw_text(item.arguments))
+                });
             }
             "Extension" | "WebSearch" | "ImageGeneration" => {
                 let outcome = match (item.results, item.status.text()) {
