@@ -3,8 +3,10 @@
 //!
 //! Workers send [`Update`]s over a bounded channel; the board has one owner, who applies them.
 
+pub mod assess;
 pub mod board;
+pub mod read;
+pub mod turn;
 
-pub use board::{
-    Board, Reach, RunDelta, RunSummary, RunView, SourceState, SourceView, StepView, Update,
-};
+pub use assess::{Assessor, Judge};
+pub use board::{Board, Reach, RunDelta, RunSummary, RunView, SourceState, SourceView, StepView, Update};
