@@ -1,12 +1,7 @@
 //! Every adapter over the files that it claims, and over what no format has seen.
 //!
 //! The corpus lies beside the project; where it is absent, its tests say so and pass.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::path::{Path, PathBuf};
 
@@ -152,11 +147,7 @@ impl Source {
 
     fn identity(&self, format: &dyn Format) -> Identity {
         let beside = std::fs::read(self.path.with_extension("meta.json")).ok();
-        format.identify(
-            &self.path.to_string_lossy(),
-            &self.head(),
-            beside.as_deref(),
-        )
+        format.identify(&self.path.to_string_lossy(), &self.head(), beside.as_deref())
     }
 
     /// Reads all records, handing each event over with the number of its record.
@@ -234,12 +225,7 @@ fn every_chat_gives_the_events_it_is_known_to_give() {
             let format = source.format().unwrap();
             assert_eq!(format.name(), "chat", "{}", source.path.display());
             let (seen, kinds) = count(&source, format);
-            got = (
-                got.0 + 1,
-                got.1 + source.records().len(),
-                got.2 + seen,
-                got.3 + kinds.len(),
-            );
+            got = (got.0 + 1, got.1 + source.records().len(), got.2 + seen, got.3 + kinds.len());
         }
         if got != (runs, records, events, unknown) {
             wrong.push(format!("{name}: {got:?}"));
@@ -269,10 +255,7 @@ fn a_record_that_a_label_points_at_is_an_act() {
             let source = Source::open(corpus.join(name).join(&label.run_file));
             let mut acted = Vec::new();
             source.read(source.format().unwrap(), |at, event| {
-                if matches!(
-                    event.kind,
-                    EventKind::Message { .. } | EventKind::Call { .. }
-                ) {
+                if matches!(event.kind, EventKind::Message { .. } | EventKind::Call { .. }) {
                     acted.push((at, event.agent.as_deref().unwrap_or("main").to_owned()));
                 }
             });
@@ -382,9 +365,7 @@ fn outcomes(name: &str) -> Option<(Vec<(Status, Option<i32>)>, Vec<String>)> {
     let mut results = Vec::new();
     let mut receipts = Vec::new();
     source.read(source.format().unwrap(), |_, event| match &event.kind {
-        EventKind::Result {
-            status, exit_code, ..
-        } => results.push((*status, *exit_code)),
+        EventKind::Result { status, exit_code, .. } => results.push((*status, *exit_code)),
         EventKind::Receipt { text } => receipts.push(text.to_string()),
         _ => {}
     });
@@ -401,61 +382,17 @@ fn hooks_leave_their_marks_and_results_their_codes() {
     let marks = vec!["Operator: MARK".to_owned(); 2];
     let none = Vec::new();
     let expected = [
-        (
-            "claude/hook-experiments/post-context.jsonl",
-            vec![ok, failed, edited],
-            &mark,
-        ),
-        (
-            "claude/hook-experiments/stop-context.jsonl",
-            vec![ok, failed, edited],
-            &mark,
-        ),
-        (
-            "claude/hook-experiments/pre-deny.jsonl",
-            vec![ok, failed, denied],
-            &mark,
-        ),
-        (
-            "claude/hook-experiments/pre-rewrite.jsonl",
-            vec![ok, ok, edited],
-            &none,
-        ),
-        (
-            "codex/hook-experiments/post-block.jsonl",
-            vec![ok, failed, edited],
-            &marks,
-        ),
-        (
-            "codex/hook-experiments/post-context.jsonl",
-            vec![ok, failed, edited],
-            &mark,
-        ),
-        (
-            "codex/hook-experiments/pre-deny.jsonl",
-            vec![ok, failed, denied],
-            &mark,
-        ),
-        (
-            "codex/hook-experiments/stop-block.jsonl",
-            vec![ok, failed, edited],
-            &mark,
-        ),
-        (
-            "codex-classic/hook-experiments/post-block.jsonl",
-            vec![ok, failed, ok],
-            &marks,
-        ),
-        (
-            "codex-classic/hook-experiments/post-context.jsonl",
-            vec![ok, failed, ok],
-            &mark,
-        ),
-        (
-            "codex-classic/hook-experiments/pre-rewrite.jsonl",
-            vec![ok, ok, ok],
-            &none,
-        ),
+        ("claude/hook-experiments/post-context.jsonl", vec![ok, failed, edited], &mark),
+        ("claude/hook-experiments/stop-context.jsonl", vec![ok, failed, edited], &mark),
+        ("claude/hook-experiments/pre-deny.jsonl", vec![ok, failed, denied], &mark),
+        ("claude/hook-experiments/pre-rewrite.jsonl", vec![ok, ok, edited], &none),
+        ("codex/hook-experiments/post-block.jsonl", vec![ok, failed, edited], &marks),
+        ("codex/hook-experiments/post-context.jsonl", vec![ok, failed, edited], &mark),
+        ("codex/hook-experiments/pre-deny.jsonl", vec![ok, failed, denied], &mark),
+        ("codex/hook-experiments/stop-block.jsonl", vec![ok, failed, edited], &mark),
+        ("codex-classic/hook-experiments/post-block.jsonl", vec![ok, failed, ok], &marks),
+        ("codex-classic/hook-experiments/post-context.jsonl", vec![ok, failed, ok], &mark),
+        ("codex-classic/hook-experiments/pre-rewrite.jsonl", vec![ok, ok, ok], &none),
     ];
     for (name, results, receipts) in expected {
         let Some((got, marks)) = outcomes(name) else {
@@ -489,11 +426,7 @@ const SEEDS: &[&str] = &[
 ];
 
 fn identity(agent: Option<&str>) -> Identity {
-    Identity {
-        run: RunId::new("r"),
-        agent: agent.map(str::to_owned),
-        parent_call: None,
-    }
+    Identity { run: RunId::new("r"), agent: agent.map(str::to_owned), parent_call: None }
 }
 
 /// Every reader, as a main agent's and as a sub-agent's, takes the records and tells something of each.
@@ -517,26 +450,22 @@ fn survives(records: &[Vec<u8>]) {
 
 fn mutated() -> impl Strategy<Value = Vec<u8>> {
     let change = (0usize..4, any::<prop::sample::Index>(), any::<u8>());
-    (
-        prop::sample::select(SEEDS),
-        prop::collection::vec(change, 0..6),
-    )
-        .prop_map(|(seed, changes)| {
-            let mut record = seed.as_bytes().to_vec();
-            for (what, at, byte) in changes {
-                let at = at.index(record.len() + 1);
-                match what {
-                    0 => record.truncate(at),
-                    1 => record.insert(at, byte),
-                    2 if at < record.len() => record[at] = byte,
-                    _ if at < record.len() => {
-                        record.remove(at);
-                    }
-                    _ => {}
+    (prop::sample::select(SEEDS), prop::collection::vec(change, 0..6)).prop_map(|(seed, changes)| {
+        let mut record = seed.as_bytes().to_vec();
+        for (what, at, byte) in changes {
+            let at = at.index(record.len() + 1);
+            match what {
+                0 => record.truncate(at),
+                1 => record.insert(at, byte),
+                2 if at < record.len() => record[at] = byte,
+                _ if at < record.len() => {
+                    record.remove(at);
                 }
+                _ => {}
             }
-            record
-        })
+        }
+        record
+    })
 }
 
 proptest! {
@@ -553,10 +482,6 @@ proptest! {
 
 #[test]
 fn deep_nesting_is_survived() {
-    let deep = format!(
-        "{{\"role\":\"user\",\"content\":{}1{}}}",
-        "[".repeat(5000),
-        "]".repeat(5000)
-    );
+    let deep = format!("{{\"role\":\"user\",\"content\":{}1{}}}", "[".repeat(5000), "]".repeat(5000));
     survives(&[deep.into_bytes()]);
 }

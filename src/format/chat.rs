@@ -61,11 +61,7 @@ impl Format for Chat {
     }
 
     fn identify(&self, path: &str, _head: &[&[u8]], _beside: Option<&[u8]>) -> Identity {
-        Identity {
-            run: RunId::new(stem(path)),
-            agent: None,
-            parent_call: None,
-        }
+        Identity { run: RunId::new(stem(path)), agent: None, parent_call: None }
     }
 
     fn reader(&self, _identity: &Identity) -> Box<dyn Reader> {
@@ -141,13 +137,7 @@ struct Function<'a> {
 
 impl Line<'_> {
     fn is_chat(&self) -> bool {
-        let other = [
-            &self.session_id,
-            &self.session_id_2,
-            &self.session,
-            &self.payload,
-            &self.uuid,
-        ];
+        let other = [&self.session_id, &self.session_id_2, &self.session, &self.payload, &self.uuid];
         if other.iter().any(|mark| !mark.is_nothing()) {
             return false;
         }
@@ -214,10 +204,7 @@ impl Records {
         emit.time = line.timestamp.time();
         if self.model != line.model.or_empty() && !line.model.or_empty().is_empty() {
             line.model.or_empty().clone_into(&mut self.model);
-            emit.say(EventKind::Fact {
-                of: FactOf::Model,
-                text: line.model.take(),
-            });
+            emit.say(EventKind::Fact { of: FactOf::Model, text: line.model.take() });
         }
         let role = line.role.take();
         let first = !std::mem::replace(&mut self.begun, true);
@@ -225,9 +212,7 @@ impl Records {
             "" => self.typed(line, emit),
             "system" | "developer" => {
                 emit.agent = Some(Cow::Borrowed("assistant"));
-                emit.say(EventKind::System {
-                    text: content_text(line.content),
-                });
+                emit.say(EventKind::System { text: content_text(line.content) });
             }
             "tool" | "function" => {
                 emit.agent = Some(Cow::Borrowed("assistant"));
@@ -255,11 +240,7 @@ impl Records {
 
     fn user<'a>(&mut self, text: Cow<'a, str>, human: bool, emit: &mut Emit<'_, 'a>) {
         // Where agents have names, the person speaks to the first of them.
-        emit.agent = Some(Cow::Borrowed(if human {
-            "Orchestrator"
-        } else {
-            "assistant"
-        }));
+        emit.agent = Some(Cow::Borrowed(if human { "Orchestrator" } else { "assistant" }));
         if let Some(observed) = observation(&text) {
             let status = observed_status(observed);
             self.waiting = false;
@@ -296,11 +277,7 @@ impl Records {
                 Shape::Map(mut function) => (function.name.take(), text_of(function.arguments)),
                 _ => (call.name.take(), text_of(call.arguments.or(call.args))),
             };
-            emit.say(EventKind::Call {
-                call_id: call.id.take(),
-                tool,
-                input,
-            });
+            emit.say(EventKind::Call { call_id: call.id.take(), tool, input });
         }
         if let Some(mut function) = old {
             emit.say(EventKind::Call {
@@ -320,11 +297,7 @@ impl Records {
         let own = |part: &str| Cow::Owned(part.trim().to_owned());
         let (before, tool, input, after) = action;
         message(own(before), Closing::No, emit);
-        emit.say(EventKind::Call {
-            call_id: Cow::Borrowed(""),
-            tool: own(tool),
-            input: own(input),
-        });
+        emit.say(EventKind::Call { call_id: Cow::Borrowed(""), tool: own(tool), input: own(input) });
         self.waiting = true;
         if after.contains("<answer>") {
             message(own(after), Closing::Yes, emit);
@@ -332,13 +305,7 @@ impl Records {
     }
 
     /// A message of a named agent (AutoGen).
-    fn named<'a>(
-        &mut self,
-        name: Cow<'a, str>,
-        text: Cow<'a, str>,
-        first: bool,
-        emit: &mut Emit<'_, 'a>,
-    ) {
+    fn named<'a>(&mut self, name: Cow<'a, str>, text: Cow<'a, str>, first: bool, emit: &mut Emit<'_, 'a>) {
         if TERMINALS.contains(&&*name) {
             emit.agent = self.agent.clone().map(Cow::Owned);
             match exit_code(&text) {
@@ -362,10 +329,7 @@ impl Records {
         emit.agent = Some(name);
         if first {
             // The first message carries the task.
-            emit.say(EventKind::Prompt {
-                text: text.clone(),
-                author: Author::Person,
-            });
+            emit.say(EventKind::Prompt { text: text.clone(), author: Author::Person });
         }
         match code(&text) {
             Some(code) => {
@@ -382,12 +346,7 @@ impl Records {
     }
 
     /// A message whose role says who speaks, and to whom (Magentic-One).
-    fn orchestrated<'a>(
-        &mut self,
-        role: Cow<'a, str>,
-        text: Cow<'a, str>,
-        emit: &mut Emit<'_, 'a>,
-    ) {
+    fn orchestrated<'a>(&mut self, role: Cow<'a, str>, text: Cow<'a, str>, emit: &mut Emit<'_, 'a>) {
         let (name, note) = match role.split_once(" (") {
             Some((name, note)) => (name.to_owned(), note.trim_end_matches(')').to_owned()),
             None => (role.into_owned(), String::new()),
@@ -395,25 +354,14 @@ impl Records {
         emit.agent = Some(Cow::Owned(name.clone()));
         message(text.clone(), Closing::Yes, emit);
         if let Some(to) = note.strip_prefix("-> ") {
-            emit.say(EventKind::Handoff {
-                to: Cow::Owned(to.to_owned()),
-                call_id: Cow::Borrowed(""),
-                text,
-            });
+            emit.say(EventKind::Handoff { to: Cow::Owned(to.to_owned()), call_id: Cow::Borrowed(""), text });
             self.handoff = Some((name, to.to_owned()));
         } else if note == "termination condition" {
-            emit.say(EventKind::Lifecycle {
-                what: Lifecycle::End,
-                text: Cow::Borrowed(""),
-            });
+            emit.say(EventKind::Lifecycle { what: Lifecycle::End, text: Cow::Borrowed("") });
         } else if let Some((by, _)) = self.handoff.take_if(|(_, to)| *to == name) {
             emit.say_as(
                 Some(Cow::Owned(by)),
-                EventKind::Return {
-                    from: Cow::Owned(name),
-                    call_id: Cow::Borrowed(""),
-                    text,
-                },
+                EventKind::Return { from: Cow::Owned(name), call_id: Cow::Borrowed(""), text },
             );
         }
     }
@@ -497,12 +445,7 @@ fn result<'a>(
     text: Cow<'a, str>,
     emit: &mut Emit<'_, 'a>,
 ) {
-    emit.say(EventKind::Result {
-        call_id,
-        status,
-        exit_code,
-        text,
-    });
+    emit.say(EventKind::Result { call_id, status, exit_code, text });
 }
 
 /// Arguments: a string that holds JSON, or JSON itself.

@@ -81,15 +81,12 @@ impl Format for ClaudeCode {
     fn sniff(&self, head: &[&[u8]]) -> Sniff {
         let mut best = Sniff::No;
         for record in head.iter().take(64) {
-            let Ok(Shape::Map(record)) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record)
-            else {
+            let Ok(Shape::Map(record)) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record) else {
                 continue;
             };
             let message = record.message.map();
             // Another program keeps a log of nearly the same envelope, with parts instead of content.
-            if message.is_some_and(|message| message.parts.is_some())
-                || record.system_payload.is_some()
-            {
+            if message.is_some_and(|message| message.parts.is_some()) || record.system_payload.is_some() {
                 return Sniff::No;
             }
             let kind = record.r#type.or_empty();
@@ -122,25 +119,16 @@ impl Format for ClaudeCode {
                 Some(session) if !is_uuid(name) => session,
                 _ => name.to_owned(),
             };
-            return Identity {
-                run: RunId::new(run),
-                agent: None,
-                parent_call: None,
-            };
+            return Identity { run: RunId::new(run), agent: None, parent_call: None };
         }
-        let id = id
-            .or(seen.agent.as_deref())
-            .unwrap_or_else(|| name.rsplit("agent-").next().unwrap_or(name));
-        let beside: Beside<'_> = beside
-            .and_then(|beside| serde_json::from_slice(beside).ok())
-            .unwrap_or_default();
+        let id = id.or(seen.agent.as_deref()).unwrap_or_else(|| name.rsplit("agent-").next().unwrap_or(name));
+        let beside: Beside<'_> =
+            beside.and_then(|beside| serde_json::from_slice(beside).ok()).unwrap_or_default();
         let kind = beside.agent_type.text().unwrap_or(&seen.kind);
         let agent = agent_name(kind, id);
         let run = parent
             .map(str::to_owned)
-            .or(seen
-                .session
-                .filter(|session| !session.starts_with("agent-")))
+            .or(seen.session.filter(|session| !session.starts_with("agent-")))
             .unwrap_or_else(|| name.to_owned());
         Identity {
             run: RunId::new(run),
@@ -169,8 +157,7 @@ impl Head {
         let mut seen = Self::default();
         let (mut side, mut main) = (false, false);
         for record in head {
-            let Ok(Shape::Map(record)) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record)
-            else {
+            let Ok(Shape::Map(record)) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record) else {
                 continue;
             };
             if seen.session.is_none() {

@@ -27,12 +27,8 @@ use crate::trace::RunId;
 pub(super) struct Codex;
 
 /// Types of record that matter to nobody.
-const IGNORED: &[&str] = &[
-    "inter_agent_communication",
-    "inter_agent_communication_metadata",
-    "token_usage_record",
-    "world_state",
-];
+const IGNORED: &[&str] =
+    &["inter_agent_communication", "inter_agent_communication_metadata", "token_usage_record", "world_state"];
 
 /// Screen events that matter to nobody, or that stand on the model's side too.
 const IGNORED_EVENTS: &[&str] = &[
@@ -62,13 +58,8 @@ const IGNORED_EVENTS: &[&str] = &[
 ];
 
 /// Items on the model's side that matter to nobody.
-const IGNORED_ITEMS: &[&str] = &[
-    "additional_tools",
-    "compaction",
-    "configuration_update",
-    "context_compaction",
-    "ghost_snapshot",
-];
+const IGNORED_ITEMS: &[&str] =
+    &["additional_tools", "compaction", "configuration_update", "context_compaction", "ghost_snapshot"];
 
 impl Format for Codex {
     fn name(&self) -> &'static str {
@@ -81,15 +72,13 @@ impl Format for Codex {
 
     fn sniff(&self, head: &[&[u8]]) -> Sniff {
         for record in head.iter().take(64) {
-            let Ok(Shape::Map(record)) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record)
-            else {
+            let Ok(Shape::Map(record)) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record) else {
                 continue;
             };
             let kind = record.r#type.or_empty();
-            let enveloped = matches!(
-                kind,
-                "session_meta" | "response_item" | "event_msg" | "turn_context" | "compacted"
-            ) || IGNORED.contains(&kind);
+            let enveloped =
+                matches!(kind, "session_meta" | "response_item" | "event_msg" | "turn_context" | "compacted")
+                    || IGNORED.contains(&kind);
             if enveloped && record.payload.map().is_some() {
                 return Sniff::Sure;
             }
@@ -104,28 +93,20 @@ impl Format for Codex {
     }
 
     fn identify(&self, path: &str, head: &[&[u8]], _beside: Option<&[u8]>) -> Identity {
-        let meta = head.iter().find_map(|record| {
-            match serde_json::from_slice::<Shape<'_, Record<'_>>>(record) {
-                Ok(Shape::Map(Record {
-                    r#type,
-                    payload: Shape::Map(payload),
-                    ..
-                })) if r#type.is("session_meta") => Some(payload),
+        let meta =
+            head.iter().find_map(|record| match serde_json::from_slice::<Shape<'_, Record<'_>>>(record) {
+                Ok(Shape::Map(Record { r#type, payload: Shape::Map(payload), .. }))
+                    if r#type.is("session_meta") =>
+                {
+                    Some(payload)
+                }
                 _ => None,
-            }
-        });
+            });
         let name = stem(path);
         // rollout-DATE-UUID: the UUID is the thread.
-        let thread = name
-            .get(name.len().saturating_sub(36)..)
-            .filter(|tail| is_uuid(tail))
-            .unwrap_or(name);
+        let thread = name.get(name.len().saturating_sub(36)..).filter(|tail| is_uuid(tail)).unwrap_or(name);
         let Some(meta) = meta else {
-            return Identity {
-                run: RunId::new(thread),
-                agent: None,
-                parent_call: None,
-            };
+            return Identity { run: RunId::new(thread), agent: None, parent_call: None };
         };
         let id = meta.id.text().unwrap_or(thread);
         let spawn = spawn(&meta);
@@ -154,10 +135,7 @@ fn spawn<'r, 'a>(meta: &'r Payload<'a>) -> Option<&'r Spawn<'a>> {
 /// The name of the agent whose thread this is.
 fn name_of(meta: &Payload<'_>, id: &str) -> String {
     let spawn = spawn(meta);
-    let path = meta
-        .agent_path
-        .text()
-        .or(spawn.and_then(|spawn| spawn.agent_path.text()));
+    let path = meta.agent_path.text().or(spawn.and_then(|spawn| spawn.agent_path.text()));
     if let Some(name) = path.and_then(name_of_path) {
         return name.to_owned();
     }
@@ -177,10 +155,7 @@ fn thread_name(kind: &str, id: &str) -> String {
 
 /// The name of the agent at a path: `/root/verify` is "verify"; the root itself has none.
 fn name_of_path(path: &str) -> Option<&str> {
-    let name = path
-        .strip_prefix("/root/")
-        .unwrap_or(path)
-        .trim_matches('/');
+    let name = path.strip_prefix("/root/").unwrap_or(path).trim_matches('/');
     (!name.is_empty() && name != "root").then_some(name)
 }
 
@@ -190,9 +165,7 @@ fn is_bare_item(item: &Payload<'_>) -> bool {
         "function_call" | "function_call_output" => item.call_id.text().is_some(),
         "message" => match &item.content {
             Shape::List(parts) => parts.iter().any(|part| {
-                part.map().is_some_and(|part| {
-                    part.r#type.is("input_text") || part.r#type.is("output_text")
-                })
+                part.map().is_some_and(|part| part.r#type.is("input_text") || part.r#type.is("output_text"))
             }),
             _ => false,
         },

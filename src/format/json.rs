@@ -124,9 +124,7 @@ impl<'a, T> Shape<'a, T> {
     pub(super) fn time(&self) -> Option<Timestamp> {
         match self {
             Self::Text(text) => text.parse().ok(),
-            Self::Number(number) if number.abs() > 1e11 => {
-                Timestamp::from_millisecond(*number as i64).ok()
-            }
+            Self::Number(number) if number.abs() > 1e11 => Timestamp::from_millisecond(*number as i64).ok(),
             Self::Number(number) => Timestamp::from_millisecond((*number * 1e3) as i64).ok(),
             _ => None,
         }
@@ -250,9 +248,7 @@ pub(super) fn content_text<'a>(content: Shape<'a, Part<'a>>) -> Cow<'a, str> {
         let piece = match element {
             Shape::Text(text) => text,
             Shape::Map(mut part) => match part.text.take() {
-                Cow::Borrowed("") if part.r#type.or_empty().contains("image") => {
-                    Cow::Borrowed("[image]")
-                }
+                Cow::Borrowed("") if part.r#type.or_empty().contains("image") => Cow::Borrowed("[image]"),
                 Cow::Borrowed("") if part.r#type.is("document") => Cow::Borrowed("[document]"),
                 text => text,
             },
@@ -351,12 +347,7 @@ pub(super) struct Emit<'s, 'a> {
 impl<'s, 'a> Emit<'s, 'a> {
     /// For events of the source's agent, without time.
     pub(super) fn new(sink: &'s mut dyn FnMut(Event<'a>)) -> Self {
-        Self {
-            sink,
-            agent: None,
-            time: None,
-            any: false,
-        }
+        Self { sink, agent: None, time: None, any: false }
     }
 
     /// Emits an event of the record's agent.
@@ -368,11 +359,7 @@ impl<'s, 'a> Emit<'s, 'a> {
     /// Emits an event of another agent.
     pub(super) fn say_as(&mut self, agent: Option<Cow<'a, str>>, kind: EventKind<'a>) {
         self.any = true;
-        (self.sink)(Event {
-            agent,
-            time: self.time,
-            kind,
-        });
+        (self.sink)(Event { agent, time: self.time, kind });
     }
 
     /// Emits [`EventKind::Unknown`].
@@ -418,86 +405,41 @@ pub(super) fn owned(event: Event<'_>) -> Event<'static> {
     }
     let kind = match event.kind {
         EventKind::System { text } => EventKind::System { text: own(text) },
-        EventKind::Prompt { text, author } => EventKind::Prompt {
-            text: own(text),
-            author,
-        },
+        EventKind::Prompt { text, author } => EventKind::Prompt { text: own(text), author },
         EventKind::Reasoning { text } => EventKind::Reasoning { text: own(text) },
-        EventKind::Message { text, closing } => EventKind::Message {
-            text: own(text),
-            closing,
-        },
-        EventKind::Call {
-            call_id,
-            tool,
-            input,
-        } => EventKind::Call {
-            call_id: own(call_id),
-            tool: own(tool),
-            input: own(input),
-        },
-        EventKind::Result {
-            call_id,
-            status,
-            exit_code,
-            text,
-        } => EventKind::Result {
-            call_id: own(call_id),
-            status,
-            exit_code,
-            text: own(text),
-        },
-        EventKind::InputReplaced { call_id, input } => EventKind::InputReplaced {
-            call_id: own(call_id),
-            input: own(input),
-        },
+        EventKind::Message { text, closing } => EventKind::Message { text: own(text), closing },
+        EventKind::Call { call_id, tool, input } => {
+            EventKind::Call { call_id: own(call_id), tool: own(tool), input: own(input) }
+        }
+        EventKind::Result { call_id, status, exit_code, text } => {
+            EventKind::Result { call_id: own(call_id), status, exit_code, text: own(text) }
+        }
+        EventKind::InputReplaced { call_id, input } => {
+            EventKind::InputReplaced { call_id: own(call_id), input: own(input) }
+        }
         EventKind::Plan { items } => EventKind::Plan {
             items: items
                 .into_iter()
-                .map(|item| PlanItem {
-                    text: own(item.text),
-                    status: item.status,
-                })
+                .map(|item| PlanItem { text: own(item.text), status: item.status })
                 .collect(),
         },
-        EventKind::Handoff { to, call_id, text } => EventKind::Handoff {
-            to: own(to),
-            call_id: own(call_id),
-            text: own(text),
-        },
-        EventKind::Return {
-            from,
-            call_id,
-            text,
-        } => EventKind::Return {
-            from: own(from),
-            call_id: own(call_id),
-            text: own(text),
-        },
+        EventKind::Handoff { to, call_id, text } => {
+            EventKind::Handoff { to: own(to), call_id: own(call_id), text: own(text) }
+        }
+        EventKind::Return { from, call_id, text } => {
+            EventKind::Return { from: own(from), call_id: own(call_id), text: own(text) }
+        }
         EventKind::Usage(usage) => EventKind::Usage(usage),
-        EventKind::Fact { of, text } => EventKind::Fact {
-            of,
-            text: own(text),
-        },
+        EventKind::Fact { of, text } => EventKind::Fact { of, text: own(text) },
         EventKind::Tools { tools } => EventKind::Tools {
-            tools: tools
-                .into_iter()
-                .map(|(name, schema)| (own(name), own(schema)))
-                .collect(),
+            tools: tools.into_iter().map(|(name, schema)| (own(name), own(schema))).collect(),
         },
-        EventKind::Lifecycle { what, text } => EventKind::Lifecycle {
-            what,
-            text: own(text),
-        },
+        EventKind::Lifecycle { what, text } => EventKind::Lifecycle { what, text: own(text) },
         EventKind::Receipt { text } => EventKind::Receipt { text: own(text) },
         EventKind::Ignored => EventKind::Ignored,
         EventKind::Unknown { kind } => EventKind::Unknown { kind: own(kind) },
     };
-    Event {
-        agent: event.agent.map(own),
-        time: event.time,
-        kind,
-    }
+    Event { agent: event.agent.map(own), time: event.time, kind }
 }
 
 /// A name made of `kind` (as a word) and the first six characters of `id`.
@@ -513,11 +455,7 @@ pub(super) fn agent_name(kind: &str, id: &str) -> String {
     let name = name.trim_end_matches('-');
     let name = if name.is_empty() { "agent" } else { name };
     let short: String = id.chars().filter(|c| c.is_alphanumeric()).take(6).collect();
-    if short.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{name}-{short}")
-    }
+    if short.is_empty() { name.to_owned() } else { format!("{name}-{short}") }
 }
 
 /// The name of the file that a path ends in, without its extension; "stdin" for standard input.
@@ -569,10 +507,7 @@ mod tests {
     #[test]
     fn half_a_surrogate_pair_is_mended_and_a_whole_one_is_left() {
         let half = br#"{"a":"cut \ud83d","b":"\\ud83d","c":"\ud83d\ude00"}"#;
-        assert_eq!(
-            mended(half).unwrap(),
-            r#"{"a":"cut \ufffd","b":"\\ud83d","c":"\ud83d\ude00"}"#
-        );
+        assert_eq!(mended(half).unwrap(), r#"{"a":"cut \ufffd","b":"\\ud83d","c":"\ud83d\ude00"}"#);
         assert_eq!(mended(br#"{"a":"\ud83d\ude00"}"#), None);
         assert!(mended(b"{\"a\":\"\xff\"}").is_some());
     }
@@ -595,8 +530,7 @@ mod tests {
 
     #[test]
     fn content_is_joined_only_where_it_has_parts() {
-        let one: Shape<'_, Part<'_>> =
-            serde_json::from_str(r#"[{"type":"text","text":"a"}]"#).unwrap();
+        let one: Shape<'_, Part<'_>> = serde_json::from_str(r#"[{"type":"text","text":"a"}]"#).unwrap();
         assert!(matches!(content_text(one), Cow::Borrowed("a")));
         let two: Shape<'_, Part<'_>> =
             serde_json::from_str(r#"[{"text":"a"},"b",{"type":"image"},7]"#).unwrap();

@@ -66,12 +66,7 @@ pub trait Reader: Send {
 }
 
 /// All formats, the surest first: on equal certainty the earlier one wins.
-pub static ALL: &[&dyn Format] = &[
-    &native::Native,
-    &claude_code::ClaudeCode,
-    &codex::Codex,
-    &chat::Chat,
-];
+pub static ALL: &[&dyn Format] = &[&native::Native, &claude_code::ClaudeCode, &codex::Codex, &chat::Chat];
 
 /// The format with this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Format> {
@@ -88,4 +83,10 @@ pub fn sniff(head: &[&[u8]]) -> Option<&'static dyn Format> {
         }
     }
     best.map(|(_, format)| format)
+}
+
+/// The name that a sub-agent has in its run, from its kind and its id as the client gives them: the
+/// same from its log and from a hook's input.
+pub fn sub_agent_name(kind: &str, id: &str) -> String {
+    json::agent_name(kind, id)
 }

@@ -11,8 +11,7 @@ use serde::Deserialize;
 use super::json::{Emit, Plain, Raw, Shape, raw_text, read_or_mend, stem};
 use super::{Format, Identity, Reader, Sniff};
 use crate::trace::{
-    Author, Closing, Event, EventKind, FactOf, Lifecycle, PlanItem, PlanStatus, RunId, Status,
-    Usage,
+    Author, Closing, Event, EventKind, FactOf, Lifecycle, PlanItem, PlanStatus, RunId, Status, Usage,
 };
 
 /// medbay native.
@@ -36,11 +35,7 @@ impl Format for Native {
 
     fn identify(&self, path: &str, head: &[&[u8]], _beside: Option<&[u8]>) -> Identity {
         let name = header(head).and_then(|line| line.run.text().map(RunId::new));
-        Identity {
-            run: name.unwrap_or_else(|| RunId::new(stem(path))),
-            agent: None,
-            parent_call: None,
-        }
+        Identity { run: name.unwrap_or_else(|| RunId::new(stem(path))), agent: None, parent_call: None }
     }
 
     fn reader(&self, _identity: &Identity) -> Box<dyn Reader> {
@@ -193,24 +188,13 @@ impl Records {
                     "agent" => Author::Agent,
                     _ => Author::Person,
                 };
-                emit.say(EventKind::Prompt {
-                    text: line.text.take(),
-                    author,
-                });
+                emit.say(EventKind::Prompt { text: line.text.take(), author });
             }
-            "reasoning" => emit.say(EventKind::Reasoning {
-                text: line.text.take(),
-            }),
+            "reasoning" => emit.say(EventKind::Reasoning { text: line.text.take() }),
             "message" => {
-                let closing = if matches!(line.closing, Shape::Flag(false)) {
-                    Closing::No
-                } else {
-                    Closing::Yes
-                };
-                emit.say(EventKind::Message {
-                    text: line.text.take(),
-                    closing,
-                });
+                let closing =
+                    if matches!(line.closing, Shape::Flag(false)) { Closing::No } else { Closing::Yes };
+                emit.say(EventKind::Message { text: line.text.take(), closing });
             }
             "call" => emit.say(EventKind::Call {
                 call_id: line.id.take(),
@@ -241,11 +225,7 @@ impl Records {
             "handoff" => {
                 let to = line.to.take();
                 self.children.push(to.to_string());
-                emit.say(EventKind::Handoff {
-                    to,
-                    call_id: line.id.take(),
-                    text: line.text.take(),
-                });
+                emit.say(EventKind::Handoff { to, call_id: line.id.take(), text: line.text.take() });
             }
             "return" => emit.say(EventKind::Return {
                 from: line.from.take(),
@@ -275,14 +255,9 @@ impl Records {
                         return;
                     }
                 };
-                emit.say(EventKind::Lifecycle {
-                    what,
-                    text: line.text.take(),
-                });
+                emit.say(EventKind::Lifecycle { what, text: line.text.take() });
             }
-            "receipt" => emit.say(EventKind::Receipt {
-                text: line.text.take(),
-            }),
+            "receipt" => emit.say(EventKind::Receipt { text: line.text.take() }),
             "" => emit.unknown("no type"),
             _ => emit.unknown(kind),
         }
@@ -300,11 +275,7 @@ impl Records {
             let parent = (!self.is_main(parent)).then(|| Cow::Owned(parent.to_owned()));
             emit.say_as(
                 parent,
-                EventKind::Handoff {
-                    to: name.clone(),
-                    call_id: Cow::Borrowed(""),
-                    text: Cow::Borrowed(""),
-                },
+                EventKind::Handoff { to: name.clone(), call_id: Cow::Borrowed(""), text: Cow::Borrowed("") },
             );
             self.children.push(name.to_string());
         }
@@ -317,15 +288,10 @@ impl Records {
 
     fn run<'a>(&mut self, mut line: Line<'a>, emit: &mut Emit<'_, 'a>) {
         self.main = line.agent.text().map(str::to_owned);
-        emit.say(EventKind::Lifecycle {
-            what: Lifecycle::Start,
-            text: Cow::Borrowed(""),
-        });
-        for (of, mut field) in [
-            (FactOf::Title, line.title),
-            (FactOf::Model, line.model),
-            (FactOf::WorkingDirectory, line.cwd),
-        ] {
+        emit.say(EventKind::Lifecycle { what: Lifecycle::Start, text: Cow::Borrowed("") });
+        for (of, mut field) in
+            [(FactOf::Title, line.title), (FactOf::Model, line.model), (FactOf::WorkingDirectory, line.cwd)]
+        {
             let text = field.take();
             if !text.is_empty() {
                 emit.say(EventKind::Fact { of, text });
@@ -367,10 +333,7 @@ impl Records {
                     PlanStatus::Pending
                 }
             };
-            items.push(PlanItem {
-                text: item.text.take(),
-                status,
-            });
+            items.push(PlanItem { text: item.text.take(), status });
         }
         emit.say(EventKind::Plan { items });
     }

@@ -10,17 +10,11 @@ pub(super) fn plan_of_prose(text: Cow<'_, str>) -> Vec<PlanItem<'_>> {
         .lines()
         .filter_map(|line| {
             let (text, status) = list_item(line.trim_start())?;
-            Some(PlanItem {
-                text: Cow::Owned(text.to_owned()),
-                status,
-            })
+            Some(PlanItem { text: Cow::Owned(text.to_owned()), status })
         })
         .collect();
     if items.is_empty() && !text.trim().is_empty() {
-        return vec![PlanItem {
-            text,
-            status: PlanStatus::Pending,
-        }];
+        return vec![PlanItem { text, status: PlanStatus::Pending }];
     }
     items
 }
@@ -28,9 +22,7 @@ pub(super) fn plan_of_prose(text: Cow<'_, str>) -> Vec<PlanItem<'_>> {
 fn list_item(line: &str) -> Option<(&str, PlanStatus)> {
     let digits = line.bytes().take_while(u8::is_ascii_digit).count();
     let rest = match digits {
-        0 => line
-            .strip_prefix("- ")
-            .or_else(|| line.strip_prefix("* "))?,
+        0 => line.strip_prefix("- ").or_else(|| line.strip_prefix("* "))?,
         _ => line.get(digits..)?.strip_prefix(". ")?,
     };
     let (rest, status) = match rest.get(..4) {

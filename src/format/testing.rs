@@ -5,11 +5,7 @@ use crate::trace::{EventKind, RunId};
 
 /// Reads lines as one source's; each event as `AGENT: text`, ignored ones and usage left out.
 pub(super) fn told(format: &dyn Format, agent: Option<&str>, lines: &[&str]) -> Vec<String> {
-    let identity = Identity {
-        run: RunId::new("r"),
-        agent: agent.map(str::to_owned),
-        parent_call: None,
-    };
+    let identity = Identity { run: RunId::new("r"), agent: agent.map(str::to_owned), parent_call: None };
     let mut reader = format.reader(&identity);
     let mut told = Vec::new();
     for line in lines {
@@ -32,36 +28,19 @@ fn short(kind: &EventKind<'_>) -> String {
         EventKind::Prompt { text, author } => format!("prompt {author:?} {text}"),
         EventKind::Reasoning { text } => format!("reasoning {text}"),
         EventKind::Message { text, closing } => format!("message {closing:?} {text}"),
-        EventKind::Call {
-            call_id,
-            tool,
-            input,
-        } => format!("call {call_id} {tool} {input}"),
-        EventKind::Result {
-            call_id,
-            status,
-            exit_code,
-            text,
-        } => {
-            let code = exit_code
-                .map(|code| format!("({code})"))
-                .unwrap_or_default();
+        EventKind::Call { call_id, tool, input } => format!("call {call_id} {tool} {input}"),
+        EventKind::Result { call_id, status, exit_code, text } => {
+            let code = exit_code.map(|code| format!("({code})")).unwrap_or_default();
             format!("result {call_id} {status:?}{code} {text}")
         }
         EventKind::InputReplaced { call_id, input } => format!("replaced {call_id} {input}"),
         EventKind::Plan { items } => {
-            let items: Vec<String> = items
-                .iter()
-                .map(|item| format!("{:?} {}", item.status, item.text))
-                .collect();
+            let items: Vec<String> =
+                items.iter().map(|item| format!("{:?} {}", item.status, item.text)).collect();
             format!("plan {}", items.join(", "))
         }
         EventKind::Handoff { to, call_id, text } => format!("handoff {to} {call_id} {text}"),
-        EventKind::Return {
-            from,
-            call_id,
-            text,
-        } => format!("return {from} {call_id} {text}"),
+        EventKind::Return { from, call_id, text } => format!("return {from} {call_id} {text}"),
         EventKind::Usage(usage) => format!(
             "usage {} {} {}{}",
             usage.input,

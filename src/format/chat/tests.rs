@@ -141,10 +141,6 @@ fn only_chats_are_claimed() {
         assert_eq!(sniff(other), Sniff::No, "{other}");
     }
     // One line that fits does not make a chat of many that do not.
-    let head: &[&[u8]] = &[
-        br#"{"role":"user","content":"x"}"#,
-        br#"{"a":1}"#,
-        br#"{"b":1}"#,
-    ];
+    let head: &[&[u8]] = &[br#"{"role":"user","content":"x"}"#, br#"{"a":1}"#, br#"{"b":1}"#];
     assert_eq!(Chat.sniff(head), Sniff::No);
 }

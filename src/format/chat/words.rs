@@ -5,9 +5,7 @@ use crate::trace::Status;
 /// `exitcode: N (…)` at the beginning.
 pub(super) fn exit_code(text: &str) -> Option<i32> {
     let rest = text.strip_prefix("exitcode: ")?;
-    let end = rest
-        .find(|c: char| !c.is_ascii_digit() && c != '-')
-        .unwrap_or(rest.len());
+    let end = rest.find(|c: char| !c.is_ascii_digit() && c != '-').unwrap_or(rest.len());
     rest.get(..end)?.parse().ok()
 }
 
@@ -46,17 +44,11 @@ pub(super) fn action(text: &str) -> Option<(&str, &str, &str, &str)> {
 /// What a tool brought, in a user message that reports it.
 pub(super) fn observation(text: &str) -> Option<&str> {
     let rest = text.trim_start().strip_prefix("Current Observation:")?;
-    Some(
-        rest.split_once("Result:")
-            .map_or(rest, |(_, result)| result)
-            .trim_start(),
-    )
+    Some(rest.split_once("Result:").map_or(rest, |(_, result)| result).trim_start())
 }
 
 pub(super) fn observed_status(observed: &str) -> Status {
-    let head = observed
-        .get(..observed.floor_char_boundary(200))
-        .unwrap_or(observed);
+    let head = observed.get(..observed.floor_char_boundary(200)).unwrap_or(observed);
     if observed.is_empty() {
         Status::Unknown
     } else if observed.starts_with("Error") || head.contains("\"error\": \"") {

@@ -75,26 +75,18 @@ pub(super) fn attachment<'a>(attachment: Shape<'a, Attachment<'a>>, emit: &mut E
             receipt(text, emit);
         }
         "hook_success" => input_replaced(it, emit),
-        "hook_stopped_continuation" => emit.say(EventKind::Lifecycle {
-            what: Lifecycle::TurnEnd,
-            text: it.message.take(),
-        }),
+        "hook_stopped_continuation" => {
+            emit.say(EventKind::Lifecycle { what: Lifecycle::TurnEnd, text: it.message.take() })
+        }
         "hook_deferred_tool" => emit.say(EventKind::Lifecycle {
             what: Lifecycle::Waiting,
             text: Cow::Borrowed("a hook deferred a call"),
         }),
         "queued_command" => {
-            let human = it
-                .origin
-                .map()
-                .and_then(|origin| origin.kind.text())
-                .is_none_or(|kind| kind == "human");
+            let human =
+                it.origin.map().and_then(|origin| origin.kind.text()).is_none_or(|kind| kind == "human");
             let typed = it.command_mode.text().is_none_or(|mode| mode == "prompt");
-            let author = if human && typed {
-                Author::Person
-            } else {
-                Author::Program
-            };
+            let author = if human && typed { Author::Person } else { Author::Program };
             let text = content_text(it.prompt);
             emit.say(EventKind::Prompt { text, author });
         }
@@ -129,10 +121,7 @@ fn program_text<'a>(text: Cow<'a, str>, emit: &mut Emit<'_, 'a>) {
 
 fn file_text<'a>(content: Shape<'a, FileContent<'a>>) -> Cow<'a, str> {
     match content {
-        Shape::Map(FileContent {
-            file: Shape::Map(mut file),
-            ..
-        }) => file.content.take(),
+        Shape::Map(FileContent { file: Shape::Map(mut file), .. }) => file.content.take(),
         Shape::Map(mut content) => content.content.take(),
         mut text => text.take(),
     }
@@ -161,9 +150,7 @@ fn input_replaced<'a>(mut it: Attachment<'a>, emit: &mut Emit<'_, 'a>) {
 pub(super) fn system<'a>(mut record: Record<'a>, emit: &mut Emit<'_, 'a>) {
     let subtype = record.subtype.take();
     let (what, text) = match &*subtype {
-        "compact_boundary" | "microcompact_boundary" => {
-            (Lifecycle::Compaction, record.content.take())
-        }
+        "compact_boundary" | "microcompact_boundary" => (Lifecycle::Compaction, record.content.take()),
         "session_start" => (Lifecycle::Start, Cow::Borrowed("")),
         "turn_duration" => (Lifecycle::TurnEnd, Cow::Borrowed("")),
         "stop_hook_summary" => {
@@ -211,11 +198,7 @@ fn error_text<'a>(record: &mut Record<'a>) -> Cow<'a, str> {
     match &mut record.error {
         Shape::Map(error) => {
             let text = error.message.take();
-            if text.is_empty() {
-                error.formatted.take()
-            } else {
-                text
-            }
+            if text.is_empty() { error.formatted.take() } else { text }
         }
         Shape::Text(_) => record.error.take(),
         _ => record.content.take(),

@@ -27,11 +27,7 @@ pub(super) struct Outcome {
 
 impl Outcome {
     fn of(status: Status, exit_code: Option<i32>) -> Self {
-        Self {
-            status,
-            exit_code,
-            hook_reason: None,
-        }
+        Self { status, exit_code, hook_reason: None }
     }
 }
 
@@ -84,24 +80,13 @@ pub(super) fn judge(text: &str, known: &Known<'_, '_>) -> Outcome {
 
 fn failure(text: &str, known: &Known<'_, '_>) -> Outcome {
     if let Some(at) = hook_error(text) {
-        return Outcome {
-            status: Status::Denied,
-            exit_code: None,
-            hook_reason: Some(at),
-        };
+        return Outcome { status: Status::Denied, exit_code: None, hook_reason: Some(at) };
     }
     let decision = known.decision.map();
     let rejected = decision.is_some_and(|decision| decision.decision.is("reject"));
-    if rejected
-        || known.denial_kind.text().is_some()
-        || REFUSALS.iter().any(|s| text.starts_with(s))
-    {
+    if rejected || known.denial_kind.text().is_some() || REFUSALS.iter().any(|s| text.starts_with(s)) {
         let hook = decision.is_some_and(|decision| decision.source.is("hook"));
-        return Outcome {
-            status: Status::Denied,
-            exit_code: None,
-            hook_reason: hook.then_some(0),
-        };
+        return Outcome { status: Status::Denied, exit_code: None, hook_reason: hook.then_some(0) };
     }
     let code = exit_code(text);
     if known.twin.map().is_some_and(|twin| twin.interrupted.yes()) {
@@ -125,9 +110,7 @@ fn hook_error(text: &str) -> Option<usize> {
 
 fn exit_code(text: &str) -> Option<i32> {
     let rest = text.strip_prefix("Exit code ")?;
-    let end = rest
-        .find(|c: char| !c.is_ascii_digit() && c != '-')
-        .unwrap_or(rest.len());
+    let end = rest.find(|c: char| !c.is_ascii_digit() && c != '-').unwrap_or(rest.len());
     rest.get(..end)?.parse().ok()
 }
 
@@ -151,14 +134,9 @@ mod tests {
         assert_eq!(ok, Outcome::of(Status::Ok, Some(0)));
         let failed = judged("Exit code 101\nno", "true", r#""Error: Exit code 101\nno""#);
         assert_eq!(failed, Outcome::of(Status::Error, Some(101)));
-        let none =
-            r#"{"stdout":"","interrupted":false,"returnCodeInterpretation":"No matches found"}"#;
+        let none = r#"{"stdout":"","interrupted":false,"returnCodeInterpretation":"No matches found"}"#;
         assert_eq!(judged("", "false", none), Outcome::of(Status::Ok, None));
-        let late = judged(
-            "Exit code 143\nCommand timed out after 2m 0.0s",
-            "true",
-            "null",
-        );
+        let late = judged("Exit code 143\nCommand timed out after 2m 0.0s", "true", "null");
         assert_eq!(late, Outcome::of(Status::Timeout, Some(143)));
     }
 
@@ -175,11 +153,7 @@ mod tests {
         let hook = judged("PreToolUse:Edit hook error: not that file", "true", "null");
         assert_eq!(hook.status, Status::Denied);
         assert_eq!(hook.hook_reason, Some(28));
-        let person = judged(
-            "The user doesn't want to proceed with this tool use. STOP",
-            "true",
-            "null",
-        );
+        let person = judged("The user doesn't want to proceed with this tool use. STOP", "true", "null");
         assert_eq!(person, Outcome::of(Status::Denied, None));
         let broken = judged("[Request interrupted by user for tool use]", "true", "null");
         assert_eq!(broken.status, Status::Interrupted);
@@ -187,16 +161,9 @@ mod tests {
 
     #[test]
     fn an_error_of_the_tool_itself_is_an_error() {
-        let invalid = judged(
-            "<tool_use_error>no such file</tool_use_error>",
-            "null",
-            "null",
-        );
+        let invalid = judged("<tool_use_error>no such file</tool_use_error>", "null", "null");
         assert_eq!(invalid, Outcome::of(Status::Error, None));
-        assert_eq!(
-            judged("x", "false", r#"{"success":false}"#).status,
-            Status::Error
-        );
+        assert_eq!(judged("x", "false", r#"{"success":false}"#).status, Status::Error);
         assert_eq!(judged("x", "null", "null").status, Status::Ok);
     }
 }

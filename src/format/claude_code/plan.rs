@@ -51,10 +51,7 @@ const MOST: usize = 500;
 impl Tasks {
     /// The plan as it stands after a call of `tool`, if the call is about the plan.
     pub(super) fn after<'a>(&mut self, tool: &str, input: Raw<'a>) -> Option<Vec<PlanItem<'a>>> {
-        if !matches!(
-            tool,
-            "TodoWrite" | "TaskCreate" | "TaskUpdate" | "ExitPlanMode"
-        ) {
+        if !matches!(tool, "TodoWrite" | "TaskCreate" | "TaskUpdate" | "ExitPlanMode") {
             return None;
         }
         let mut input: Input<'a> = serde_json::from_str(input?.get()).ok()?;
@@ -100,12 +97,7 @@ impl Tasks {
 
     /// Takes the id that the result of a `TaskCreate` gives its task.
     pub(super) fn created(&mut self, id: &str, subject: &str) {
-        if let Some(task) = self
-            .tasks
-            .iter_mut()
-            .rev()
-            .find(|task| task.text == subject)
-        {
+        if let Some(task) = self.tasks.iter_mut().rev().find(|task| task.text == subject) {
             id.clone_into(&mut task.id);
         }
     }
@@ -113,10 +105,7 @@ impl Tasks {
     fn items<'a>(&self) -> Vec<PlanItem<'a>> {
         self.tasks
             .iter()
-            .map(|task| PlanItem {
-                text: Cow::Owned(task.text.clone()),
-                status: task.status,
-            })
+            .map(|task| PlanItem { text: Cow::Owned(task.text.clone()), status: task.status })
             .collect()
     }
 }
@@ -139,12 +128,7 @@ mod tests {
     fn after(tasks: &mut Tasks, tool: &str, input: &str) -> Option<Vec<(String, PlanStatus)>> {
         let raw: Box<RawValue> = serde_json::from_str(input).unwrap();
         let items = tasks.after(tool, Some(&raw))?;
-        Some(
-            items
-                .into_iter()
-                .map(|i| (i.text.into_owned(), i.status))
-                .collect(),
-        )
+        Some(items.into_iter().map(|i| (i.text.into_owned(), i.status)).collect())
     }
 
     #[test]
@@ -153,19 +137,8 @@ mod tests {
         after(&mut tasks, "TaskCreate", r#"{"subject":"read"}"#).unwrap();
         tasks.created("7", "read");
         after(&mut tasks, "TaskCreate", r#"{"subject":"write"}"#).unwrap();
-        let plan = after(
-            &mut tasks,
-            "TaskUpdate",
-            r#"{"taskId":"7","status":"completed"}"#,
-        )
-        .unwrap();
-        assert_eq!(
-            plan,
-            [
-                ("read".to_owned(), PlanStatus::Done),
-                ("write".to_owned(), PlanStatus::Pending)
-            ]
-        );
+        let plan = after(&mut tasks, "TaskUpdate", r#"{"taskId":"7","status":"completed"}"#).unwrap();
+        assert_eq!(plan, [("read".to_owned(), PlanStatus::Done), ("write".to_owned(), PlanStatus::Pending)]);
         assert!(after(&mut tasks, "Bash", r#"{"command":"ls"}"#).is_none());
     }
 

@@ -10,9 +10,7 @@ use super::plan::Tasks;
 use super::record::{AgentInput, Block, Message, Record, TokenUsage};
 use super::{IGNORED, attachment};
 use crate::format::Reader;
-use crate::format::json::{
-    Emit, Shape, agent_name, content_text, hash, join, peek, raw_text, read_or_mend,
-};
+use crate::format::json::{Emit, Shape, agent_name, content_text, hash, join, peek, raw_text, read_or_mend};
 use crate::trace::{Author, Closing, Event, EventKind, FactOf, Lifecycle, Status, Usage};
 
 /// What is remembered of one source.
@@ -77,17 +75,13 @@ fn is_ignored(record: &[u8]) -> bool {
     if record.starts_with(b"{\"type\":\"") {
         return peek(record, "{\"type\":\"", 16).is_some_and(|kind| known(kind, IGNORED));
     }
-    peek(record, "\"attachment\":{\"type\":\"", 256)
-        .is_some_and(|kind| known(kind, attachment::IGNORED))
+    peek(record, "\"attachment\":{\"type\":\"", 256).is_some_and(|kind| known(kind, attachment::IGNORED))
 }
 
 impl Records {
     /// For a source that is, or is not, a sub-agent's own file.
     pub(super) fn new(own_file: bool) -> Self {
-        Self {
-            own_file,
-            ..Self::default()
-        }
+        Self { own_file, ..Self::default() }
     }
 
     fn record<'a>(&mut self, mut record: Record<'a>, emit: &mut Emit<'_, 'a>) {
@@ -124,18 +118,8 @@ impl Records {
 
     /// Tells of the directory, the program's version and (elsewhere) the model where they change.
     fn facts<'a>(&mut self, record: &mut Record<'a>, emit: &mut Emit<'_, 'a>) {
-        changed(
-            &mut self.cwd,
-            FactOf::WorkingDirectory,
-            record.cwd.take(),
-            emit,
-        );
-        changed(
-            &mut self.version,
-            FactOf::Version,
-            record.version.take(),
-            emit,
-        );
+        changed(&mut self.cwd, FactOf::WorkingDirectory, record.cwd.take(), emit);
+        changed(&mut self.version, FactOf::Version, record.version.take(), emit);
     }
 
     /// The inline sub-agent whose record this is.
@@ -164,21 +148,11 @@ impl Records {
     }
 
     /// Names an inline sub-agent and ties it to the call that has its prompt.
-    fn begin_side<'a>(
-        &mut self,
-        record: &Record<'a>,
-        uuid: &str,
-        emit: &mut Emit<'_, 'a>,
-    ) -> String {
-        let prompt = record
-            .message
-            .map()
-            .map_or("", |message| first_text(message));
+    fn begin_side<'a>(&mut self, record: &Record<'a>, uuid: &str, emit: &mut Emit<'_, 'a>) -> String {
+        let prompt = record.message.map().map_or("", |message| first_text(message));
         let wanted = hash(prompt);
-        let launch = self
-            .launches
-            .iter_mut()
-            .find(|launch| launch.agent.is_none() && launch.prompt == wanted);
+        let launch =
+            self.launches.iter_mut().find(|launch| launch.agent.is_none() && launch.prompt == wanted);
         let Some(launch) = launch else {
             return agent_name("", uuid);
         };
@@ -243,26 +217,20 @@ impl Records {
             return;
         }
         let kind = record.origin.map().and_then(|origin| origin.kind.text());
-        let author =
-            if record.is_meta.yes() || record.is_compact_summary.yes() || is_injected(&text) {
-                Author::Program
-            } else {
-                match kind {
-                    Some("peer" | "coordinator") => Author::Agent,
-                    Some(kind) if kind != "human" => Author::Program,
-                    _ if self.own_file || emit.agent.is_some() => Author::Agent,
-                    _ => Author::Person,
-                }
-            };
+        let author = if record.is_meta.yes() || record.is_compact_summary.yes() || is_injected(&text) {
+            Author::Program
+        } else {
+            match kind {
+                Some("peer" | "coordinator") => Author::Agent,
+                Some(kind) if kind != "human" => Author::Program,
+                _ if self.own_file || emit.agent.is_some() => Author::Agent,
+                _ => Author::Person,
+            }
+        };
         emit.say(EventKind::Prompt { text, author });
     }
 
-    fn result<'a>(
-        &mut self,
-        mut block: Block<'a>,
-        record: &mut Record<'a>,
-        emit: &mut Emit<'_, 'a>,
-    ) {
+    fn result<'a>(&mut self, mut block: Block<'a>, record: &mut Record<'a>, emit: &mut Emit<'_, 'a>) {
         let call_id = block.tool_use_id.take();
         let text = content_text(std::mem::take(&mut block.content));
         let outcome = judge(
@@ -316,11 +284,7 @@ impl Records {
             emit.say(EventKind::Receipt { text });
         }
         if let (Some(from), Some(text)) = (child, copy) {
-            emit.say(EventKind::Return {
-                from: Cow::Owned(from),
-                call_id,
-                text,
-            });
+            emit.say(EventKind::Return { from: Cow::Owned(from), call_id, text });
         }
     }
 
@@ -336,11 +300,7 @@ impl Records {
                 content => blocks_text(content),
             };
             let limit = text.contains("limit reached") || text.contains("hit your");
-            let what = if limit {
-                Lifecycle::Limit
-            } else {
-                Lifecycle::Error
-            };
+            let what = if limit { Lifecycle::Limit } else { Lifecycle::Error };
             emit.say(EventKind::Lifecycle { what, text });
             return;
         }
@@ -356,31 +316,18 @@ impl Records {
         self.content(content, closing(&stop), emit);
         let cost = record.cost_usd.number();
         self.usage(id, &message.usage, cost, emit);
-        if matches!(
-            &*stop,
-            "max_tokens" | "refusal" | "model_context_window_exceeded"
-        ) && (id == 0 || self.limited != id)
+        if matches!(&*stop, "max_tokens" | "refusal" | "model_context_window_exceeded")
+            && (id == 0 || self.limited != id)
         {
             self.limited = id;
-            emit.say(EventKind::Lifecycle {
-                what: Lifecycle::Limit,
-                text: stop,
-            });
+            emit.say(EventKind::Lifecycle { what: Lifecycle::Limit, text: stop });
         }
         if record.is_aborted.yes() {
-            emit.say(EventKind::Lifecycle {
-                what: Lifecycle::Interrupted,
-                text: Cow::Borrowed(""),
-            });
+            emit.say(EventKind::Lifecycle { what: Lifecycle::Interrupted, text: Cow::Borrowed("") });
         }
     }
 
-    fn content<'a>(
-        &mut self,
-        content: Shape<'a, Block<'a>>,
-        last: Closing,
-        emit: &mut Emit<'_, 'a>,
-    ) {
+    fn content<'a>(&mut self, content: Shape<'a, Block<'a>>, last: Closing, emit: &mut Emit<'_, 'a>) {
         let mut words: Cow<'a, str> = Cow::Borrowed("");
         for block in content.into_list() {
             let mut block = match block {
@@ -409,17 +356,8 @@ impl Records {
                 kind if kind.ends_with("tool_result") => {
                     let call_id = block.tool_use_id.take();
                     let text = content_text(std::mem::take(&mut block.content));
-                    let status = if block.is_error.yes() {
-                        Status::Error
-                    } else {
-                        Status::Ok
-                    };
-                    emit.say(EventKind::Result {
-                        call_id,
-                        status,
-                        exit_code: None,
-                        text,
-                    });
+                    let status = if block.is_error.yes() { Status::Error } else { Status::Ok };
+                    emit.say(EventKind::Result { call_id, status, exit_code: None, text });
                 }
                 "redacted_thinking" | "fallback" | "container_upload" => {}
                 other => emit.unknown(format!("assistant/{other}")),
@@ -433,10 +371,8 @@ impl Records {
         let tool = block.name.take();
         let plan = self.plan.after(&tool, block.input);
         if matches!(&*tool, "Task" | "Agent") {
-            let input: AgentInput<'_> = block
-                .input
-                .and_then(|input| serde_json::from_str(input.get()).ok())
-                .unwrap_or_default();
+            let input: AgentInput<'_> =
+                block.input.and_then(|input| serde_json::from_str(input.get()).ok()).unwrap_or_default();
             if self.launches.len() >= MOST {
                 self.launches.remove(0);
             }
@@ -447,11 +383,7 @@ impl Records {
                 agent: None,
             });
         }
-        emit.say(EventKind::Call {
-            call_id,
-            tool,
-            input: raw_text(block.input),
-        });
+        emit.say(EventKind::Call { call_id, tool, input: raw_text(block.input) });
         if let Some(items) = plan {
             emit.say(EventKind::Plan { items });
         }
@@ -470,10 +402,7 @@ impl Records {
         };
         let now = [
             usage.input_tokens.count(),
-            usage
-                .cache_creation_input_tokens
-                .count()
-                .saturating_add(usage.cache_read_input_tokens.count()),
+            usage.cache_creation_input_tokens.count().saturating_add(usage.cache_read_input_tokens.count()),
             usage.output_tokens.count(),
         ];
         let before = self.counted.iter_mut().find(|(of, _)| id != 0 && *of == id);
@@ -511,11 +440,9 @@ impl Records {
 /// What a stop reason says of the message's words.
 fn closing(stop: &str) -> Closing {
     match stop {
-        "end_turn"
-        | "stop_sequence"
-        | "max_tokens"
-        | "refusal"
-        | "model_context_window_exceeded" => Closing::Yes,
+        "end_turn" | "stop_sequence" | "max_tokens" | "refusal" | "model_context_window_exceeded" => {
+            Closing::Yes
+        }
         "tool_use" | "pause_turn" => Closing::No,
         _ => Closing::Unknown,
     }
@@ -545,11 +472,7 @@ fn changed<'a>(last: &mut String, of: FactOf, text: Cow<'a, str>, emit: &mut Emi
 
 /// The session's totals, written at its end.
 fn cost<'a>(record: Record<'a>, emit: &mut Emit<'_, 'a>) {
-    let mut usage = Usage {
-        cost_usd: record.total_cost_usd.number(),
-        cumulative: true,
-        ..Usage::default()
-    };
+    let mut usage = Usage { cost_usd: record.total_cost_usd.number(), cumulative: true, ..Usage::default() };
     if let Shape::Map(models) = record.model_usage {
         for (_, model) in models.0 {
             let Shape::Map(model) = model else { continue };
@@ -580,9 +503,7 @@ fn is_injected(text: &str) -> bool {
         "This session is being continued from a previous conversation",
     ];
     let text = text.trim_start();
-    BEGINNINGS
-        .iter()
-        .any(|beginning| text.starts_with(beginning))
+    BEGINNINGS.iter().any(|beginning| text.starts_with(beginning))
 }
 
 fn first_text<'r>(message: &'r Message<'_>) -> &'r str {

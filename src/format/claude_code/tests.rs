@@ -33,12 +33,7 @@ fn result(id: &str, content: &str, rest: &str) -> String {
 fn a_message_over_several_lines_is_counted_once() {
     let told = read(&[
         assistant("m1", r#"{"type":"thinking","thinking":"hm"}"#, "null", 3),
-        assistant(
-            "m1",
-            r#"{"type":"text","text":"I look."}"#,
-            r#""tool_use""#,
-            40,
-        ),
+        assistant("m1", r#"{"type":"text","text":"I look."}"#, r#""tool_use""#, 40),
         assistant(
             "m1",
             r#"{"type":"tool_use","id":"t1","name":"Read","input":{"file_path":"a"}}"#,
@@ -72,20 +67,14 @@ fn words_before_a_call_lead_to_it_whatever_the_stop_reason() {
 
 #[test]
 fn a_record_that_is_appended_again_is_passed_over() {
-    let twice = line(
-        "user",
-        r#""uuid":"u1","message":{"role":"user","content":"go"}"#,
-    );
+    let twice = line("user", r#""uuid":"u1","message":{"role":"user","content":"go"}"#);
     assert_eq!(read(&[twice.clone(), twice]), ["prompt Person go"]);
 }
 
 #[test]
 fn who_wrote_a_prompt() {
     let prompt = |rest: &str, text: &str| {
-        line(
-            "user",
-            &format!(r#"{rest}"message":{{"role":"user","content":"{text}"}}"#),
-        )
+        line("user", &format!(r#"{rest}"message":{{"role":"user","content":"{text}"}}"#))
     };
     let told = read(&[
         prompt("", "go"),
@@ -96,10 +85,7 @@ fn who_wrote_a_prompt() {
         prompt("", "<command-name>/x</command-name>"),
         prompt(r#""isCompactSummary":true,"#, "so far"),
         prompt("", "[Request interrupted by user]"),
-        prompt(
-            r#""isMeta":true,"#,
-            r"Stop hook feedback:\nOperator: run it",
-        ),
+        prompt(r#""isMeta":true,"#, r"Stop hook feedback:\nOperator: run it"),
     ]);
     assert_eq!(
         told,
@@ -144,19 +130,12 @@ fn receipts_come_from_what_reaches_the_model_and_from_nothing_else() {
         format!(
             r#"{{"type":"api-request-blob","sessionId":"s-1","message":{{"role":"user","content":"{text}"}}}}"#
         ),
-        result(
-            "t1",
-            &format!(r#""PreToolUse:Edit hook error: {text}""#),
-            r#","is_error":true"#,
-        ),
+        result("t1", &format!(r#""PreToolUse:Edit hook error: {text}""#), r#","is_error":true"#),
     ]);
     assert_eq!(told[..3], ["receipt Operator: look"; 3]);
     assert_eq!(
         told[3..],
-        [
-            "result t1 Denied PreToolUse:Edit hook error: Operator: look",
-            "receipt Operator: look"
-        ]
+        ["result t1 Denied PreToolUse:Edit hook error: Operator: look", "receipt Operator: look"]
     );
 }
 
@@ -230,18 +209,9 @@ fn an_inline_sub_agent_is_tied_to_the_call_with_its_prompt() {
 #[test]
 fn turns_end_where_no_hook_spoke() {
     let told = read(&[
-        line(
-            "system",
-            r#""subtype":"stop_hook_summary","hookErrors":["no"],"hookAdditionalContext":[]"#,
-        ),
-        line(
-            "system",
-            r#""subtype":"stop_hook_summary","hookErrors":[],"hookAdditionalContext":[]"#,
-        ),
-        line(
-            "system",
-            r#""subtype":"stop_hook_summary","hookErrors":["no"],"preventedContinuation":true"#,
-        ),
+        line("system", r#""subtype":"stop_hook_summary","hookErrors":["no"],"hookAdditionalContext":[]"#),
+        line("system", r#""subtype":"stop_hook_summary","hookErrors":[],"hookAdditionalContext":[]"#),
+        line("system", r#""subtype":"stop_hook_summary","hookErrors":["no"],"preventedContinuation":true"#),
         line(
             "system",
             r#""subtype":"api_error","retryAttempt":1,"maxRetries":10,"error":{"message":"busy"}"#,
@@ -250,21 +220,12 @@ fn turns_end_where_no_hook_spoke() {
             "system",
             r#""subtype":"api_error","retryAttempt":10,"maxRetries":10,"error":{"message":"busy"}"#,
         ),
-        line(
-            "system",
-            r#""subtype":"compact_boundary","content":"Conversation compacted""#,
-        ),
+        line("system", r#""subtype":"compact_boundary","content":"Conversation compacted""#),
         line("system", r#""subtype":"brand_new""#),
     ]);
     assert_eq!(
         told,
-        [
-            "TurnEnd",
-            "TurnEnd",
-            "Error busy",
-            "Compaction Conversation compacted",
-            "unknown system/brand_new"
-        ]
+        ["TurnEnd", "TurnEnd", "Error busy", "Compaction Conversation compacted", "unknown system/brand_new"]
     );
 }
 
@@ -275,14 +236,7 @@ fn totals_at_the_end_are_cumulative_and_titles_are_facts() {
         r#"{"type":"ai-title","sessionId":"s-1","aiTitle":"Mend it"}"#.to_owned(),
         r#"{"type":"summary","summary":"Mended","leafUuid":"x"}"#.to_owned(),
     ]);
-    assert_eq!(
-        told,
-        [
-            "usage 11 5 2 total",
-            "fact Title Mend it",
-            "fact Title Mended"
-        ]
-    );
+    assert_eq!(told, ["usage 11 5 2 total", "fact Title Mend it", "fact Title Mended"]);
 }
 
 #[test]
@@ -305,21 +259,13 @@ fn torn_and_strange_lines_are_unknown() {
     ]);
     assert_eq!(
         told,
-        [
-            "unknown not JSON",
-            "unknown not an object",
-            "unknown brand-new",
-            "unknown attachment/brand_new"
-        ]
+        ["unknown not JSON", "unknown not an object", "unknown brand-new", "unknown attachment/brand_new"]
     );
 }
 
 #[test]
 fn text_cut_inside_a_character_is_still_read() {
-    let told = read(&[line(
-        "user",
-        r#""message":{"role":"user","content":"cut \ud83d"}"#,
-    )]);
+    let told = read(&[line("user", r#""message":{"role":"user","content":"cut \ud83d"}"#)]);
     assert_eq!(told, ["prompt Person cut \u{fffd}"]);
 }
 
@@ -330,10 +276,8 @@ fn identity_is_taken_from_path_and_first_records() {
         br#"{"type":"user","isSidechain":true,"sessionId":"parent-1","agentId":"abc","message":{"role":"user","content":"x"}}"#,
     ];
     let of = |path: &str, beside: Option<&[u8]>| ClaudeCode.identify(path, head, beside);
-    let new = of(
-        "/p/5b0c/subagents/agent-a0ad4f44.jsonl",
-        Some(br#"{"agentType":"Explore","toolUseId":"t1"}"#),
-    );
+    let new =
+        of("/p/5b0c/subagents/agent-a0ad4f44.jsonl", Some(br#"{"agentType":"Explore","toolUseId":"t1"}"#));
     assert_eq!(new.run.as_str(), "5b0c");
     assert_eq!(new.agent.as_deref(), Some("explore-a0ad4f"));
     assert_eq!(new.parent_call.as_deref(), Some("t1"));
@@ -350,14 +294,8 @@ fn identity_is_taken_from_path_and_first_records() {
 #[test]
 fn only_transcripts_are_claimed() {
     let sniff = |line: &str| ClaudeCode.sniff(&[b"garbage", line.as_bytes()]);
-    assert_eq!(
-        sniff(r#"{"type":"mode","mode":"normal","sessionId":"s"}"#),
-        Sniff::Sure
-    );
-    assert_eq!(
-        sniff(r#"{"type":"summary","summary":"x","leafUuid":"y"}"#),
-        Sniff::Maybe
-    );
+    assert_eq!(sniff(r#"{"type":"mode","mode":"normal","sessionId":"s"}"#), Sniff::Sure);
+    assert_eq!(sniff(r#"{"type":"summary","summary":"x","leafUuid":"y"}"#), Sniff::Maybe);
     for other in [
         r#"{"type":"assistant","session_id":"s","uuid":"u","message":{"role":"assistant","content":[]}}"#,
         r#"{"type":"user","sessionId":"s","message":{"role":"user","parts":[]}}"#,

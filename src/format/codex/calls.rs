@@ -55,12 +55,7 @@ struct Script {
 
 impl Calls {
     /// Takes an item of the model's side; says whether it knows the kind.
-    pub(super) fn item<'a>(
-        &mut self,
-        kind: &str,
-        mut item: Payload<'a>,
-        emit: &mut Emit<'_, 'a>,
-    ) -> bool {
+    pub(super) fn item<'a>(&mut self, kind: &str, mut item: Payload<'a>, emit: &mut Emit<'_, 'a>) -> bool {
         match kind {
             "function_call" => {
                 let input = text_of(item.arguments);
@@ -74,23 +69,15 @@ impl Calls {
                 if tool == "exec" {
                     let id = self.begin(&call_id);
                     self.script = Some(id);
-                    self.open.entry(id).or_default().script = Some(Script {
-                        name: tool.into_owned(),
-                        input: input.into_owned(),
-                        inner: false,
-                    });
+                    self.open.entry(id).or_default().script =
+                        Some(Script { name: tool.into_owned(), input: input.into_owned(), inner: false });
                 } else {
                     self.call(call_id, tool, input, emit);
                 }
             }
             "local_shell_call" => {
                 let call_id = id_of(&mut item);
-                self.call(
-                    call_id,
-                    Cow::Borrowed("local_shell"),
-                    raw_text(item.action),
-                    emit,
-                );
+                self.call(call_id, Cow::Borrowed("local_shell"), raw_text(item.action), emit);
             }
             "tool_search_call" => {
                 let call_id = id_of(&mut item);
@@ -126,12 +113,7 @@ impl Calls {
     }
 
     /// Takes a screen event of an old file; says whether it knows the kind.
-    pub(super) fn event<'a>(
-        &mut self,
-        kind: &str,
-        mut event: Payload<'a>,
-        emit: &mut Emit<'_, 'a>,
-    ) -> bool {
+    pub(super) fn event<'a>(&mut self, kind: &str, mut event: Payload<'a>, emit: &mut Emit<'_, 'a>) -> bool {
         let call_id = event.call_id.take();
         match kind {
             "exec_command_end" => {
@@ -142,10 +124,7 @@ impl Calls {
                     join(&mut text, event.stderr.take());
                 }
                 self.ended(call_id, outcome, text, emit, |_| {
-                    (
-                        Cow::Borrowed("exec_command"),
-                        command_input(&event.command, &event.cwd),
-                    )
+                    (Cow::Borrowed("exec_command"), command_input(&event.command, &event.cwd))
                 });
             }
             "patch_apply_end" => {
@@ -164,10 +143,9 @@ impl Calls {
                 let (outcome, text) = mcp_outcome(event.result, &event.status);
                 let invocation = event.invocation;
                 self.ended(call_id, outcome, text, emit, |_| match invocation {
-                    Shape::Map(mut it) => (
-                        mcp_tool(&it.server.take(), &it.tool.take()),
-                        raw_text(it.arguments),
-                    ),
+                    Shape::Map(mut it) => {
+                        (mcp_tool(&it.server.take(), &it.tool.take()), raw_text(it.arguments))
+                    }
                     _ => (Cow::Borrowed("mcp"), Cow::Borrowed("")),
                 });
             }
@@ -179,9 +157,7 @@ impl Calls {
                 };
                 let text = content_text(event.content_items);
                 let (tool, arguments) = (event.tool.take(), event.arguments);
-                self.ended(call_id, outcome, text, emit, |_| {
-                    (tool, raw_text(arguments))
-                });
+                self.ended(call_id, outcome, text, emit, |_| (tool, raw_text(arguments)));
             }
             "sub_agent_activity" => {
                 let path = event.agent_path.take();
@@ -206,12 +182,7 @@ impl Calls {
     }
 
     /// Takes an item that the screen saw end; says whether it knows the kind.
-    pub(super) fn completed<'a>(
-        &mut self,
-        kind: &str,
-        mut item: Item<'a>,
-        emit: &mut Emit<'_, 'a>,
-    ) -> bool {
+    pub(super) fn completed<'a>(&mut self, kind: &str, mut item: Item<'a>, emit: &mut Emit<'_, 'a>) -> bool {
         let id = item.id.take();
         match kind {
             "CommandExecution" => {
@@ -219,10 +190,7 @@ impl Calls {
                 self.replaced(&id, &item, emit);
                 let text = item.aggregated_output.take();
                 self.ended(id, outcome, text, emit, |_| {
-                    (
-                        Cow::Borrowed("exec_command"),
-                        command_input(&item.command, &item.cwd),
-                    )
+                    (Cow::Borrowed("exec_command"), command_input(&item.command, &item.cwd))
                 });
             }
             "FileChange" => {
@@ -236,17 +204,13 @@ impl Calls {
             "McpToolCall" => {
                 let (outcome, text) = mcp_outcome(item.result, &item.status);
                 let tool = mcp_tool(&item.server.take(), &item.tool.take());
-                self.ended(id, outcome, text, emit, |_| {
-                    (tool, raw_text(item.arguments))
-                });
+                self.ended(id, outcome, text, emit, |_| (tool, raw_text(item.arguments)));
             }
             "DynamicToolCall" => {
                 let outcome = of_item(&item.status, &Shape::Nothing);
                 let tool = item.tool.take();
                 let text = item.text.take();
-                self.ended(id, outcome, text, emit, |_| {
-                    (tool, raw_text(item.arguments))
-                });
+                self.ended(id, outcome, text, emit, |_| (tool, raw_text(item.arguments)));
             }
             "Extension" | "WebSearch" | "ImageGeneration" => {
                 let outcome = match (item.results, item.status.text()) {
@@ -287,10 +251,7 @@ impl Calls {
     pub(super) fn child(&self, path: &str) -> (String, String) {
         match self.children.iter().rev().find(|(of, _, _)| of == path) {
             Some((_, name, call)) => (name.clone(), call.clone()),
-            None => (
-                name_of_path(path).unwrap_or("agent").to_owned(),
-                String::new(),
-            ),
+            None => (name_of_path(path).unwrap_or("agent").to_owned(), String::new()),
         }
     }
 
@@ -311,8 +272,7 @@ impl Calls {
         let id = self.begin(&call_id);
         let mut plan = None;
         if matches!(&*tool, "update_plan" | "spawn_agent" | "exec_command")
-            && let Ok(Shape::Map(mut arguments)) =
-                serde_json::from_str::<Shape<'_, Arguments<'_>>>(&input)
+            && let Ok(Shape::Map(mut arguments)) = serde_json::from_str::<Shape<'_, Arguments<'_>>>(&input)
             && let Some(open) = self.open.get_mut(&id)
         {
             open.task = arguments.message.take().into_owned();
@@ -321,11 +281,7 @@ impl Calls {
                 plan = Some(plan_items(arguments));
             }
         }
-        emit.say(EventKind::Call {
-            call_id,
-            tool,
-            input,
-        });
+        emit.say(EventKind::Call { call_id, tool, input });
         if let Some(items) = plan {
             emit.say(EventKind::Plan { items });
         }
@@ -372,12 +328,7 @@ impl Calls {
                 input: Cow::Owned(script.input),
             });
         }
-        emit.say(EventKind::Result {
-            call_id,
-            status: outcome.status,
-            exit_code: outcome.exit_code,
-            text,
-        });
+        emit.say(EventKind::Result { call_id, status: outcome.status, exit_code: outcome.exit_code, text });
         if let Some(text) = reason.or(replaced).map(Cow::Owned) {
             emit.say(EventKind::Receipt { text });
         }
@@ -405,11 +356,7 @@ impl Calls {
                 script.inner = true;
             }
             let (tool, input) = call(&call_id);
-            emit.say(EventKind::Call {
-                call_id: call_id.clone(),
-                tool,
-                input,
-            });
+            emit.say(EventKind::Call { call_id: call_id.clone(), tool, input });
         }
         self.close(call_id, outcome, text, emit);
     }
@@ -422,12 +369,7 @@ impl Calls {
         emit: &mut Emit<'_, 'a>,
     ) {
         self.open.remove(&hash(&call_id));
-        emit.say(EventKind::Result {
-            call_id,
-            status: outcome.status,
-            exit_code: outcome.exit_code,
-            text,
-        });
+        emit.say(EventKind::Result { call_id, status: outcome.status, exit_code: outcome.exit_code, text });
     }
 
     /// A hook may have replaced the command after the call was recorded; the item has what ran.
@@ -475,11 +417,7 @@ impl Calls {
             }
         }
         self.children.push((of, name.clone(), call_id.to_string()));
-        emit.say(EventKind::Handoff {
-            to: Cow::Owned(name),
-            call_id,
-            text: task,
-        });
+        emit.say(EventKind::Handoff { to: Cow::Owned(name), call_id, text: task });
     }
 }
 
@@ -494,11 +432,7 @@ fn tool_name<'a>(item: &mut Payload<'a>) -> Cow<'a, str> {
 
 fn id_of<'a>(item: &mut Payload<'a>) -> Cow<'a, str> {
     let call_id = item.call_id.take();
-    if call_id.is_empty() {
-        item.id.take()
-    } else {
-        call_id
-    }
+    if call_id.is_empty() { item.id.take() } else { call_id }
 }
 
 /// Arguments: a string that holds JSON, or JSON itself.
@@ -552,10 +486,8 @@ struct CommandInput<'a> {
 }
 
 fn command_input<'a>(command: &Plain<'_>, cwd: &Plain<'_>) -> Cow<'a, str> {
-    let input = CommandInput {
-        cmd: &command_text(command),
-        workdir: cwd.or_empty().trim_start_matches("file://"),
-    };
+    let input =
+        CommandInput { cmd: &command_text(command), workdir: cwd.or_empty().trim_start_matches("file://") };
     Cow::Owned(serde_json::to_string(&input).unwrap_or_default())
 }
 
@@ -595,10 +527,7 @@ fn mcp_tool<'a>(server: &str, tool: &str) -> Cow<'a, str> {
     Cow::Owned(format!("mcp__{server}__{tool}"))
 }
 
-fn mcp_outcome<'a>(
-    result: Shape<'a, McpResult<'a>>,
-    status: &Plain<'_>,
-) -> (Outcome, Cow<'a, str>) {
+fn mcp_outcome<'a>(result: Shape<'a, McpResult<'a>>, status: &Plain<'_>) -> (Outcome, Cow<'a, str>) {
     let Shape::Map(mut result) = result else {
         return (of_item(status, &Shape::Nothing), Cow::Borrowed(""));
     };
@@ -607,16 +536,9 @@ fn mcp_outcome<'a>(
     }
     match result.ok {
         Shape::Map(ok) => {
-            let status = if ok.is_error.yes() {
-                Status::Error
-            } else {
-                Status::Ok
-            };
+            let status = if ok.is_error.yes() { Status::Error } else { Status::Ok };
             (Outcome::of(status), content_text(ok.content))
         }
-        _ => (
-            of_item(status, &Shape::Nothing),
-            content_text(result.content),
-        ),
+        _ => (of_item(status, &Shape::Nothing), content_text(result.content)),
     }
 }

@@ -19,18 +19,12 @@ pub(super) struct Outcome {
 
 impl Outcome {
     pub(super) fn of(status: Status) -> Self {
-        Self {
-            status,
-            exit_code: None,
-        }
+        Self { status, exit_code: None }
     }
 
     /// From an exit code.
     pub(super) fn exited(code: i32) -> Self {
-        Self {
-            status: if code == 0 { Status::Ok } else { Status::Error },
-            exit_code: Some(code),
-        }
+        Self { status: if code == 0 { Status::Ok } else { Status::Error }, exit_code: Some(code) }
     }
 }
 
@@ -46,10 +40,7 @@ pub(super) fn of_item(status: &Plain<'_>, exit_code: &Plain<'_>) -> Outcome {
         (_, Some(_)) | ("completed" | "success", None) => Status::Ok,
         _ => Status::Unknown,
     };
-    Outcome {
-        status,
-        exit_code: code,
-    }
+    Outcome { status, exit_code: code }
 }
 
 /// The reason in a refusal by a hook: the text between the mark and the repetition of the command.
@@ -116,9 +107,8 @@ pub(super) fn of_text(text: &str) -> Outcome {
         if line == "Output:" {
             break;
         }
-        let code = line
-            .strip_prefix("Exit code: ")
-            .or_else(|| line.strip_prefix("Process exited with code "));
+        let code =
+            line.strip_prefix("Exit code: ").or_else(|| line.strip_prefix("Process exited with code "));
         if let Some(code) = code.and_then(|code| code.trim().parse().ok()) {
             return Outcome::exited(code);
         }
@@ -140,10 +130,7 @@ mod tests {
     fn four_dialects_have_exit_codes() {
         let json = r#"{"output":"no","metadata":{"exit_code":2,"duration_seconds":0.1}}"#;
         assert_eq!(of_text(json), Outcome::exited(2));
-        assert_eq!(
-            of_text("Exit code: 0\nWall time: 1 seconds\nOutput:\nok"),
-            Outcome::exited(0)
-        );
+        assert_eq!(of_text("Exit code: 0\nWall time: 1 seconds\nOutput:\nok"), Outcome::exited(0));
         assert_eq!(
             of_text("Chunk ID: a\nWall time: 0 seconds\nProcess exited with code 1\nOutput:\nno"),
             Outcome::exited(1)

@@ -6,9 +6,7 @@ use super::calls::Calls;
 use super::record::{Payload, Record, Tokens};
 use super::{IGNORED, IGNORED_EVENTS, IGNORED_ITEMS, spawn};
 use crate::format::Reader;
-use crate::format::json::{
-    Emit, Part, Plain, Shape, content_text, hash, is_uuid, join, peek, read_or_mend,
-};
+use crate::format::json::{Emit, Part, Plain, Shape, content_text, hash, is_uuid, join, peek, read_or_mend};
 use crate::format::prose::plan_of_prose;
 use crate::trace::{Author, Closing, Event, EventKind, FactOf, Lifecycle, Usage};
 
@@ -65,10 +63,7 @@ impl Reader for Records {
 impl Records {
     /// For a source that is, or is not, a sub-agent's.
     pub(super) fn new(sub: bool) -> Self {
-        Self {
-            sub,
-            ..Self::default()
-        }
+        Self { sub, ..Self::default() }
     }
 
     fn record<'a>(&mut self, mut record: Record<'a>, emit: &mut Emit<'_, 'a>) {
@@ -92,10 +87,9 @@ impl Records {
                 self.fact(FactOf::WorkingDirectory, payload.cwd.take(), emit);
                 self.fact(FactOf::Model, payload.model.take(), emit);
             }
-            "compacted" => emit.say(EventKind::Lifecycle {
-                what: Lifecycle::Compaction,
-                text: payload.message.take(),
-            }),
+            "compacted" => {
+                emit.say(EventKind::Lifecycle { what: Lifecycle::Compaction, text: payload.message.take() })
+            }
             known if IGNORED.contains(&known) => {}
             "" => emit.unknown("no type"),
             _ => emit.unknown(kind),
@@ -106,9 +100,7 @@ impl Records {
     fn bare<'a>(&mut self, record: &'a [u8], time: &Plain<'_>, emit: &mut Emit<'_, 'a>) {
         emit.time = time.time();
         match serde_json::from_slice::<Shape<'_, Payload<'_>>>(record) {
-            Ok(Shape::Map(payload))
-                if payload.r#type.is_nothing() && payload.id.text().is_some() =>
-            {
+            Ok(Shape::Map(payload)) if payload.r#type.is_nothing() && payload.id.text().is_some() => {
                 self.meta(payload, emit);
             }
             Ok(Shape::Map(payload)) => self.item(payload, emit),
@@ -127,17 +119,11 @@ impl Records {
         let path = meta.agent_path.text();
         let path = path.or(spawn(&meta).and_then(|spawn| spawn.agent_path.text()));
         self.path = path.unwrap_or_default().to_owned();
-        emit.say(EventKind::Lifecycle {
-            what: Lifecycle::Start,
-            text: Cow::Borrowed(""),
-        });
+        emit.say(EventKind::Lifecycle { what: Lifecycle::Start, text: Cow::Borrowed("") });
         self.fact(FactOf::WorkingDirectory, meta.cwd.take(), emit);
         let version = meta.cli_version.take();
         if !version.is_empty() {
-            emit.say(EventKind::Fact {
-                of: FactOf::Version,
-                text: version,
-            });
+            emit.say(EventKind::Fact { of: FactOf::Version, text: version });
         }
     }
 
@@ -147,9 +133,7 @@ impl Records {
             return false;
         }
         if self.own_from > 0.0 {
-            return ordinal
-                .number()
-                .is_some_and(|ordinal| ordinal < self.own_from);
+            return ordinal.number().is_some_and(|ordinal| ordinal < self.own_from);
         }
         if self.copying
             && let Some(own) = &self.thread
@@ -225,12 +209,7 @@ impl Records {
     }
 
     /// Instructions of the program, among them what hooks put before the agent.
-    fn developer<'a>(
-        &mut self,
-        content: Shape<'a, Part<'a>>,
-        kinds: &Plain<'_>,
-        emit: &mut Emit<'_, 'a>,
-    ) {
+    fn developer<'a>(&mut self, content: Shape<'a, Part<'a>>, kinds: &Plain<'_>, emit: &mut Emit<'_, 'a>) {
         let mut system: Cow<'a, str> = Cow::Borrowed("");
         for (at, part) in content.into_list().into_iter().enumerate() {
             let text = content_text(part);
@@ -267,9 +246,7 @@ impl Records {
         }
         let kind = kind_at(kinds, 0);
         let typed = kind.starts_with("user.");
-        let injected = INJECTED
-            .iter()
-            .any(|mark| text.trim_start().starts_with(mark))
+        let injected = INJECTED.iter().any(|mark| text.trim_start().starts_with(mark))
             || (!typed && !kind.is_empty() && kind != "unknown");
         let author = if injected && !typed {
             Author::Program
@@ -292,17 +269,11 @@ impl Records {
     /// Words between agents: a task for this one, or the answer of one that it started.
     fn agent_message<'a>(&mut self, mut item: Payload<'a>, emit: &mut Emit<'_, 'a>) {
         let author = item.author.take();
-        let own = if self.path.is_empty() {
-            "/root"
-        } else {
-            &self.path
-        };
+        let own = if self.path.is_empty() { "/root" } else { &self.path };
         if *author == *own {
             return;
         }
-        let child = author
-            .strip_prefix(own)
-            .is_some_and(|rest| rest.starts_with('/'));
+        let child = author.strip_prefix(own).is_some_and(|rest| rest.starts_with('/'));
         let mut text: Cow<'a, str> = Cow::Borrowed("");
         for part in item.content.into_list() {
             let Shape::Map(mut part) = part else { continue };
@@ -322,11 +293,7 @@ impl Records {
         };
         if child {
             let (from, call_id) = self.calls.child(&author);
-            emit.say(EventKind::Return {
-                from: Cow::Owned(from),
-                call_id: Cow::Owned(call_id),
-                text,
-            });
+            emit.say(EventKind::Return { from: Cow::Owned(from), call_id: Cow::Owned(call_id), text });
         } else {
             let author = Author::Agent;
             emit.say(EventKind::Prompt { text, author });
@@ -360,11 +327,7 @@ impl Records {
                     join(&mut text, error.message.take());
                 }
                 limit |= text.contains("usage limit");
-                let what = if limit {
-                    Lifecycle::Limit
-                } else {
-                    Lifecycle::Error
-                };
+                let what = if limit { Lifecycle::Limit } else { Lifecycle::Error };
                 (what, text)
             }
             "token_count" => {
@@ -379,10 +342,7 @@ impl Records {
                 return;
             }
             "thread_name_updated" => {
-                emit.say(EventKind::Fact {
-                    of: FactOf::Title,
-                    text: event.thread_name.take(),
-                });
+                emit.say(EventKind::Fact { of: FactOf::Title, text: event.thread_name.take() });
                 return;
             }
             "item_completed" => {
@@ -409,8 +369,8 @@ impl Records {
         let kind = item.r#type.take();
         match &*kind {
             // The model's side holds these too.
-            "AgentMessage" | "ContextCompaction" | "EnteredReviewMode" | "ExitedReviewMode"
-            | "ImageView" | "Reasoning" | "Sleep" | "UserMessage" => {}
+            "AgentMessage" | "ContextCompaction" | "EnteredReviewMode" | "ExitedReviewMode" | "ImageView"
+            | "Reasoning" | "Sleep" | "UserMessage" => {}
             "HookPrompt" => {
                 for fragment in item.fragments.into_list() {
                     self.receipt(content_text(fragment), emit);
@@ -435,11 +395,8 @@ impl Records {
         };
         self.fact(FactOf::Model, info.model.take(), emit);
         let Some(last) = info.last_token_usage.map() else {
-            let old = Usage {
-                input: info.prompt.count(),
-                output: info.completion.count(),
-                ..Usage::default()
-            };
+            let old =
+                Usage { input: info.prompt.count(), output: info.completion.count(), ..Usage::default() };
             if old.input + old.output > 0 {
                 emit.say(EventKind::Usage(old));
             }

@@ -22,10 +22,7 @@ fn completed(item: &str) -> String {
 }
 
 fn message(role: &str, text: &str, rest: &str) -> String {
-    item(
-        "message",
-        &format!(r#""role":"{role}","content":[{{"type":"input_text","text":"{text}"}}]{rest}"#),
-    )
+    item("message", &format!(r#""role":"{role}","content":[{{"type":"input_text","text":"{text}"}}]{rest}"#))
 }
 
 fn read_as(agent: Option<&str>, lines: &[String]) -> Vec<String> {
@@ -40,38 +37,23 @@ fn read(lines: &[String]) -> Vec<String> {
 #[test]
 fn a_classic_call_makes_one_result_with_the_items_exit_code() {
     let told = read(&[
-        item(
-            "function_call",
-            r#""name":"exec_command","call_id":"c1","arguments":"{\"cmd\":\"make\"}""#,
-        ),
+        item("function_call", r#""name":"exec_command","call_id":"c1","arguments":"{\"cmd\":\"make\"}""#),
         completed(
             r#"{"type":"CommandExecution","id":"c1","command":["/bin/bash","-lc","make"],"status":"failed","exit_code":2,"aggregated_output":"no"}"#,
         ),
         item("function_call_output", r#""call_id":"c1","output":"no""#),
     ]);
-    assert_eq!(
-        told,
-        [
-            r#"call c1 exec_command {"cmd":"make"}"#,
-            "result c1 Error(2) no"
-        ]
-    );
+    assert_eq!(told, [r#"call c1 exec_command {"cmd":"make"}"#, "result c1 Error(2) no"]);
 }
 
 #[test]
 fn a_command_that_a_hook_replaced_is_told() {
     let told = read(&[
-        item(
-            "function_call",
-            r#""name":"exec_command","call_id":"c1","arguments":"{\"cmd\":\"make\"}""#,
-        ),
+        item("function_call", r#""name":"exec_command","call_id":"c1","arguments":"{\"cmd\":\"make\"}""#),
         completed(
             r#"{"type":"CommandExecution","id":"c1","command":["/bin/bash","-lc","make -n"],"status":"completed","exit_code":0}"#,
         ),
-        item(
-            "function_call_output",
-            r#""call_id":"c1","output":"Process exited with code 0\nOutput:\n""#,
-        ),
+        item("function_call_output", r#""call_id":"c1","output":"Process exited with code 0\nOutput:\n""#),
     ]);
     assert_eq!(told[1], r#"replaced c1 {"cmd":"make -n"}"#);
     assert!(told[2].starts_with("result c1 Ok(0)"));
@@ -108,10 +90,7 @@ fn in_code_mode_the_commands_inside_are_the_calls() {
 
 #[test]
 fn a_script_in_which_nothing_ended_is_a_call_itself() {
-    let script = item(
-        "custom_tool_call",
-        r#""name":"exec","call_id":"c1","input":"text(1)""#,
-    );
+    let script = item("custom_tool_call", r#""name":"exec","call_id":"c1","input":"text(1)""#);
     let output = |text: &str| {
         item(
             "custom_tool_call_output",
@@ -122,7 +101,8 @@ fn a_script_in_which_nothing_ended_is_a_call_itself() {
         read(&[script.clone(), output("Script completed")]),
         ["call c1 exec text(1)", "result c1 Ok Script completed"]
     );
-    let denied = r"Script failed\nScript error:\nCommand blocked by PreToolUse hook: Operator: no. Command: rm";
+    let denied =
+        r"Script failed\nScript error:\nCommand blocked by PreToolUse hook: Operator: no. Command: rm";
     let told = read(&[script, output(denied)]);
     assert!(told[1].starts_with("result c1 Denied"), "{told:?}");
     assert_eq!(told[2], "receipt Operator: no");
@@ -131,32 +111,17 @@ fn a_script_in_which_nothing_ended_is_a_call_itself() {
 #[test]
 fn a_hook_that_replaces_the_output_is_a_receipt_and_the_exit_code_stays() {
     let told = read(&[
-        item(
-            "function_call",
-            r#""name":"exec_command","call_id":"c1","arguments":"{}""#,
-        ),
+        item("function_call", r#""name":"exec_command","call_id":"c1","arguments":"{}""#),
         completed(r#"{"type":"CommandExecution","id":"c1","status":"failed","exit_code":3}"#),
-        item(
-            "function_call_output",
-            r#""call_id":"c1","output":"Operator: stop""#,
-        ),
+        item("function_call_output", r#""call_id":"c1","output":"Operator: stop""#),
     ]);
-    assert_eq!(
-        told[1..],
-        [
-            "result c1 Error(3) Operator: stop",
-            "receipt Operator: stop"
-        ]
-    );
+    assert_eq!(told[1..], ["result c1 Error(3) Operator: stop", "receipt Operator: stop"]);
 }
 
 #[test]
 fn a_process_that_ran_on_gets_a_late_result() {
     let told = read(&[
-        item(
-            "function_call",
-            r#""name":"exec_command","call_id":"c1","arguments":"{}""#,
-        ),
+        item("function_call", r#""name":"exec_command","call_id":"c1","arguments":"{}""#),
         item(
             "function_call_output",
             r#""call_id":"c1","output":"Process running with session ID 4\nOutput:\n""#,
@@ -172,25 +137,15 @@ fn a_process_that_ran_on_gets_a_late_result() {
 #[test]
 fn prompts_receipts_and_instructions_are_told_apart() {
     let kinds = |kind: &str| {
-        format!(
-            r#","internal_chat_message_metadata_passthrough":{{"content_item_kinds":["{kind}"]}}"#
-        )
+        format!(r#","internal_chat_message_metadata_passthrough":{{"content_item_kinds":["{kind}"]}}"#)
     };
     let hook = r#"<hook_prompt hook_run_id=\"stop:1\">Operator: again</hook_prompt>"#;
     let told = read(&[
         message("developer", "You are", &kinds("model.base_instructions")),
-        message(
-            "user",
-            "<environment_context>x",
-            &kinds("environments.environment_context"),
-        ),
+        message("user", "<environment_context>x", &kinds("environments.environment_context")),
         message("user", "fix it", &kinds("user.text")),
         event("user_message", r#","message":"fix it""#),
-        message(
-            "developer",
-            "Operator: look",
-            &kinds("hooks.additional_context"),
-        ),
+        message("developer", "Operator: look", &kinds("hooks.additional_context")),
         message("user", hook, &kinds("unknown")),
         completed(r#"{"type":"HookPrompt","id":"h","fragments":[{"text":"Operator: again"}]}"#),
         message("user", "old and typed", ""),
@@ -249,12 +204,7 @@ fn tokens_told_again_are_not_counted_again() {
             ),
         )
     };
-    let told = read(&[
-        count(13),
-        count(13),
-        event("token_count", r#","info":null"#),
-        count(26),
-    ]);
+    let told = read(&[count(13), count(13), event("token_count", r#","info":null"#), count(26)]);
     assert_eq!(told, ["usage 6 4 3", "usage 6 4 3"]);
 }
 
@@ -277,10 +227,7 @@ fn a_parent_hands_over_and_gets_an_answer() {
         completed(
             r#"{"type":"SubAgentActivity","id":"c1","kind":"started","agent_thread_id":"x","agent_path":"/root/verify"}"#,
         ),
-        item(
-            "function_call_output",
-            r#""call_id":"c1","output":"{\"task_name\":\"/root/verify\"}""#,
-        ),
+        item("function_call_output", r#""call_id":"c1","output":"{\"task_name\":\"/root/verify\"}""#),
         item(
             "agent_message",
             r#""author":"/root/verify","recipient":"/root","content":[{"type":"input_text","text":"Message Type: FINAL_ANSWER\nPayload:\nfine"}]"#,
@@ -311,16 +258,10 @@ fn the_parents_history_in_a_childs_file_is_passed_over() {
     let copied = [
         line("session_meta", &format!(r#"{{"id":"{PARENT}"}}"#)),
         message("user", "fix it", ""),
-        event(
-            "turn_aborted",
-            r#","turn_id":"01a20c8b-5a04-77b3-b994-47c7eb9fc7d8""#,
-        ),
+        event("turn_aborted", r#","turn_id":"01a20c8b-5a04-77b3-b994-47c7eb9fc7d8""#),
     ];
     let own = [
-        event(
-            "task_started",
-            r#","turn_id":"01a20c8b-5aa3-7fb3-a449-4dc18ff8c4c1""#,
-        ),
+        event("task_started", r#","turn_id":"01a20c8b-5aa3-7fb3-a449-4dc18ff8c4c1""#),
         item(
             "agent_message",
             r#""author":"/root","recipient":"/root/verify","content":[{"type":"encrypted_content","encrypted_content":"look at it"}]"#,
@@ -349,23 +290,11 @@ fn identity_is_taken_from_the_first_line() {
     let sub = of("/s/rollout-x.jsonl", &child(""));
     assert_eq!(sub.run.as_str(), PARENT);
     assert_eq!(sub.agent.as_deref(), Some("verify"));
-    let named = child("").replace(
-        r#","agent_path":"/root/verify""#,
-        r#","agent_nickname":"Ada""#,
-    );
-    assert_eq!(
-        of("/s/r.jsonl", &named).agent.as_deref(),
-        Some("ada-4a643a")
-    );
-    let own = line(
-        "session_meta",
-        &format!(r#"{{"id":"{PARENT}","session_id":"{PARENT}"}}"#),
-    );
+    let named = child("").replace(r#","agent_path":"/root/verify""#, r#","agent_nickname":"Ada""#);
+    assert_eq!(of("/s/r.jsonl", &named).agent.as_deref(), Some("ada-4a643a"));
+    let own = line("session_meta", &format!(r#"{{"id":"{PARENT}","session_id":"{PARENT}"}}"#));
     assert_eq!(of("/s/r.jsonl", &own).agent, None);
-    let late = of(
-        &format!("/s/rollout-2026-11-20T09-00-00-{OWN}.jsonl"),
-        "torn",
-    );
+    let late = of(&format!("/s/rollout-2026-11-20T09-00-00-{OWN}.jsonl"), "torn");
     assert_eq!(late.run.as_str(), OWN);
 }
 
@@ -382,10 +311,7 @@ fn old_files_without_envelopes_are_read() {
     assert!(told[3].starts_with("result c1 Ok(0)"));
     let head: Vec<&[u8]> = lines.iter().map(|l| l.as_bytes()).collect();
     assert_eq!(Codex.sniff(&head), Sniff::Sure);
-    assert_eq!(
-        Codex.sniff(&[br#"{"role":"user","content":"x"}"#]),
-        Sniff::No
-    );
+    assert_eq!(Codex.sniff(&[br#"{"role":"user","content":"x"}"#]), Sniff::No);
 }
 
 #[test]
