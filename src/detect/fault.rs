@@ -82,9 +82,12 @@ const TRANSIENT: &[&str] = &[
     "remote end closed",
     "broken pipe",
     "network is unreachable",
+    "failed to connect",
+    "could not connect",
+    "could not resolve host",
     "temporary failure",
 ];
-const TRANSIENT_CODES: &[&str] = &["429", "500", "502", "503", "504", "529"];
+const TRANSIENT_CODES: &[&str] = &["429", "500", "502", "503", "504", "529", "e429", "e500", "e502", "e503"];
 
 const ACCESS: &[&str] = &[
     "permission denied",
@@ -101,7 +104,7 @@ const ACCESS: &[&str] = &[
     "not allowed",
     "requires approval",
 ];
-const ACCESS_CODES: &[&str] = &["401", "403"];
+const ACCESS_CODES: &[&str] = &["401", "403", "e401", "e403"];
 
 const ABSENT: &[&str] = &[
     "not found",
@@ -116,7 +119,7 @@ const ABSENT: &[&str] = &[
     "unknown command",
     "not exist",
 ];
-const ABSENT_CODES: &[&str] = &["404", "410"];
+const ABSENT_CODES: &[&str] = &["404", "410", "e404"];
 
 const ARGUMENTS: &[&str] = &[
     "unexpected keyword argument",
@@ -317,6 +320,14 @@ pub(crate) fn telling_line(text: &str) -> &str {
         }
         let lower = crate::text::clip(line, 400).to_ascii_lowercase();
         // `ValueError: …`, `error[E0308]: …`, `bash: x: command not found`
+        // `==== FAILURES ====` is a heading; pytest marks what it has to say with `E`.
+        if lower.starts_with("==") || lower.starts_with("--") || lower.starts_with("__") {
+            continue;
+        }
+        if lower.starts_with("e   ") && named.is_empty() {
+            named = line;
+            continue;
+        }
         let head = lower.split([':', ' ', '[']).next().unwrap_or("");
         if head.ends_with("error") || head.ends_with("exception") || head == "fatal" {
             named = line;
@@ -331,6 +342,11 @@ pub(crate) fn telling_line(text: &str) -> &str {
     } else {
         first
     }
+}
+
+/// Whether a line says no more than that the exit code was not 0.
+pub(crate) fn says_exit_only(line: &str) -> bool {
+    exit_line(&crate::text::clip(line, 80).to_ascii_lowercase())
 }
 
 /// Whether a line in lower case says no more than that the exit code was not 0.

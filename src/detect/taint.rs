@@ -102,7 +102,9 @@ impl Taint {
         if strength >= SOURCE {
             scan(&claim.text, |mention| {
                 let unknown = run.entities.get(mention.hash).is_some_and(|entity| {
-                    !entity.origin.prompt && !entity.origin.own_write && entity.first_observed.is_none()
+                    !entity.origin.prompt
+                        && !entity.origin.own_write
+                        && entity.first_observed.is_none_or(|step| step == finding.step)
                 });
                 if mention.kind != EntityKind::Number && unknown && self.things.len() < MOST_ENTITIES {
                     let thing = Thing { origin: origin.clone(), carried: FxHashMap::default() };
