@@ -299,6 +299,11 @@ fn begins_with_any(command: &str, any: &[&str]) -> bool {
     })
 }
 
+/// Whether a command does no more than show what lies in files.
+pub(crate) fn shows(command: &str) -> bool {
+    begins_with_any(command, SHOWING)
+}
+
 /// The first and the last lines of a text.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     let (head, tail) = if text.len() <= 2 * READ_BYTES {

@@ -20,6 +20,15 @@ pub(super) static UNKNOWN_ENTITY: Rule = Rule {
     summary: "A message names a file, address, commit or number of an order that no prompt and no outcome has brought.",
 };
 
+/// Said, and nearly what was seen.
+pub(super) static ALTERED_FIGURE: Rule = Rule {
+    id: "provenance.altered-figure",
+    class: Class::Hallucination,
+    basis: Basis::External,
+    speaks_of: Aspect::Support,
+    summary: "A message gives a figure that was seen nowhere, while the same digits with a zero more or less, or two of them swapped, were.",
+};
+
 /// Passed to a tool, from nowhere.
 pub(super) static UNKNOWN_ARGUMENT: Rule = Rule {
     id: "provenance.unknown-argument",
@@ -29,7 +38,10 @@ pub(super) static UNKNOWN_ARGUMENT: Rule = Rule {
     summary: "A call passes an id, an e-mail address or a URL that no prompt and no outcome has brought.",
 };
 
-static RULES: &[&Rule] = &[&UNKNOWN_ENTITY, &UNKNOWN_ARGUMENT];
+static RULES: &[&Rule] = &[&UNKNOWN_ENTITY, &ALTERED_FIGURE, &UNKNOWN_ARGUMENT];
+
+/// In a run with more entities than this, nearly equal figures are too common to mean anything.
+const FIGURES: usize = 20_000;
 
 /// The most entities remembered as told of.
 const TOLD: usize = 4096;
@@ -114,7 +126,80 @@ fn from_nowhere(mention: &Mention, step: StepId, run: &Run) -> bool {
     !vouched(mention.hash) && !mention.file_name.is_some_and(vouched)
 }
 
+/// A spelling close to `name` that an outcome or a prompt has brought: two neighbouring characters
+/// swapped, or, of a figure, a zero more or less at its end.
+fn known_twin(name: &str, figure: bool, step: StepId, run: &Run) -> Option<String> {
+    let grounded = |spelling: &str| {
+        let mut known = false;
+        scan(spelling, |mention| {
+            known |= mention.span.end - mention.span.start + 1 >= spelling.len()
+                && run.entities.get(mention.hash).is_some_and(|entity| {
+                    entity.origin.prompt || entity.first_observed.is_some_and(|seen| seen != step)
+                });
+        });
+        known
+    };
+    let bare: String = name.chars().filter(|c| *c != ',').collect();
+    let mut spellings = Vec::new();
+    if figure {
+        spellings.push(format!("{bare}0"));
+        spellings.extend(bare.strip_suffix('0').map(str::to_owned));
+    }
+    let bytes = bare.as_bytes();
+    for at in 0..bytes.len().saturating_sub(1) {
+        if let (Some(one), Some(two)) = (bytes.get(at), bytes.get(at + 1))
+            && one != two
+            && one.is_ascii_digit()
+            && two.is_ascii_digit()
+        {
+            let mut swapped = bytes.to_vec();
+            swapped.swap(at, at + 1);
+            spellings.extend(String::from_utf8(swapped).ok());
+        }
+    }
+    spellings.into_iter().find(|spelling| grounded(spelling))
+}
+
 impl Provenance {
+    /// A figure that is nearly one that was seen.
+    fn figure(
+        &mut self,
+        step: &ClosedStep<'_>,
+        message: &Passage,
+        sentence: &str,
+        (name, hash): (&str, u64),
+        run: &Run,
+        found: &mut Vec<Finding>,
+    ) {
+        let digits = name.bytes().filter(u8::is_ascii_digit).count();
+        // Years and round numbers are everywhere.
+        let year = digits == 4 && matches!(name.as_bytes(), [b'1', b'9', ..] | [b'2', b'0', ..]);
+        if digits < 4 || year || run.entities.len() > FIGURES || name.ends_with("000") {
+            return;
+        }
+        let lower = sentence.to_ascii_lowercase();
+        if speech::tentative(&lower) {
+            return;
+        }
+        let Some(twin) = known_twin(name, true, step.step.id, run) else { return };
+        if !self.tell_once(hash) {
+            return;
+        }
+        let (shown, twin) = (crate::text::quoted(name, 40), crate::text::quoted(&twin, 40));
+        found.push(Finding {
+            rule: &ALTERED_FIGURE,
+            step: step.step.id,
+            root: None,
+            strength: Probability::new(0.6),
+            evidence: vec![Evidence::new(message.record, Part::Claim, sentence)],
+            sentence: format!("gives {shown}, which was seen nowhere; {twin} was"),
+            instruction: format!(
+                "Read the outcome that holds {twin} once more and give the figure exactly as it stands there."
+            ),
+            means: Vec::new(),
+        });
+    }
+
     fn tell_once(&mut self, hash: u64) -> bool {
         if self.told.len() >= TOLD {
             self.told.clear();
@@ -148,10 +233,14 @@ impl Provenance {
     ) {
         let mut lower = None;
         scan(sentence, |mention| {
-            if mention.kind == EntityKind::Number || !from_nowhere(&mention, step.step.id, run) {
+            if !from_nowhere(&mention, step.step.id, run) {
                 return;
             }
             let Some(name) = sentence.get(mention.span.clone()) else { return };
+            if mention.kind == EntityKind::Number {
+                self.figure(step, message, sentence, (name, mention.hash), run, found);
+                return;
+            }
             let lower = lower.get_or_insert_with(|| sentence.to_ascii_lowercase());
             if speech::tentative(lower) || speech::denies(lower) || speech::has_any_word(lower, MADE_WORDS) {
                 return;
@@ -233,7 +322,13 @@ impl Provenance {
             if !self.tell_once(hash) {
                 continue;
             }
-            let strength = if kind == EntityKind::Url { strength - 0.2 } else { strength };
+            let twin =
+                known_twin(&value, false, step.step.id, run).map(|twin| crate::text::quoted(&twin, 80));
+            let strength = match (kind, &twin) {
+                (_, Some(_)) => 0.8,
+                (EntityKind::Url, None) => strength - 0.2,
+                (_, None) => strength,
+            };
             let mut evidence = vec![Evidence::new(step.input.record, Part::Claim, &step.input.text)];
             if let (Some(fault), Some(outcome)) = (fault, step.outcome)
                 && !fault.line.is_empty()
@@ -248,12 +343,18 @@ impl Provenance {
                 root: None,
                 strength: Probability::new(strength),
                 evidence,
-                sentence: format!(
-                    "passes {shown} as {argument} to {tool}; no prompt and no outcome of this run has brought it"
-                ),
-                instruction: format!(
-                    "Find out the right {argument} first, by a lookup or by asking, and call {tool} with what that gives."
-                ),
+                sentence: match &twin {
+                    Some(twin) => format!("passes {shown} as {argument} to {tool}; what this run has brought is {twin}"),
+                    None => format!(
+                        "passes {shown} as {argument} to {tool}; no prompt and no outcome of this run has brought it"
+                    ),
+                },
+                instruction: match &twin {
+                    Some(twin) => format!("Check whether {argument} should be {twin}, take back what {shown} has changed, and call {tool} with the right one."),
+                    None => format!(
+                        "Find out the right {argument} first, by a lookup or by asking, and call {tool} with what that gives."
+                    ),
+                },
                 means: vec![Means::RepairArgument { argument }],
             });
         }
@@ -346,6 +447,35 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].means, [Means::RepairArgument { argument: "order_id".to_owned() }]);
         assert_eq!(found[0].evidence[1].text, "Error: order not found");
+    }
+
+    #[test]
+    fn an_id_with_two_digits_swapped_is_strong_and_names_the_right_one() {
+        let mut scene = scene();
+        scene.call("cancel_order", &json!({"order_id": "W6309527"}), Status::Ok, "cancelled W6309527");
+        let found = scene.found("provenance.unknown-argument");
+        assert_eq!(found.len(), 1);
+        assert!(
+            found[0].strength.get() > 0.7 && found[0].sentence.contains("W6390527"),
+            "{}",
+            found[0].sentence
+        );
+    }
+
+    #[test]
+    fn a_figure_with_a_zero_too_many_is_told() {
+        let mut scene = scene();
+        scene.call("Bash", &json!({"command": "rate"}), Status::Ok, "peak 1,284 req/s in 2027, 53120 in all");
+        scene.says("The peak is 12,840 requests a second.");
+        assert_eq!(scene.found("provenance.altered-figure").len(), 1);
+    }
+
+    #[test]
+    fn other_figures_years_and_known_ones_are_left_alone() {
+        let mut scene = scene();
+        scene.call("Bash", &json!({"command": "rate"}), Status::Ok, "peak 1,284 req/s in 2207, 53120 in all");
+        scene.says("The peak is 1284, of 53,120 in all; 7740 is spare in 2027; it would be 12840 with ten.");
+        assert!(scene.all().is_empty());
     }
 
     #[test]
