@@ -7,7 +7,9 @@
 use rustc_hash::FxHashSet;
 
 use crate::trace::entity::{Mention, scan};
-use crate::trace::{ClosedStep, EntityKind, Observation, Passage, Probability, Run, StepId, ToolKind};
+use crate::trace::{
+    AgentId, ClosedStep, EntityKind, Observation, Passage, Probability, Run, StepId, ToolKind,
+};
 
 use super::{Aspect, Basis, Class, Evidence, Family, Finding, Means, Part, Rule, fault, speech};
 
@@ -101,7 +103,22 @@ const NO_HOSTS: &[&str] = &["example.", "localhost", "127.0.0.1", "0.0.0.0", "yo
 #[derive(Debug, Default)]
 pub(super) struct Provenance {
     told: FxHashSet<u64>,
+    /// Agents of whose calls an outcome was seen. Where an agent makes none, what it observes stands
+    /// in its words, and nothing can be said of their provenance.
+    observing: FxHashSet<AgentId>,
 }
+
+/// Things from nowhere that one message names.
+#[derive(Default)]
+struct Named {
+    names: Vec<String>,
+    evidence: Vec<Evidence>,
+    strength: f64,
+    count: usize,
+}
+
+/// The most evidence of one finding.
+const SPANS: usize = 3;
 
 /// Whether nothing vouches for a mention at this step.
 fn from_nowhere(mention: &Mention, step: StepId, run: &Run) -> bool {
@@ -210,6 +227,7 @@ impl Provenance {
     /// Rule 12.
     fn message(&mut self, step: &ClosedStep<'_>, message: &Passage, run: &Run, found: &mut Vec<Finding>) {
         let mut in_code = false;
+        let mut named = Named::default();
         for line in speech::read(&message.text).lines() {
             if line.trim_start().starts_with("```") {
                 in_code = !in_code;
@@ -218,9 +236,29 @@ impl Provenance {
                 continue;
             }
             for sentence in speech::sentences(line) {
-                self.sentence(step, message, sentence, run, found);
+                self.sentence(step, message, sentence, run, &mut named, found);
             }
         }
+        if named.evidence.is_empty() {
+            return;
+        }
+        let names = named.names.join(", ");
+        let more = match named.count.saturating_sub(named.names.len()) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        found.push(Finding {
+            rule: &UNKNOWN_ENTITY,
+            step: step.step.id,
+            root: None,
+            strength: Probability::new(named.strength),
+            evidence: named.evidence,
+            sentence: format!("names {names}{more}, which no prompt and no outcome of this run has brought"),
+            instruction: format!(
+                "Look up {names} with a tool now. Go on with what is there; correct what you said about what is not."
+            ),
+            means: Vec::new(),
+        });
     }
 
     fn sentence(
@@ -229,6 +267,7 @@ impl Provenance {
         message: &Passage,
         sentence: &str,
         run: &Run,
+        named: &mut Named,
         found: &mut Vec<Finding>,
     ) {
         let mut lower = None;
@@ -262,19 +301,12 @@ impl Provenance {
             if !self.tell_once(mention.hash) {
                 return;
             }
-            let shown = crate::text::quoted(name, 80);
-            found.push(Finding {
-                rule: &UNKNOWN_ENTITY,
-                step: step.step.id,
-                root: None,
-                strength: Probability::new(strength),
-                evidence: vec![Evidence::new(message.record, Part::Claim, sentence)],
-                sentence: format!("names {shown}, which no prompt and no outcome of this run has brought"),
-                instruction: format!(
-                    "Look {shown} up with a tool now. If it is there, go on with what you saw; if not, correct what you said about it."
-                ),
-                means: Vec::new(),
-            });
+            named.count += 1;
+            named.strength = f64::max(named.strength, strength);
+            if named.names.len() < SPANS {
+                named.names.push(crate::text::quoted(name, 80));
+                named.evidence.push(Evidence::new(message.record, Part::Claim, sentence));
+            }
         });
     }
 
@@ -383,8 +415,16 @@ impl Family for Provenance {
         }
         if let Observation::Step(step) = seen {
             match step.message {
-                Some(message) => self.message(step, message, run, found),
-                None => self.call(step, run, found),
+                Some(message) if self.observing.contains(&step.step.agent) => {
+                    self.message(step, message, run, found);
+                }
+                Some(_) => {}
+                None => {
+                    if step.outcome.is_some() {
+                        self.observing.insert(step.step.agent);
+                    }
+                    self.call(step, run, found);
+                }
             }
         }
     }
@@ -400,6 +440,7 @@ mod tests {
     fn scene() -> Scene {
         let mut scene = Scene::of(Provenance::default());
         scene.prompt("Cancel order #W6390527 of ann@example.org, then tidy src/app.py.");
+        scene.call("Bash", &json!({"command": "pwd"}), Status::Ok, "/w");
         scene
     }
 
@@ -412,6 +453,23 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert!(found[0].sentence.contains("src/limits/table.py"));
         assert!(found[0].evidence[0].text.contains("The limit is set"));
+    }
+
+    #[test]
+    fn an_agent_that_makes_no_calls_is_left_alone() {
+        let mut scene = scene();
+        scene.acts("surfer");
+        scene.says("The page https://news.example.org/a/b.html says so.");
+        assert!(scene.all().is_empty());
+    }
+
+    #[test]
+    fn many_things_in_one_message_are_one_finding() {
+        let mut scene = scene();
+        scene.says("Limits are in lib/a/one.py.\nRates are in lib/a/two.py, fees in lib/a/four.py, costs in lib/a/five.py.");
+        let found = scene.found("provenance.unknown-entity");
+        assert_eq!((found.len(), found[0].evidence.len()), (1, 3));
+        assert!(found[0].sentence.contains("and 1 more"), "{}", found[0].sentence);
     }
 
     #[test]

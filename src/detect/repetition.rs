@@ -342,7 +342,7 @@ fn cycle(
         strength: growing(0.6, rounds, ROUNDS),
         evidence: evidence(step, outcome, None),
         sentence: format!(
-            "goes round in {period} calls for the {rounds}th time with the same outcomes: {}",
+            "has gone {rounds} times through the same {period} calls with the same outcomes: {}",
             labels.join(" → ")
         ),
         instruction: "You are going round in a circle and nothing changes. Say in one sentence which fact you still lack, and make one call that you have not made yet and that can bring that fact.".to_owned(),
