@@ -3,6 +3,10 @@
 //!
 //! To teach it a message, add its words to the list of its sort.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use crate::trace::{ClosedStep, Status, ToolKind};
 
 use super::speech::{has_any, has_any_word};
@@ -190,55 +194,58 @@ pub(crate) fn sort(line: &str) -> Sort {
 }
 
 /// Runners whose failing is normal work: tests, builds, lints.
-const CHECKS: &[&str] = &[
-    "pytest",
-    "unittest",
-    "cargo test",
-    "cargo nextest",
-    "cargo check",
-    "cargo build",
-    "cargo clippy",
-    "cargo fmt",
-    "npm test",
-    "npm run",
-    "yarn ",
-    "pnpm ",
-    "jest",
-    "vitest",
-    "mocha",
-    "go test",
-    "go build",
-    "go vet",
-    "make",
-    "tox",
-    "rspec",
-    "phpunit",
-    "mvn ",
-    "gradle",
-    "ctest",
-    "dotnet test",
-    "dotnet build",
-    "bun test",
-    "deno test",
-    "tsc",
-    "eslint",
-    "ruff",
-    "mypy",
-    "flake8",
-    "pylint",
-    "doctest",
-    "run_tests",
-    "runtests",
-    "test.sh",
-    "nox",
-    "swift test",
-];
+static CHECKS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(concat!(
+        "(?i)",
+        "pytest",
+        "|unittest",
+        "|cargo test",
+        "|cargo nextest",
+        "|cargo check",
+        "|cargo build",
+        "|cargo clippy",
+        "|cargo fmt",
+        "|npm test",
+        "|npm run",
+        "|yarn ",
+        "|pnpm ",
+        "|jest",
+        "|vitest",
+        "|mocha",
+        "|go test",
+        "|go build",
+        "|go vet",
+        "|make",
+        "|tox",
+        "|rspec",
+        "|phpunit",
+        "|mvn ",
+        "|gradle",
+        "|ctest",
+        "|dotnet test",
+        "|dotnet build",
+        "|bun test",
+        "|deno test",
+        "|tsc",
+        "|eslint",
+        "|ruff",
+        "|mypy",
+        "|flake8",
+        "|pylint",
+        "|doctest",
+        "|run_tests",
+        "|runtests",
+        "|test[.]sh",
+        "|nox",
+        "|swift test",
+    ))
+    .ok()
+});
 
 /// Whether a command runs tests, a build or a lint.
 pub(crate) fn is_check(command: &str) -> bool {
-    let lower = command.to_ascii_lowercase();
-    has_any(&lower, CHECKS)
-        || lower.split_whitespace().any(|word| {
+    CHECKS.as_ref().is_some_and(|checks| checks.is_match(command))
+        || command.split_whitespace().any(|word| {
             let name = word.rsplit('/').next().unwrap_or(word);
             name.starts_with("test_") || name.ends_with("_test.py") || name.ends_with(".test.js")
         })
@@ -411,16 +418,20 @@ fn tells(step: &ClosedStep<'_>, text: &str) -> Option<()> {
             return Some(());
         }
     }
-    if matches!(kind, ToolKind::Shell | ToolKind::Code) && !shows && !is_check(command) {
-        let mut in_traceback = false;
-        for line in lines(text) {
-            in_traceback |= line.starts_with("Traceback (most recent call last)");
-        }
-        if in_traceback {
-            return Some(());
-        }
+    if matches!(kind, ToolKind::Shell | ToolKind::Code) && !shows && has_traceback(text) && !is_check(command)
+    {
+        return Some(());
     }
     None
+}
+
+/// Whether the read part of a text holds a traceback at the beginning of a line.
+fn has_traceback(text: &str) -> bool {
+    let mark = "Traceback (most recent call last)";
+    [crate::text::clip(text, READ_BYTES), crate::text::clip_front(text, READ_BYTES)].iter().any(|part| {
+        memchr::memmem::find_iter(part.as_bytes(), mark)
+            .any(|at| at == 0 || part.as_bytes().get(at - 1) == Some(&b'\n'))
+    })
 }
 
 /// Whether the first line of a JSON object, in lower case, tells of an error.
@@ -457,6 +468,11 @@ pub(crate) fn of<'a>(step: &ClosedStep<'a>) -> Option<Fault<'a>> {
         }
     } else {
         tells(step, text)?;
+    }
+    // Waiting in vain is what waiting is for.
+    let tool = step.tool.to_ascii_lowercase();
+    if step.step.exit_code.is_none() && tool.contains("wait") && sort(telling_line(text)) == Sort::Timeout {
+        return None;
     }
     let line = telling_line(text);
     let sort = if step.step.status == Status::Timeout {
@@ -503,5 +519,6 @@ mod tests {
         assert!(is_check("cd app && python -m pytest -q"));
         assert!(is_check("python test_app.py"));
         assert!(!is_check("python app.py"));
+        assert!(CHECKS.is_some());
     }
 }

@@ -147,7 +147,8 @@ impl Plan {
     fn worked(&mut self, step: &ClosedStep<'_>) {
         self.latest.insert(step.step.agent, step.step.id);
         let Some(kind) = step.step.tool_kind() else { return };
-        if kind == ToolKind::Plan {
+        // Without a plan there is nothing to hold the work against.
+        if kind == ToolKind::Plan || self.items.is_empty() {
             return;
         }
         self.work.any = self.work.any.saturating_add(1);

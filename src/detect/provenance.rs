@@ -145,14 +145,18 @@ fn from_nowhere(mention: &Mention, step: StepId, run: &Run) -> bool {
 
 /// A spelling close to `name` that an outcome or a prompt has brought: two neighbouring characters
 /// swapped, or, of a figure, a zero more or less at its end.
-fn known_twin(name: &str, figure: bool, step: StepId, run: &Run) -> Option<String> {
+fn known_twin(name: &str, figure: bool, step: StepId, run: &Run) -> Option<(String, Option<Evidence>)> {
     let grounded = |spelling: &str| {
-        let mut known = false;
+        let mut known = None;
         scan(spelling, |mention| {
-            known |= mention.span.end - mention.span.start + 1 >= spelling.len()
-                && run.entities.get(mention.hash).is_some_and(|entity| {
-                    entity.origin.prompt || entity.first_observed.is_some_and(|seen| seen != step)
-                });
+            if mention.span.end - mention.span.start + 1 >= spelling.len()
+                && let Some(entity) = run.entities.get(mention.hash)
+            {
+                let seen = entity.first_observed.filter(|seen| *seen != step);
+                if entity.origin.prompt || seen.is_some() {
+                    known = Some(seen);
+                }
+            }
         });
         known
     };
@@ -174,7 +178,12 @@ fn known_twin(name: &str, figure: bool, step: StepId, run: &Run) -> Option<Strin
             spellings.extend(String::from_utf8(swapped).ok());
         }
     }
-    spellings.into_iter().find(|spelling| grounded(spelling))
+    spellings.into_iter().find_map(|spelling| {
+        let seen = grounded(&spelling)?;
+        let record = seen.and_then(|seen| run.step(seen)).and_then(|step| step.outcome);
+        let evidence = record.map(|record| Evidence::new(record, Part::Against, &spelling));
+        Some((spelling, evidence))
+    })
 }
 
 impl Provenance {
@@ -198,7 +207,7 @@ impl Provenance {
         if speech::tentative(&lower) {
             return;
         }
-        let Some(twin) = known_twin(name, true, step.step.id, run) else { return };
+        let Some((twin, against)) = known_twin(name, true, step.step.id, run) else { return };
         if !self.tell_once(hash) {
             return;
         }
@@ -207,8 +216,10 @@ impl Provenance {
             rule: &ALTERED_FIGURE,
             step: step.step.id,
             root: None,
-            strength: Probability::new(0.6),
-            evidence: vec![Evidence::new(message.record, Part::Claim, sentence)],
+            strength: Probability::new(0.7),
+            evidence: std::iter::once(Evidence::new(message.record, Part::Claim, sentence))
+                .chain(against)
+                .collect(),
             sentence: format!("gives {shown}, which was seen nowhere; {twin} was"),
             instruction: format!(
                 "Read the outcome that holds {twin} once more and give the figure exactly as it stands there."
@@ -354,8 +365,7 @@ impl Provenance {
             if !self.tell_once(hash) {
                 continue;
             }
-            let twin =
-                known_twin(&value, false, step.step.id, run).map(|twin| crate::text::quoted(&twin, 80));
+            let twin = known_twin(&value, false, step.step.id, run);
             let strength = match (kind, &twin) {
                 (_, Some(_)) => 0.8,
                 (EntityKind::Url, None) => strength - 0.2,
@@ -367,6 +377,10 @@ impl Provenance {
             {
                 evidence.push(Evidence::new(outcome.record, Part::Against, fault.line));
             }
+            let twin = twin.map(|(twin, against)| {
+                evidence.extend(against);
+                crate::text::quoted(&twin, 80)
+            });
             let (shown, argument) = (crate::text::quoted(&value, 80), crate::text::excerpt(name, 40));
             let tool = crate::text::excerpt(step.tool, 60);
             found.push(Finding {

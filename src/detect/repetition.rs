@@ -361,9 +361,9 @@ fn near(
     told: bool,
     found: &mut Vec<Finding>,
 ) -> bool {
-    let call = speech::hash_without_digits(crate::text::clip(&step.input.text, 4096))
+    let call = speech::hash_without_digits(crate::text::clip(&step.input.text, 512))
         ^ speech::hash(step.tool.as_bytes());
-    let brought = speech::hash_without_digits(crate::text::clip(&outcome.text, 4096));
+    let brought = speech::hash_without_digits(crate::text::clip(&outcome.text, 512));
     let near = &mut trail.near;
     let goes_on = near.times > 0
         && near.call == call
