@@ -181,12 +181,7 @@ impl Common {
                 )
             })?),
         };
-        Ok(Self {
-            state_directory: environment.state_directory(),
-            config,
-            format,
-            environment,
-        })
+        Ok(Self { state_directory: environment.state_directory(), config, format, environment })
     }
 }
 
@@ -200,9 +195,8 @@ pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     // For agents, exit code 2 of a hook means "refuse": a hook that cannot work must never say that.
     let is_hook = first_subcommand(&arguments).is_some_and(|name| name == "hook");
-    let parsed = Cli::command()
-        .try_get_matches_from(arguments)
-        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed =
+        Cli::command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return usage(&error, is_hook),
@@ -304,11 +298,9 @@ pub(crate) fn finish(mut out: impl io::Write, code: u8) -> anyhow::Result<ExitCo
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause
-            .downcast_ref::<io::Error>()
-            .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
-    })
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe))
 }
 
 /// For subcommands that a later version brings.

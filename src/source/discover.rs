@@ -43,26 +43,17 @@ pub struct Roots {
 impl Roots {
     /// The directories under these homes of Claude Code and Codex.
     pub fn of_agents(claude: &Path, codex: &Path) -> Self {
-        Self {
-            named: Vec::new(),
-            of_agents: vec![claude.join("projects"), codex.join("sessions")],
-        }
+        Self { named: Vec::new(), of_agents: vec![claude.join("projects"), codex.join("sessions")] }
     }
 
     /// What the operator named.
     pub fn named(paths: impl IntoIterator<Item = PathBuf>) -> Self {
-        Self {
-            named: paths.into_iter().collect(),
-            of_agents: Vec::new(),
-        }
+        Self { named: paths.into_iter().collect(), of_agents: Vec::new() }
     }
 
     /// All of them.
     pub fn all(&self) -> impl Iterator<Item = &Path> {
-        self.named
-            .iter()
-            .chain(&self.of_agents)
-            .map(PathBuf::as_path)
+        self.named.iter().chain(&self.of_agents).map(PathBuf::as_path)
     }
 }
 
@@ -110,11 +101,7 @@ pub struct FoundRun {
 impl FoundRun {
     /// When one of its files was last written to.
     pub fn modified(&self) -> SystemTime {
-        self.sources
-            .iter()
-            .map(|source| source.modified)
-            .max()
-            .unwrap_or(SystemTime::UNIX_EPOCH)
+        self.sources.iter().map(|source| source.modified).max().unwrap_or(SystemTime::UNIX_EPOCH)
     }
 
     /// Bytes of all its files.
@@ -159,10 +146,7 @@ pub type Hidden = SourceError;
 impl Discoverer {
     /// A discoverer; `format`: take every candidate for a log of this format.
     pub fn new(format: Option<&'static dyn Format>) -> Self {
-        Self {
-            format,
-            known: HashMap::new(),
-        }
+        Self { format, known: HashMap::new() }
     }
 
     /// The files that may be logs, the latest first; and what could not be looked at.
@@ -184,11 +168,7 @@ impl Discoverer {
             }
         }
         let mut candidates = walk.candidates;
-        candidates.sort_by(|a, b| {
-            b.modified
-                .cmp(&a.modified)
-                .then_with(|| a.path.cmp(&b.path))
-        });
+        candidates.sort_by(|a, b| b.modified.cmp(&a.modified).then_with(|| a.path.cmp(&b.path)));
         (candidates, walk.hidden)
     }
 
@@ -204,8 +184,7 @@ impl Discoverer {
         }
         let head = Head::of(path).map_err(|error| SourceError::of(path, error))?;
         let looked = self.judge(path, &head, size, modified);
-        self.known
-            .insert(path.to_owned(), (modified, size, looked.clone()));
+        self.known.insert(path.to_owned(), (modified, size, looked.clone()));
         Ok(looked)
     }
 
@@ -213,11 +192,7 @@ impl Discoverer {
         let lines = head.lines();
         let Some(format) = self.format.or_else(|| format::sniff(&lines)) else {
             let early = size == 0 || (lines.is_empty() && size < LONG_HEAD_BYTES as u64);
-            return if early {
-                Looked::TooEarly
-            } else {
-                Looked::NoLog
-            };
+            return if early { Looked::TooEarly } else { Looked::NoLog };
         };
         if lines.is_empty() {
             return Looked::TooEarly;
@@ -225,14 +200,7 @@ impl Discoverer {
         let beside = beside(path);
         let identity = format.identify(&slashed(path), &lines, beside.as_deref());
         let brief = brief(format, &identity, &lines);
-        Looked::Log(Box::new(FoundSource {
-            path: path.to_owned(),
-            format,
-            identity,
-            size,
-            modified,
-            brief,
-        }))
+        Looked::Log(Box::new(FoundSource { path: path.to_owned(), format, identity, size, modified, brief }))
     }
 
     /// All runs below the roots, in the order of their first paths, and what stands in the way: what
@@ -276,17 +244,12 @@ pub fn group(sources: Vec<FoundSource>) -> Vec<FoundRun> {
     let mut by_id: HashMap<RunId, usize> = HashMap::new();
     // Main sources first, so that a sub-agent's file finds its run, and a second main source of the
     // same name becomes a run of its own.
-    let (mains, agents): (Vec<_>, Vec<_>) = sources
-        .into_iter()
-        .partition(|source| source.identity.agent.is_none());
+    let (mains, agents): (Vec<_>, Vec<_>) =
+        sources.into_iter().partition(|source| source.identity.agent.is_none());
     for source in mains {
         let id = free_id(&source, |id| by_id.contains_key(id));
         by_id.insert(id.clone(), runs.len());
-        runs.push(FoundRun {
-            id,
-            format: source.format,
-            sources: vec![source],
-        });
+        runs.push(FoundRun { id, format: source.format, sources: vec![source] });
     }
     for source in agents {
         let id = source.identity.run.clone();
@@ -294,11 +257,7 @@ pub fn group(sources: Vec<FoundSource>) -> Vec<FoundRun> {
             Some(run) => run.sources.push(source),
             None => {
                 by_id.insert(id.clone(), runs.len());
-                runs.push(FoundRun {
-                    id,
-                    format: source.format,
-                    sources: vec![source],
-                });
+                runs.push(FoundRun { id, format: source.format, sources: vec![source] });
             }
         }
     }
@@ -340,8 +299,7 @@ impl SourceError {
 
 /// Whether a file's name is one that logs have.
 pub fn is_log_name(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|extension| extension == "jsonl" || extension == "ndjson")
+    path.extension().is_some_and(|extension| extension == "jsonl" || extension == "ndjson")
 }
 
 #[derive(Default)]
@@ -408,12 +366,9 @@ impl Head {
     fn of(path: &Path) -> io::Result<Self> {
         let mut file = File::open(path)?;
         let mut bytes = Vec::with_capacity(HEAD_BYTES);
-        file.by_ref()
-            .take(HEAD_BYTES as u64)
-            .read_to_end(&mut bytes)?;
+        file.by_ref().take(HEAD_BYTES as u64).read_to_end(&mut bytes)?;
         if bytes.len() == HEAD_BYTES && !bytes.contains(&b'\n') {
-            file.take((LONG_HEAD_BYTES - HEAD_BYTES) as u64)
-                .read_to_end(&mut bytes)?;
+            file.take((LONG_HEAD_BYTES - HEAD_BYTES) as u64).read_to_end(&mut bytes)?;
         }
         // Whole lines only; a single line without an end is whole if it is whole JSON.
         match memrchr(b'\n', &bytes) {
@@ -481,10 +436,9 @@ fn brief(format: &'static dyn Format, identity: &Identity, lines: &[&[u8]]) -> B
                     }
                     FactOf::Version => {}
                 },
-                EventKind::Prompt {
-                    text,
-                    author: Author::Person | Author::Agent,
-                } if !titled && brief.title.is_empty() => {
+                EventKind::Prompt { text, author: Author::Person | Author::Agent }
+                    if !titled && brief.title.is_empty() =>
+                {
                     brief.title = text::excerpt(&text, TITLE_BYTES);
                 }
                 _ => {}

@@ -31,12 +31,7 @@ impl Splitter {
 
     /// A splitter at a line's beginning: its byte offset and the count of lines before it.
     pub fn at(source: u16, offset: u64, index: u32) -> Self {
-        Self {
-            source,
-            line_start: offset,
-            index,
-            partial: Vec::new(),
-        }
+        Self { source, line_start: offset, index, partial: Vec::new() }
     }
 
     /// The source's number in its run.
@@ -88,8 +83,7 @@ impl Splitter {
             self.line(rest.get(start..end).unwrap_or_default(), 1, &mut sink);
             start = end + 1;
         }
-        self.partial
-            .extend_from_slice(rest.get(start..).unwrap_or_default());
+        self.partial.extend_from_slice(rest.get(start..).unwrap_or_default());
     }
 
     /// The source is closed: what is left without a line end is a record too if it is whole, which
@@ -153,10 +147,7 @@ mod tests {
     }
 
     fn texts(records: &[(RecordRef, Vec<u8>)]) -> Vec<&str> {
-        records
-            .iter()
-            .map(|(_, bytes)| std::str::from_utf8(bytes).unwrap())
-            .collect()
+        records.iter().map(|(_, bytes)| std::str::from_utf8(bytes).unwrap()).collect()
     }
 
     #[test]
@@ -170,10 +161,7 @@ mod tests {
 
     #[test]
     fn a_last_line_without_its_end_counts_when_it_is_whole() {
-        assert_eq!(
-            texts(&split(&[b"{}\n{\"a\":", b"1}"], true).0),
-            ["{}", "{\"a\":1}"]
-        );
+        assert_eq!(texts(&split(&[b"{}\n{\"a\":", b"1}"], true).0), ["{}", "{\"a\":1}"]);
         let (records, left) = split(&[b"{}\n{\"a\":"], true);
         assert_eq!(texts(&records), ["{}"]);
         assert_eq!(left, b"{\"a\":");

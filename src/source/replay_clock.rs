@@ -49,14 +49,7 @@ impl ReplayClock {
             }
             moments.push(moment);
         }
-        Self {
-            times,
-            moments,
-            position: 0,
-            moment: Duration::ZERO,
-            speed: 1.0,
-            playing: false,
-        }
+        Self { times, moments, position: 0, moment: Duration::ZERO, speed: 1.0, playing: false }
     }
 
     /// How many records there are.
@@ -91,11 +84,7 @@ impl ReplayClock {
 
     /// The time of the latest record that has happened and has one.
     pub fn now(&self) -> Option<Timestamp> {
-        self.times
-            .iter()
-            .take(self.position)
-            .rev()
-            .find_map(|time| *time)
+        self.times.iter().take(self.position).rev().find_map(|time| *time)
     }
 
     /// Lets time pass, or stops it. At the end, playing begins anew.
@@ -120,12 +109,8 @@ impl ReplayClock {
         }
         self.moment = self.moment.saturating_add(elapsed.mul_f64(self.speed));
         let before = self.position;
-        self.position += self
-            .moments
-            .iter()
-            .skip(before)
-            .take_while(|moment| **moment <= self.moment)
-            .count();
+        self.position +=
+            self.moments.iter().skip(before).take_while(|moment| **moment <= self.moment).count();
         if self.at_end() {
             self.playing = false;
         }
@@ -158,31 +143,21 @@ impl ReplayClock {
 
     /// Goes to the first position at which everything up to `time` has happened.
     pub fn seek_time(&mut self, time: Timestamp) {
-        let position = self
-            .times
-            .iter()
-            .rposition(|t| t.is_some_and(|t| t <= time))
-            .map_or(0, |last| last + 1);
+        let position =
+            self.times.iter().rposition(|t| t.is_some_and(|t| t <= time)).map_or(0, |last| last + 1);
         self.seek(position);
     }
 
     /// Goes to a share of the records, 0 to 1.
     pub fn seek_share(&mut self, share: f64) {
-        let share = if share.is_nan() {
-            0.0
-        } else {
-            share.clamp(0.0, 1.0)
-        };
+        let share = if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) };
         self.seek((share * self.len() as f64).round() as usize);
     }
 
     /// Goes to where `--at` says: a record's number, a share such as `50%`, or a time.
     pub fn seek_text(&mut self, text: &str) -> Result<(), WrongPosition> {
         let text = text.trim();
-        if let Some(share) = text
-            .strip_suffix('%')
-            .and_then(|s| s.trim().parse::<f64>().ok())
-        {
+        if let Some(share) = text.strip_suffix('%').and_then(|s| s.trim().parse::<f64>().ok()) {
             self.seek_share(share / 100.0);
         } else if let Ok(position) = text.parse() {
             self.seek(position);
@@ -222,22 +197,10 @@ mod tests {
         clock.set_speed(2.0);
         assert_eq!(clock.until_next(), Some(Duration::from_secs(1)));
         assert!(clock.advance(Duration::from_secs(1)));
-        assert_eq!(
-            clock.position(),
-            3,
-            "the record without a time comes with the one before it"
-        );
-        assert_eq!(
-            clock.until_next(),
-            Some(Duration::from_secs(5)),
-            "a pause of half an hour is shortened"
-        );
+        assert_eq!(clock.position(), 3, "the record without a time comes with the one before it");
+        assert_eq!(clock.until_next(), Some(Duration::from_secs(5)), "a pause of half an hour is shortened");
         clock.advance(Duration::from_secs(5));
-        assert_eq!(
-            clock.position(),
-            5,
-            "a time that goes back holds nothing up"
-        );
+        assert_eq!(clock.position(), 5, "a time that goes back holds nothing up");
         clock.advance(Duration::from_secs(1));
         assert!(clock.at_end() && !clock.playing());
         assert_eq!(clock.now(), at(2001));

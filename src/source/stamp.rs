@@ -35,15 +35,10 @@ pub fn time_of(record: &[u8]) -> Option<Timestamp> {
         return None;
     }
     let stamped: Stamped<'_> = serde_json::from_slice(record).ok()?;
-    [
-        stamped.timestamp,
-        stamped.time,
-        stamped.ts,
-        stamped.created_at,
-    ]
-    .into_iter()
-    .flatten()
-    .find_map(Stamp::moment)
+    [stamped.timestamp, stamped.time, stamped.ts, stamped.created_at]
+        .into_iter()
+        .flatten()
+        .find_map(Stamp::moment)
 }
 
 impl Stamp<'_> {
@@ -52,11 +47,7 @@ impl Stamp<'_> {
             Self::Text(text) => text.parse().ok(),
             Self::Number(number) => {
                 // Seconds since 1970 stay below this number for three thousand years.
-                let seconds = if number.abs() > 1e11 {
-                    number / 1000.0
-                } else {
-                    number
-                };
+                let seconds = if number.abs() > 1e11 { number / 1000.0 } else { number };
                 Timestamp::from_microsecond((seconds * 1e6) as i64).ok()
             }
             Self::Other(_) => None,
@@ -79,13 +70,7 @@ mod tests {
         ] {
             assert_eq!(time_of(record.as_bytes()), Some(at), "{record}");
         }
-        for record in [
-            "{}",
-            "[1]",
-            "half",
-            r#"{"timestamp":{"a":1}}"#,
-            r#"{"timestamp":"soon"}"#,
-        ] {
+        for record in ["{}", "[1]", "half", r#"{"timestamp":{"a":1}}"#, r#"{"timestamp":"soon"}"#] {
             assert_eq!(time_of(record.as_bytes()), None, "{record}");
         }
     }

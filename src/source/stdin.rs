@@ -16,21 +16,20 @@ pub struct StandardInput {
 
 impl StandardInput {
     /// Starts a thread that copies standard input into a new file in `directory`, which must be
-    /// private to the user. The thread ends with the input.
-    pub fn start(directory: &Path) -> io::Result<Self> {
+    /// private to the user. The thread ends with the input, and calls `at_end` then.
+    pub fn start(directory: &Path, at_end: impl FnOnce() + Send + 'static) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
         let path = directory.join(format!("stdin-{}.jsonl", std::process::id()));
         let file = create_private(&path)?;
         let ended = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&ended);
-        std::thread::Builder::new()
-            .name("medbay-stdin".to_owned())
-            .spawn(move || {
-                if let Err(error) = copy(io::stdin().lock(), file) {
-                    tracing::warn!("standard input ended early: {error}");
-                }
-                flag.store(true, Ordering::Release);
-            })?;
+        std::thread::Builder::new().name("medbay-stdin".to_owned()).spawn(move || {
+            if let Err(error) = copy(io::stdin().lock(), file) {
+                tracing::warn!("standard input ended early: {error}");
+            }
+            flag.store(true, Ordering::Release);
+            at_end();
+        })?;
         Ok(Self { path, ended })
     }
 

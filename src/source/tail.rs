@@ -142,9 +142,9 @@ impl Tail {
         self.file = None;
     }
 
-    /// Begins again at the file's beginning.
-    pub fn rewind(&mut self) {
-        self.splitter = Splitter::new(self.splitter.source());
+    /// Begins again at the file's beginning, as this source of its run.
+    pub fn begin_again(&mut self, source: u16) {
+        self.splitter = Splitter::new(source);
         self.marks.clear();
         self.guard.clear();
     }
@@ -169,18 +169,13 @@ impl Tail {
                 Err(error) => return self.lose(&error, buffer, &mut sink),
             }
         }
-        if self.read() < self.size {
-            Progress::More
-        } else {
-            Progress::End
-        }
+        if self.read() < self.size { Progress::More } else { Progress::End }
     }
 
     /// The source is closed and will not grow: hands on a last line without its end if it is whole.
     /// Whether something was left that is not.
     pub fn finish(&mut self, mut sink: impl FnMut(Seen<'_>)) -> bool {
-        self.splitter
-            .finish(|at, record| sink(Seen::Record(at, record)))
+        self.splitter.finish(|at, record| sink(Seen::Record(at, record)))
     }
 
     /// Sees to it that `self.file` is the file that the path names, and that what has been read of
@@ -219,16 +214,10 @@ impl Tail {
             return;
         }
         while matches!(self.read_block(buffer, sink), Ok(count) if count > 0) {}
-        self.splitter
-            .finish(|at, record| sink(Seen::Record(at, record)));
+        self.splitter.finish(|at, record| sink(Seen::Record(at, record)));
     }
 
-    fn lose(
-        &mut self,
-        error: &io::Error,
-        buffer: &mut Vec<u8>,
-        sink: &mut impl FnMut(Seen<'_>),
-    ) -> Progress {
+    fn lose(&mut self, error: &io::Error, buffer: &mut Vec<u8>, sink: &mut impl FnMut(Seen<'_>)) -> Progress {
         let reason = match error.kind() {
             io::ErrorKind::NotFound => "the file is gone".to_owned(),
             io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
@@ -243,11 +232,7 @@ impl Tail {
         Progress::Lost(reason)
     }
 
-    fn read_block(
-        &mut self,
-        buffer: &mut Vec<u8>,
-        sink: &mut impl FnMut(Seen<'_>),
-    ) -> io::Result<usize> {
+    fn read_block(&mut self, buffer: &mut Vec<u8>, sink: &mut impl FnMut(Seen<'_>)) -> io::Result<usize> {
         let Some(file) = &self.file else {
             return Ok(0);
         };
@@ -273,10 +258,7 @@ impl Tail {
                 if marks.len() == REMEMBERED {
                     marks.pop_front();
                 }
-                marks.push_back(Mark {
-                    at,
-                    hash: hash(record),
-                });
+                marks.push_back(Mark { at, hash: hash(record) });
             }
             sink(Seen::Record(at, record));
         });
@@ -290,8 +272,7 @@ impl Tail {
             self.guard.clear();
         }
         let from = count.saturating_sub(GUARD_BYTES);
-        self.guard
-            .extend_from_slice(block.get(from..).unwrap_or_default());
+        self.guard.extend_from_slice(block.get(from..).unwrap_or_default());
         let excess = self.guard.len().saturating_sub(GUARD_BYTES);
         self.guard.drain(..excess);
     }
@@ -306,8 +287,7 @@ impl Tail {
         let Some(room) = now.get_mut(..self.guard.len()) else {
             return false;
         };
-        matches!(read_full_at(file, room, from), Ok(count) if count == room.len())
-            && *room == *self.guard
+        matches!(read_full_at(file, room, from), Ok(count) if count == room.len()) && *room == *self.guard
     }
 
     /// Goes back to the last record that still stands where it stood.
@@ -411,20 +391,11 @@ mod tests {
             let directory = tempfile::tempdir().unwrap();
             let path = directory.path().join("run.jsonl");
             fs::write(&path, content).unwrap();
-            Self {
-                tail: Tail::new(&path, 0),
-                path,
-                _directory: directory,
-                buffer: Vec::new(),
-            }
+            Self { tail: Tail::new(&path, 0), path, _directory: directory, buffer: Vec::new() }
         }
 
         fn append(&self, content: &str) {
-            let mut file = fs::OpenOptions::new()
-                .append(true)
-                .create(true)
-                .open(&self.path)
-                .unwrap();
+            let mut file = fs::OpenOptions::new().append(true).create(true).open(&self.path).unwrap();
             file.write_all(content.as_bytes()).unwrap();
         }
 

@@ -58,12 +58,7 @@ impl Watch {
             Ok(system) => (Some(system), String::new()),
             Err(error) => (None, error.to_string()),
         };
-        Self {
-            system,
-            watched: BTreeMap::new(),
-            polled: BTreeMap::new(),
-            reason,
-        }
+        Self { system, watched: BTreeMap::new(), polled: BTreeMap::new(), reason }
     }
 
     /// A watch that has to poll everything: for systems without notifications, and for tests.
@@ -79,24 +74,13 @@ impl Watch {
     /// Watches a directory, with all that is below it if `deep`. Whether the system tells of it;
     /// else it is to be polled. Watching twice costs nothing.
     pub fn directory(&mut self, path: &Path, deep: bool) -> bool {
-        if self
-            .watched
-            .get(path)
-            .is_some_and(|watched_deep| *watched_deep || !deep)
-        {
+        if self.watched.get(path).is_some_and(|watched_deep| *watched_deep || !deep) {
             return true;
         }
-        let mode = if deep {
-            RecursiveMode::Recursive
-        } else {
-            RecursiveMode::NonRecursive
-        };
+        let mode = if deep { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
         let refused = match &mut self.system {
             None => Some(self.reason.clone()),
-            Some(system) => system
-                .watch(path, mode)
-                .err()
-                .map(|error| error.to_string()),
+            Some(system) => system.watch(path, mode).err().map(|error| error.to_string()),
         };
         match refused {
             None => {
@@ -105,16 +89,17 @@ impl Watch {
                 true
             }
             Some(reason) => {
-                if self
-                    .polled
-                    .insert(path.to_owned(), reason.clone())
-                    .is_none()
-                {
+                if self.polled.insert(path.to_owned(), reason.clone()).is_none() {
                     tracing::info!("{} is polled: {reason}", path.display());
                 }
                 false
             }
         }
+    }
+
+    /// Whether a directory is watched or polled.
+    pub fn knows(&self, path: &Path) -> bool {
+        self.watched.contains_key(path) || self.polled.contains_key(path)
     }
 
     /// A directory has gone: watch it anew when it is named again.
@@ -130,18 +115,12 @@ impl Watch {
 
     /// What has to be polled, and why.
     pub fn polled(&self) -> impl Iterator<Item = (&Path, &str)> {
-        self.polled
-            .iter()
-            .map(|(path, reason)| (path.as_path(), reason.as_str()))
+        self.polled.iter().map(|(path, reason)| (path.as_path(), reason.as_str()))
     }
 
     /// How long may be waited before a look is due.
     pub fn patience(&self) -> Duration {
-        if self.polled.is_empty() {
-            SLOW_POLL
-        } else {
-            POLL
-        }
+        if self.polled.is_empty() { SLOW_POLL } else { POLL }
     }
 }
 
