@@ -28,12 +28,15 @@ use std::ffi::OsString;
 use std::io::{self, BufWriter, StdoutLock, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::config::{Config, Environment, Flags};
+use crate::engine::Judge;
 use crate::format::{self, Format};
+use crate::score::{Costs, Model};
 
 /// Done, and nothing was found that the caller asked to be told of.
 pub const CLEAN: u8 = 0;
@@ -152,6 +155,30 @@ impl Common {
     /// Whether colour may be used at all.
     pub fn color(&self) -> bool {
         *self.config.color
+    }
+
+    /// How runs are judged: the model that was named or the embedded one, the two costs, the signals.
+    pub fn judge(&self) -> anyhow::Result<Judge> {
+        Ok(Judge {
+            model: self.named_model()?.unwrap_or_else(Model::embedded),
+            costs: self.costs(),
+            internal_signals: *self.config.internal_signals,
+        })
+    }
+
+    /// The two costs that the bands come from.
+    pub fn costs(&self) -> Costs {
+        Costs { miss: *self.config.cost_miss, interruption: *self.config.cost_interruption }
+    }
+
+    /// The model file that was named, read.
+    pub fn named_model(&self) -> anyhow::Result<Option<Arc<Model>>> {
+        let Some(path) = self.config.model.as_deref() else { return Ok(None) };
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            anyhow!("the model file {file} cannot be read: {error}: name another with --model, or none")
+        })?;
+        Ok(Some(Arc::new(Model::parse(&text, &file)?)))
     }
 
     fn new(global: &Global, environment: Environment) -> anyhow::Result<Self> {

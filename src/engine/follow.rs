@@ -583,6 +583,7 @@ fn listed(found: &FoundRun, brief: Option<&Brief>) -> RunDelta {
         steps: Vec::new(),
         findings_from: 0,
         findings: Vec::new(),
+        proposals: Vec::new(),
         summary: RunSummary {
             format: found.format.name(),
             title: brief.title,

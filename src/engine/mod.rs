@@ -7,6 +7,7 @@ pub mod assess;
 pub mod board;
 mod follow;
 mod merge;
+pub mod read;
 pub mod reading;
 mod workers;
 

@@ -1,5 +1,5 @@
-//! Reading one run: its sources in, judged steps out. Knows no threads: workers, `check` and replays
-//! all read runs through it.
+//! Reading one run while it grows: its sources in, judged steps out. Knows no threads. What is there
+//! already and will not grow is read by `read`, with the same result.
 //!
 //! The sources of a run are brought into one order by time. When a source takes back what it said
 //! (it was cut short, or replaced), or a record comes later than one of another source that happened
@@ -10,7 +10,7 @@ use super::assess::{Assessor, Judge};
 use super::board::{Reach, RunDelta, SourceState, SourceView};
 use super::merge::Merge;
 use crate::format::{Format, Identity};
-use crate::source::{FoundRun, FoundSource, Progress, Seen, SourceError, Tail};
+use crate::source::{FoundRun, FoundSource, Progress, Seen, Tail};
 use crate::trace::RunId;
 
 /// How many blocks are read of a run before others get their turn.
@@ -247,23 +247,6 @@ impl Reading {
     /// Its files.
     pub fn views(&self) -> Vec<SourceView> {
         self.sources.iter().map(Source::view).collect()
-    }
-
-    /// Reads a run to its end at once: for a log that does not grow, or of which only what is there
-    /// now is asked for. An unreadable source is an error.
-    pub fn whole(run: &FoundRun, judge: Judge) -> Result<Self, SourceError> {
-        let mut reading = Self::new(run, judge);
-        reading.close();
-        let mut buffer = Vec::new();
-        while reading.work(&mut buffer).more {}
-        if let Some(source) = reading.sources.iter().find(|s| s.tail.lost().is_some()) {
-            let path = source.tail.path();
-            let error = std::fs::File::open(path)
-                .err()
-                .unwrap_or_else(|| std::io::Error::other(source.tail.lost().unwrap_or_default().to_owned()));
-            return Err(SourceError::of(path, error));
-        }
-        Ok(reading)
     }
 }
 

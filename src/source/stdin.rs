@@ -33,6 +33,15 @@ impl StandardInput {
         Ok(Self { path, ended })
     }
 
+    /// Takes standard input to its end, on this thread.
+    pub fn whole(directory: &Path) -> io::Result<Self> {
+        fs::create_dir_all(directory)?;
+        let path = directory.join(format!("stdin-{}.jsonl", std::process::id()));
+        let held = Self { ended: Arc::new(AtomicBool::new(true)), path };
+        copy(io::stdin().lock(), create_private(&held.path)?)?;
+        Ok(held)
+    }
+
     /// The file that holds what has come so far.
     pub fn path(&self) -> &Path {
         &self.path
