@@ -16,6 +16,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use medbay::engine::{Judge, read};
+use medbay::source::{Discoverer, Roots};
 
 #[derive(Default)]
 struct Tally {
@@ -32,7 +33,8 @@ struct Fires {
 }
 
 fn corpus() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus")
+    std::env::var_os("CORPUS")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"), PathBuf::from)
 }
 
 #[test]
@@ -45,6 +47,7 @@ fn fires_per_rule() {
     let show = std::env::var("RULE").ok().filter(|rule| !rule.is_empty());
     let only = std::env::var("SET").unwrap_or_default();
     let mut sets: Vec<PathBuf> = std::fs::read_dir(corpus()).unwrap().map(|e| e.unwrap().path()).collect();
+    sets.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("sample-runs"));
     sets.sort();
     for set in sets.iter().filter(|set| set.join("labels.jsonl").is_file()) {
         if !set.to_string_lossy().contains(&only) {
@@ -53,7 +56,10 @@ fn fires_per_rule() {
         let mut tally = Tally::default();
         for line in std::fs::read_to_string(set.join("labels.jsonl")).unwrap().lines() {
             let label: serde_json::Value = serde_json::from_str(line).unwrap();
-            let name = label["run_file"].as_str().or(label["transcript"].as_str()).unwrap_or("");
+            let name = ["run_file", "transcript", "file"]
+                .iter()
+                .find_map(|field| label[*field].as_str())
+                .unwrap_or("");
             let good = match label["success"].as_bool() {
                 Some(success) => success,
                 None => label["class"].is_null(),
@@ -65,9 +71,12 @@ fn fires_per_rule() {
 }
 
 fn count(file: &Path, side: usize, show: Option<&str>, tally: &mut Tally) {
-    let Ok(Some(files)) = read::single(file, None) else { return };
+    let beside = file.with_extension("");
+    let roots = Roots::named([file.to_owned(), beside].into_iter().filter(|path| path.exists()));
+    let (runs, _) = Discoverer::new(None).runs(&roots);
+    let Some(files) = runs.iter().max_by_key(|run| run.sources.len()) else { return };
     let judge = Judge { internal_signals: true, ..Judge::embedded() };
-    let mut assessor = read::whole(&files, &judge).unwrap().assessor;
+    let mut assessor = read::whole(files, &judge).unwrap().assessor;
     assessor.conclude(true);
     tally.runs[side] += 1;
     tally.steps[side] += assessor.run().steps.len();

@@ -13,6 +13,8 @@ use anyhow::bail;
 use super::{CLEAN, Common};
 use crate::config::{Config, Mode, OnHoldTimeout};
 use crate::deliver::hook::{self, Dialect, HookError, HookInput, Setup, TimedOut};
+use crate::engine::{Judge, turn};
+use crate::format;
 use crate::ledger::{self, Ledger};
 use crate::recover::Proposal;
 
@@ -68,7 +70,7 @@ fn answer(dialect: Dialect, common: &Common) -> Result<(), HookError> {
         &input,
         &setup(dialect, &common.config),
         &ledger,
-        &mut |input| assess(input, common),
+        &mut |input| assess(dialect, input, common),
         &mut |line| {
             let mut out = io::stdout().lock();
             writeln!(out, "{line}")?;
@@ -97,6 +99,21 @@ fn setup(dialect: Dialect, config: &Config) -> Setup {
 
 /// Judges the run at the end of its turn: what its log holds, joined with what the hook knows before
 /// the log does, and gives what is proposed.
-fn assess(_input: &HookInput, _common: &Common) -> Vec<Proposal> {
-    Vec::new()
+fn assess(dialect: Dialect, input: &HookInput, common: &Common) -> Vec<Proposal> {
+    let judge = match common.judge() {
+        Ok(judge) => judge,
+        Err(error) => {
+            tracing::error!("{error:#}: the embedded model judges instead");
+            Judge::embedded()
+        }
+    };
+    let format = format::by_name(dialect.format());
+    match turn::judged(&input.transcript, format, "main", input.last_message.as_deref(), &judge) {
+        Ok(Some(assessor)) => assessor.proposals(),
+        Ok(None) => Vec::new(),
+        Err(error) => {
+            tracing::error!("the run's log cannot be read at the end of its turn: {error}");
+            Vec::new()
+        }
+    }
 }

@@ -64,6 +64,8 @@ struct Said {
     record: RecordRef,
     text: String,
     yes: bool,
+    /// An act on these words has been told of.
+    told: bool,
 }
 
 /// The family.
@@ -103,13 +105,15 @@ impl Constraint {
         let label = crate::text::excerpt(step.tool, 60);
         let acts = step.effects.iter().any(|effect| {
             matches!(effect.kind, EffectKind::Transaction | EffectKind::Message | EffectKind::Request)
-                && effect.status == EffectStatus::Done
+                && effect.status != EffectStatus::Failed
         }) && !step.tool.contains("transfer_to");
         if acts
             && let Some((record, rule)) = &self.asks_yes
-            && let Some(said) = self.said.get(&step.step.agent)
+            && let Some(said) = self.said.get_mut(&step.step.agent)
             && !said.yes
+            && !said.told
         {
+            said.told = true;
             found.push(Finding {
                 rule: &UNCONFIRMED,
                 step: step.step.id,
@@ -164,7 +168,7 @@ impl Family for Constraint {
                     // Once given, a yes holds for the rest of what was agreed on.
                     || self.said.get(agent).is_some_and(|said| said.yes && lower.len() < 40);
                 let text = crate::text::excerpt(&passage.text, super::EVIDENCE_BYTES);
-                self.said.insert(*agent, Said { record: passage.record, text, yes });
+                self.said.insert(*agent, Said { record: passage.record, text, yes, told: false });
             }
             Observation::Step(step) => self.closed(step, found),
             _ => {}

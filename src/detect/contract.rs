@@ -267,7 +267,7 @@ impl Contract {
         let text = step.outcome.map_or("", |passage| passage.text.as_str());
         let head = crate::text::clip(text, 2000).to_ascii_lowercase();
         let Some(fault) = fault else {
-            if step.step.status == Status::Ok {
+            if matches!(step.step.status, Status::Ok | Status::Unknown) {
                 self.learn(step);
             }
             return;

@@ -10,6 +10,15 @@ use super::speech::{has_any, has_any_word};
 /// How much of an outcome's beginning and of its end is read, in bytes.
 const READ_BYTES: usize = 4096;
 
+/// How an operator would name a call: a command by itself, anything else with its tool.
+pub(crate) fn call_name(step: &ClosedStep<'_>) -> String {
+    match step.step.tool_kind() {
+        Some(ToolKind::Shell | ToolKind::Code) if !step.step.label.is_empty() => step.step.label.to_string(),
+        _ if step.step.label.is_empty() => crate::text::excerpt(step.tool, 60),
+        _ => format!("{} {}", crate::text::excerpt(step.tool, 60), step.step.label),
+    }
+}
+
 /// What sort of fault it is, as far as it matters for what to do next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sort {

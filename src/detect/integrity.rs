@@ -45,7 +45,7 @@ struct Open {
     step: StepId,
     agent: AgentId,
     call: Passage,
-    label: Box<str>,
+    label: String,
     /// Another step of the agent has closed since.
     others_closed: bool,
     /// The agent has acted after that: it no longer waits for this call.
@@ -158,7 +158,7 @@ impl Family for Integrity {
                     step: step.step.id,
                     agent: step.step.agent,
                     call: Passage { record: step.input.record, text: text.to_owned() },
-                    label: step.step.label.clone(),
+                    label: super::fault::call_name(step),
                     others_closed: false,
                     passed: false,
                 });

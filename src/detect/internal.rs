@@ -318,7 +318,7 @@ fn other_act(step: &ClosedStep<'_>, found: &mut Vec<Finding>) {
     if done == [Act::Read] {
         return;
     }
-    let label = &step.step.label;
+    let label = fault::call_name(step);
     found.push(Finding {
         rule: &OTHER_ACT,
         step: step.step.id,

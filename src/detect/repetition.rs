@@ -214,7 +214,7 @@ fn same_call(
         *seen = fresh;
     }
     let seen = *seen;
-    let label = &step.step.label;
+    let label = fault::call_name(step);
     if let Some(fault) = fault
         && retried_in_vain
     {
@@ -378,7 +378,8 @@ fn near(
         evidence: evidence(step, outcome, fault),
         sentence: format!(
             "the last {} calls, up to “{}”, differ in numbers only and brought the same",
-            near.times, step.step.label
+            near.times,
+            fault::call_name(step)
         ),
         instruction: "Counting on brings nothing new. Look up which value is right before the next call, or take another way.".to_owned(),
         means: Vec::new(),
@@ -399,9 +400,7 @@ fn same_error(
     found: &mut Vec<Finding>,
 ) {
     let Some(fault) = fault else {
-        if step.step.status == crate::trace::Status::Ok || step.step.exit_code == Some(0) {
-            trail.errors.remove(&tool);
-        }
+        trail.errors.remove(&tool);
         return;
     };
     if fault.line.len() < 8 {

@@ -130,19 +130,41 @@ impl Taint {
     fn things_of(&mut self, step: &ClosedStep<'_>, found: &mut Vec<Finding>) {
         let agent = step.step.agent;
         let mut asked = FxHashSet::default();
-        let mut first: Option<(u64, &Passage, usize)> = None;
-        for passage in step.words().chain((!step.step.is_message()).then_some(step.input)) {
-            scan(speech::read(&passage.text), |mention| {
-                if self.things.get(&mention.hash).is_some_and(|thing| thing.origin.step < step.step.id) {
+        let mut first: Option<(u64, &Passage, &str)> = None;
+        let carries =
+            |hash: &u64| self.things.get(hash).is_some_and(|thing| thing.origin.step < step.step.id);
+        if step.step.is_message() {
+            for passage in step.words() {
+                for sentence in speech::sentences(speech::read(&passage.text)) {
+                    let mut doubted = None;
+                    scan(sentence, |mention| {
+                        if first.is_some() || !carries(&mention.hash) {
+                            return;
+                        }
+                        // To ask after a thing, or to deny it, is not to build on it.
+                        let doubted = *doubted.get_or_insert_with(|| {
+                            let lower = sentence.to_ascii_lowercase();
+                            speech::tentative(&lower) || speech::speaks_of_trouble(&lower)
+                        });
+                        if !doubted {
+                            first = Some((mention.hash, passage, sentence));
+                        }
+                    });
+                }
+            }
+        } else {
+            let text = speech::read(&step.input.text);
+            scan(text, |mention| {
+                if carries(&mention.hash) {
                     asked.insert(mention.hash);
                     if first.is_none() {
-                        first = Some((mention.hash, passage, mention.span.start));
+                        first = Some((mention.hash, step.input, around(text, mention.span.start)));
                     }
                 }
             });
         }
         if let (Some(outcome), Some(kind)) = (step.outcome, step.step.tool_kind())
-            && step.step.status == Status::Ok
+            && fault::of(step).is_none()
             && kind != ToolKind::Agent
         {
             scan(speech::read(&outcome.text), |mention| {
@@ -151,7 +173,7 @@ impl Taint {
                 }
             });
         }
-        let Some((hash, passage, at)) = first else { return };
+        let Some((hash, passage, spot)) = first else { return };
         let Some(thing) = self.things.get_mut(&hash) else { return };
         let times = thing.carried.entry(agent).or_insert(0);
         *times = times.saturating_add(1);
@@ -166,8 +188,7 @@ impl Taint {
             (false, true) => 0.95,
         };
         let origin = &thing.origin;
-        let text = speech::read(&passage.text);
-        let spot = around(text, at);
+        let name = crate::text::quoted(named_in(spot, hash), 80);
         let mut evidence =
             vec![Evidence::new(passage.record, Part::Claim, spot), source_evidence(&origin.claim)];
         evidence.extend(origin.against.clone());
@@ -178,14 +199,12 @@ impl Taint {
             strength: Probability::new(origin.strength * share),
             evidence,
             sentence: format!(
-                "builds on {}, which step {} brought up from nowhere",
-                crate::text::quoted(word_at(text, at), 80),
+                "builds on {name}, which step {} brought up from nowhere",
                 origin.step.0
             ),
             instruction: format!(
-                "Go back to step {}: look {} up first, correct what was said there, then redo what depends on it.",
-                origin.step.0,
-                crate::text::quoted(word_at(text, at), 80)
+                "Go back to step {}: look {name} up first, correct what was said there, then redo what depends on it.",
+                origin.step.0
             ),
             means: Vec::new(),
         });
@@ -275,14 +294,15 @@ fn around(text: &str, at: usize) -> &str {
     if line.len() > super::EVIDENCE_BYTES { crate::text::clip(after, super::EVIDENCE_BYTES) } else { line }
 }
 
-/// The word at a place in a text.
-fn word_at(text: &str, at: usize) -> &str {
-    text.get(at..)
-        .unwrap_or("")
-        .split(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | '`' | ')' | ']' | '}' | ','))
-        .next()
-        .unwrap_or("")
-        .trim_end_matches(['.', ':', '?'])
+/// How a text spells an entity.
+fn named_in(text: &str, hash: u64) -> &str {
+    let mut name = "it";
+    scan(text, |mention| {
+        if mention.hash == hash {
+            name = text.get(mention.span).unwrap_or("it");
+        }
+    });
+    name
 }
 
 impl Family for Taint {

@@ -13,7 +13,7 @@ use tokio::sync::mpsc::error::TrySendError;
 
 use super::board::{Reach, Update};
 use super::reading::Reading;
-use super::{Judge, Options};
+use super::{Judge, Options, RunDelta};
 use crate::source::{FoundRun, FoundSource};
 
 /// How often progress of a long reading is shown.
@@ -471,7 +471,7 @@ impl Options {
         self.reach.as_ref().map_or(Reach::Observed, |reach| reach(run, reading.format().name()))
     }
 
-    fn seen(&self, reading: &Reading, delta: &super::RunDelta) {
+    fn seen(&self, reading: &Reading, delta: &RunDelta) {
         if let Some(seen) = &self.seen {
             seen(reading.assessor(), delta);
         }

@@ -138,10 +138,12 @@ impl Case {
             .collect()
     }
 
-    /// The position among the steps of the labelled first error.
+    /// The position among the steps of the labelled first error: the step whose record it is, or whose
+    /// outcome, which is the last step that began before it.
     pub fn failed_position(&self) -> Option<StepId> {
         let record = self.label.failed_step?;
-        self.steps.iter().position(|step| step.record == record).map(|i| StepId(i as u32))
+        let at = self.steps.iter().rposition(|step| step.record <= record).unwrap_or(0);
+        (!self.steps.is_empty()).then_some(StepId(at as u32))
     }
 }
 
