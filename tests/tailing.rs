@@ -306,10 +306,11 @@ fn the_sources_of_a_run_are_brought_into_the_order_of_time() {
     let session = "0a1b2c3d-4e5f-4061-8071-2a3b4c5d6e7f";
     let line = |side: bool, second: u32, uuid: &str, content: &str, role: &str| {
         let agent = if side { ",\"agentId\":\"a1\"" } else { "" };
+        let reason = if content.contains("tool_use\"") { "tool_use" } else { "end_turn" };
         format!(
             "{{\"type\":\"{role}\",\"uuid\":\"{uuid}\",\"parentUuid\":null,\"isSidechain\":{side},\
              \"sessionId\":\"{session}\",\"cwd\":\"/w\",\"timestamp\":\"2026-11-20T09:00:{second:02}.000Z\"{agent},\
-             \"message\":{{\"id\":\"m-{uuid}\",\"role\":\"{role}\",\"content\":[{content}]}}}}\n"
+             \"message\":{{\"id\":\"m-{uuid}\",\"role\":\"{role}\",\"stop_reason\":\"{reason}\",\"content\":[{content}]}}}}\n"
         )
     };
     let say = |text: &str| format!("{{\"type\":\"text\",\"text\":\"{text}\"}}");

@@ -47,7 +47,8 @@ pub(super) struct Slot {
     /// Something changed while it was being read.
     again: bool,
     close: bool,
-    read_again: bool,
+    /// When it may be read again because its sources came out of order.
+    read_again_at: Option<Instant>,
     first_read: bool,
     shown: Shown,
 }
@@ -59,6 +60,8 @@ struct Shown {
     restarts: u32,
     news: bool,
     gone: bool,
+    /// How long it took to read it again, the last time.
+    read_again_took: Duration,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -81,7 +84,7 @@ impl Slot {
             stage: Stage::Idle,
             again: false,
             close: false,
-            read_again: false,
+            read_again_at: None,
             first_read: false,
             shown: Shown::default(),
         }
@@ -307,7 +310,7 @@ impl Pool {
         let mut buffer = Vec::new();
         while let Some(mut job) = self.next() {
             let worked = job.run(self, &mut buffer);
-            let tell = worked.read_again_after.is_some() || job.close;
+            let tell = worked.read_again_at.is_some() || job.close;
             self.hand_back(job, worked);
             self.tell_caught_up();
             if tell {
@@ -334,7 +337,7 @@ impl Pool {
                     reading: slot.reading.take().unwrap_or_else(|| reading(&slot.found, &self.options.judge)),
                     incoming: if fresh { Vec::new() } else { incoming },
                     close: slot.close,
-                    read_again: std::mem::take(&mut slot.read_again),
+                    read_again_at: slot.read_again_at,
                     shown: slot.shown,
                 });
             }
@@ -344,8 +347,8 @@ impl Pool {
 
     fn hand_back(&self, job: Job, worked: Done) {
         let mut state = self.state();
-        if let Some(wait) = worked.read_again_after {
-            state.look_later(job.index, Instant::now() + wait);
+        if let Some(at) = worked.read_again_at {
+            state.look_later(job.index, at);
         }
         let State { slots, queue, first_readings, .. } = &mut *state;
         let Some(slot) = slots.get_mut(job.index) else {
@@ -355,7 +358,7 @@ impl Pool {
             slot.first_read = true;
             *first_readings = first_readings.saturating_sub(1);
         }
-        slot.read_again |= worked.read_again_after.is_some();
+        slot.read_again_at = worked.read_again_at;
         slot.shown = job.shown;
         slot.reading = Some(job.reading);
         slot.stage = Stage::Idle;
@@ -382,14 +385,14 @@ struct Job {
     reading: Reading,
     incoming: Vec<FoundSource>,
     close: bool,
-    read_again: bool,
+    read_again_at: Option<Instant>,
     shown: Shown,
 }
 
 /// What became of a stretch of work.
 struct Done {
     more: bool,
-    read_again_after: Option<Duration>,
+    read_again_at: Option<Instant>,
 }
 
 impl Job {
@@ -403,9 +406,10 @@ impl Job {
         if self.close {
             self.reading.close();
         }
-        let reading_again = self.read_again && self.reading.out_of_order();
-        if reading_again {
+        let may_be_read_again = self.read_again_at.is_some_and(|at| at <= began);
+        if may_be_read_again && self.reading.out_of_order() {
             self.reading.restart();
+            self.read_again_at = None;
         }
         let mut worked = self.reading.work(buffer);
         self.shown.news |= worked.news;
@@ -417,14 +421,16 @@ impl Job {
                 worked = self.reading.work(buffer);
             }
             self.shown.news = true;
+            self.shown.read_again_took = began.elapsed();
         }
         self.show(pool, worked.more);
         self.keep_open_few(pool, held);
         let late = self.reading.out_of_order() && !worked.more;
+        // Reading again may take no more than a tenth of the time.
+        let wait = SETTLE.max(self.shown.read_again_took * 10);
         Done {
             more: worked.more,
-            // Reading again may take no more than a tenth of the time.
-            read_again_after: late.then(|| SETTLE.max(began.elapsed() * 10)),
+            read_again_at: late.then(|| self.read_again_at.unwrap_or_else(|| Instant::now() + wait)),
         }
     }
 
@@ -442,6 +448,7 @@ impl Job {
                 restarts: self.reading.restarts(),
                 news: false,
                 gone: false,
+                ..self.shown
             };
         }
         if let Some(reason) = gone.filter(|_| !self.shown.gone) {
