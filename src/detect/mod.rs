@@ -6,6 +6,8 @@
 //! A rule may be no worse than O(n log n) over a run.
 
 mod agents;
+mod checks;
+pub mod claims;
 mod constraint;
 mod contract;
 mod edits;
@@ -13,15 +15,21 @@ mod execution;
 mod fault;
 mod integrity;
 mod internal;
+mod pattern;
 mod plan;
 mod provenance;
 mod repetition;
+pub mod runner;
 #[cfg(test)]
 pub(crate) mod scene;
+mod shell;
 mod speech;
+mod summary;
 mod taint;
 
 use serde::Serialize;
+
+pub use runner::CheckKind;
 
 use crate::trace::{Observation, Probability, RecordRef, Run, StepId};
 
@@ -193,6 +201,7 @@ pub trait Family: Send {
 /// All families, fresh, in a fixed order. `internal_signals` adds the internal ones.
 pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
     let mut families: Vec<Box<dyn Family>> = vec![
+        Box::new(claims::Claims::default()),
         Box::new(repetition::Repetition::default()),
         Box::new(execution::Execution::default()),
         Box::new(contract::Contract::default()),

@@ -87,58 +87,55 @@ impl Format for ClaudeCode {
             let Ok(Shape::Map(record)) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record) else {
                 continue;
             };
+            let message = record.message.map();
+            // Another program keeps a log of nearly the same envelope, with parts instead of content.
+            if message.is_some_and(|message| message.parts.is_some()) || record.system_payload.is_some() {
+                return Sniff::No;
+            }
             let kind = record.r#type.or_empty();
             let known = KNOWN.contains(&kind) || IGNORED.contains(&kind);
-            let message = record.message.map().is_some_and(|m| m.role.text().is_some());
-            let session = record.session_id.text().is_some();
-            if session && (known || message) {
-                return Sniff::Sure;
-            }
-            // Some lines of old files carry no session.
-            if (known && message && !record.uuid.is_nothing())
-                || record.summary.text().is_some() && kind == "summary"
+            let message = message.is_some_and(|message| message.role.text().is_some());
+            if record.session_id.text().is_some() {
+                if known || message {
+                    best = Sniff::Sure;
+                }
+            } else if record.session_id_of_stream.text().is_some() {
+                // What the program writes to its standard output is not the transcript.
+            } else if (known && message && !record.uuid.is_nothing())
+                || (kind == "summary" && record.summary.text().is_some())
             {
-                best = Sniff::Maybe;
+                // Some lines of old files carry no session.
+                best = best.max(Sniff::Maybe);
             }
         }
         best
     }
 
     fn identify(&self, path: &str, head: &[&[u8]], beside: Option<&[u8]>) -> Identity {
-        let mut session = None;
-        let mut kind = String::new();
-        for record in head {
-            let Ok(Shape::Map(record)) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record) else {
-                continue;
-            };
-            if session.is_none() {
-                session = record.session_id.text().map(str::to_owned);
-            }
-            if let Some(text) = record.attribution_agent.text() {
-                text.clone_into(&mut kind);
-            }
-            if session.is_some() && !kind.is_empty() {
-                break;
-            }
-        }
+        let seen = Head::of(head);
         let name = stem(path);
-        let Some(id) = name.strip_prefix("agent-") else {
-            let run = match session {
+        let id = name.strip_prefix("agent-").filter(|id| is_agent_id(id));
+        let parent = parent_session(path);
+        // A sub-agent's file is told by its name, or else by holding nothing but a sub-agent's records.
+        if id.is_none() && !(seen.only_side && parent.is_none() && !is_uuid(name)) {
+            let run = match seen.session {
                 Some(session) if !is_uuid(name) => session,
                 _ => name.to_owned(),
             };
             return Identity { run: RunId::new(run), agent: None, parent_call: None };
-        };
+        }
+        let id = id.or(seen.agent.as_deref()).unwrap_or(name);
         let beside: Beside<'_> =
             beside.and_then(|beside| serde_json::from_slice(beside).ok()).unwrap_or_default();
-        let kind = beside.agent_type.text().unwrap_or(&kind);
-        let run = parent_session(path)
+        let kind = beside.agent_type.text().unwrap_or(&seen.kind);
+        let agent = agent_name(kind, id);
+        let run = parent
             .map(str::to_owned)
-            .or(session.filter(|session| !session.starts_with("agent-")))
+            .or(seen.session.filter(|session| !session.starts_with("agent-")))
             .unwrap_or_else(|| name.to_owned());
         Identity {
             run: RunId::new(run),
-            agent: Some(agent_name(kind, id)),
+            agent: Some(agent),
             parent_call: beside.tool_use_id.text().map(str::to_owned),
         }
     }
@@ -146,6 +143,47 @@ impl Format for ClaudeCode {
     fn reader(&self, identity: &Identity) -> Box<dyn Reader> {
         Box::new(Records { own_file: identity.agent.is_some(), ..Records::default() })
     }
+}
+
+/// What the first records say of whose file it is.
+#[derive(Default)]
+struct Head {
+    session: Option<String>,
+    agent: Option<String>,
+    kind: String,
+    /// There are messages, and all are a sub-agent's.
+    only_side: bool,
+}
+
+impl Head {
+    fn of(head: &[&[u8]]) -> Self {
+        let mut seen = Self::default();
+        let (mut side, mut main) = (false, false);
+        for record in head {
+            let Ok(Shape::Map(record)) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record) else {
+                continue;
+            };
+            if seen.session.is_none() {
+                seen.session = record.session_id.text().map(str::to_owned);
+            }
+            if record.message.map().is_some() {
+                side |= record.is_sidechain.yes();
+                main |= !record.is_sidechain.yes();
+            }
+            if seen.agent.is_none() && record.is_sidechain.yes() {
+                seen.agent = record.agent_id.text().map(str::to_owned);
+            }
+            if let Some(text) = record.attribution_agent.text() {
+                text.clone_into(&mut seen.kind);
+            }
+        }
+        seen.only_side = side && !main;
+        seen
+    }
+}
+
+fn is_agent_id(id: &str) -> bool {
+    !id.is_empty() && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
 }
 
 /// The session in whose folder `subagents` a sub-agent's file lies.
@@ -451,7 +489,8 @@ impl Records {
         let stop = message.stop_reason.take();
         let content = std::mem::take(&mut message.content);
         self.content(content, closing(&stop), emit);
-        self.usage(id, &message.usage, emit);
+        let cost = record.cost_usd.number();
+        self.usage(id, &message.usage, cost, emit);
         if matches!(&*stop, "max_tokens" | "refusal" | "model_context_window_exceeded")
             && (id == 0 || self.limited != id)
         {
@@ -526,7 +565,13 @@ impl Records {
     }
 
     /// Counts a message once: of its later lines, only what they count more.
-    fn usage<'a>(&mut self, id: u64, usage: &Shape<'a, TokenUsage<'a>>, emit: &mut Emit<'_, 'a>) {
+    fn usage<'a>(
+        &mut self,
+        id: u64,
+        usage: &Shape<'a, TokenUsage<'a>>,
+        cost: Option<f64>,
+        emit: &mut Emit<'_, 'a>,
+    ) {
         let Some(usage) = usage.map() else {
             return;
         };
@@ -536,6 +581,7 @@ impl Records {
             usage.output_tokens.count(),
         ];
         let before = self.counted.iter_mut().find(|(of, _)| id != 0 && *of == id);
+        let first = before.is_none();
         let delta = match before {
             Some((_, before)) => {
                 let mut delta = [0; 3];
@@ -555,7 +601,13 @@ impl Records {
         };
         let [input, cached, output] = delta;
         if input + cached + output > 0 {
-            emit.say(EventKind::Usage(Usage { input, cached, output, cost_usd: None, cumulative: false }));
+            emit.say(EventKind::Usage(Usage {
+                input,
+                cached,
+                output,
+                cost_usd: cost.filter(|_| first),
+                cumulative: false,
+            }));
         }
     }
 }

@@ -6,7 +6,9 @@
 //! A hook that cannot do its work lets the agent go on: errors are for the log, never for the agent.
 
 pub mod claude_code;
+mod outline;
 mod serve;
+pub mod settings;
 mod transcript;
 
 use std::path::PathBuf;

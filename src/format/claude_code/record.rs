@@ -17,6 +17,15 @@ pub(super) struct Record<'a> {
     pub parent_uuid: Plain<'a>,
     #[serde(borrow, rename = "sessionId")]
     pub session_id: Plain<'a>,
+    /// The session as the program's standard output names it; newer transcripts have both.
+    #[serde(borrow, rename = "session_id")]
+    pub session_id_of_stream: Plain<'a>,
+    /// A mark of another program's log.
+    #[serde(borrow, rename = "systemPayload")]
+    pub system_payload: Raw<'a>,
+    /// Old versions say what a message cost.
+    #[serde(borrow, rename = "costUSD")]
+    pub cost_usd: Plain<'a>,
     #[serde(borrow)]
     pub timestamp: Plain<'a>,
     #[serde(borrow, rename = "isSidechain")]
@@ -95,6 +104,9 @@ pub(super) struct Message<'a> {
     pub model: Plain<'a>,
     #[serde(borrow)]
     pub content: Shape<'a, Block<'a>>,
+    /// A mark of another program's log.
+    #[serde(borrow)]
+    pub parts: Raw<'a>,
     #[serde(borrow)]
     pub stop_reason: Plain<'a>,
     #[serde(borrow)]
