@@ -20,11 +20,17 @@
 
 pub mod cli;
 pub mod config;
+pub mod console;
+pub mod deliver;
 pub mod detect;
 pub mod engine;
 pub mod format;
+pub mod lab;
 pub mod ledger;
 pub mod recover;
 pub mod score;
+pub mod screen;
+pub mod source;
+pub mod terminal;
 pub mod text;
 pub mod trace;

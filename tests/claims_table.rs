@@ -18,7 +18,8 @@ fn every_line_of_the_table_is_judged_as_written() {
         for (text, expected) in &cases {
             lines += 1;
             let found = claims::acts::run(&did, text);
-            let mut rules: Vec<&str> = found.iter().map(|f| f.rule.id).filter(|id| id.starts_with("claim.")).collect();
+            let mut rules: Vec<&str> =
+                found.iter().map(|f| f.rule.id).filter(|id| id.starts_with("claim.")).collect();
             rules.dedup();
             let as_written = if expected.is_empty() {
                 rules.is_empty()

@@ -38,11 +38,7 @@ pub(crate) fn start(environment: &Environment, verbose: u8) {
         .and_then(|wish| EnvFilter::try_new(wish).ok())
         .unwrap_or_else(|| EnvFilter::new(level));
     // A second start (in tests, in one process) keeps the first log.
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(file)
-        .with_ansi(false)
-        .try_init();
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(file).with_ansi(false).try_init();
 }
 
 /// Makes a directory that only its owner can look into. One that is there is left as it is.

@@ -28,12 +28,15 @@ use std::ffi::OsString;
 use std::io::{self, BufWriter, StdoutLock, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context as _, anyhow, bail};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::config::{Config, Environment, Flags};
+use crate::engine::Judge;
 use crate::format::{self, Format};
+use crate::score::{Costs, Model};
 
 /// Done, and nothing was found that the caller asked to be told of.
 pub const CLEAN: u8 = 0;
@@ -154,6 +157,30 @@ impl Common {
         *self.config.color
     }
 
+    /// How runs are judged: the model that was named or the embedded one, the two costs, the signals.
+    pub fn judge(&self) -> anyhow::Result<Judge> {
+        Ok(Judge {
+            model: self.named_model()?.unwrap_or_else(Model::embedded),
+            costs: self.costs(),
+            internal_signals: *self.config.internal_signals,
+        })
+    }
+
+    /// The two costs that the bands come from.
+    pub fn costs(&self) -> Costs {
+        Costs { miss: *self.config.cost_miss, interruption: *self.config.cost_interruption }
+    }
+
+    /// The model file that was named, read.
+    pub fn named_model(&self) -> anyhow::Result<Option<Arc<Model>>> {
+        let Some(path) = self.config.model.as_deref() else { return Ok(None) };
+        let file = path.display().to_string();
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            anyhow!("the model file {file} cannot be read: {error}: name another with --model, or none")
+        })?;
+        Ok(Some(Arc::new(Model::parse(&text, &file)?)))
+    }
+
     fn new(global: &Global, environment: Environment) -> anyhow::Result<Self> {
         let flags = Flags {
             db: global.db.clone(),
@@ -181,12 +208,7 @@ impl Common {
                 )
             })?),
         };
-        Ok(Self {
-            state_directory: environment.state_directory(),
-            config,
-            format,
-            environment,
-        })
+        Ok(Self { state_directory: environment.state_directory(), config, format, environment })
     }
 }
 
@@ -200,9 +222,8 @@ pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     // For agents, exit code 2 of a hook means "refuse": a hook that cannot work must never say that.
     let is_hook = first_subcommand(&arguments).is_some_and(|name| name == "hook");
-    let parsed = Cli::command()
-        .try_get_matches_from(arguments)
-        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed =
+        Cli::command().try_get_matches_from(arguments).and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return usage(&error, is_hook),
@@ -304,11 +325,9 @@ pub(crate) fn finish(mut out: impl io::Write, code: u8) -> anyhow::Result<ExitCo
 }
 
 fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| {
-        cause
-            .downcast_ref::<io::Error>()
-            .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
-    })
+    error
+        .chain()
+        .any(|cause| cause.downcast_ref::<io::Error>().is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe))
 }
 
 /// For subcommands that a later version brings.

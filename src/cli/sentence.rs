@@ -51,15 +51,9 @@ pub(crate) fn of_usage(error: &clap::Error) -> String {
     if !tip.is_empty() {
         let _ = write!(line, " ({tip})");
     }
-    let command: Vec<&str> = usage
-        .split_whitespace()
-        .take_while(|word| word.chars().all(|c| c.is_ascii_lowercase()))
-        .collect();
-    let command = if command.is_empty() {
-        "medbay".to_owned()
-    } else {
-        command.join(" ")
-    };
+    let command: Vec<&str> =
+        usage.split_whitespace().take_while(|word| word.chars().all(|c| c.is_ascii_lowercase())).collect();
+    let command = if command.is_empty() { "medbay".to_owned() } else { command.join(" ") };
     let _ = write!(line, ": see `{command} --help`");
     text::excerpt(&line, SENTENCE_BYTES)
 }
@@ -72,9 +66,7 @@ mod tests {
 
     #[test]
     fn causes_stand_behind_colons_and_are_not_repeated() {
-        let error = Err::<(), _>(anyhow::anyhow!("no such file"))
-            .context("cannot open a.jsonl")
-            .unwrap_err();
+        let error = Err::<(), _>(anyhow::anyhow!("no such file")).context("cannot open a.jsonl").unwrap_err();
         assert_eq!(of(&error), "cannot open a.jsonl: no such file");
         let error = Err::<(), _>(anyhow::anyhow!("no such file"))
             .context("cannot open a.jsonl: no such file")

@@ -38,22 +38,17 @@ pub struct Environment {
 impl Environment {
     /// The environment of this process.
     pub fn of_process() -> Self {
-        Self::of(
-            std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))),
-        )
+        Self::of(std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value))))
     }
 
     /// An environment of these variables; unknown ones are left out.
-    pub fn of<N: Into<String>, V: Into<OsString>>(
-        variables: impl IntoIterator<Item = (N, V)>,
-    ) -> Self {
+    pub fn of<N: Into<String>, V: Into<OsString>>(variables: impl IntoIterator<Item = (N, V)>) -> Self {
         Self {
             variables: variables
                 .into_iter()
                 .map(|(name, value)| (name.into(), value.into()))
                 .filter(|(name, value)| {
-                    !value.is_empty()
-                        && (name.starts_with("MEDBAY_") || KNOWN.contains(&name.as_str()))
+                    !value.is_empty() && (name.starts_with("MEDBAY_") || KNOWN.contains(&name.as_str()))
                 })
                 .collect(),
         }
@@ -71,17 +66,12 @@ impl Environment {
 
     /// The names of the variables that are set and begin with `MEDBAY_`.
     pub(crate) fn own_names(&self) -> impl Iterator<Item = &str> {
-        self.variables
-            .keys()
-            .map(String::as_str)
-            .filter(|name| name.starts_with("MEDBAY_"))
+        self.variables.keys().map(String::as_str).filter(|name| name.starts_with("MEDBAY_"))
     }
 
     /// The user's home; the current directory where there is none.
     pub fn home(&self) -> PathBuf {
-        self.path("HOME")
-            .or_else(|| etcetera::home_dir().ok())
-            .unwrap_or_else(|| PathBuf::from("."))
+        self.path("HOME").or_else(|| etcetera::home_dir().ok()).unwrap_or_else(|| PathBuf::from("."))
     }
 
     /// A base directory of the XDG specification: absolute, as it demands.
@@ -114,14 +104,12 @@ impl Environment {
 
     /// `$CLAUDE_CONFIG_DIR`, else `~/.claude`.
     pub fn claude_directory(&self) -> PathBuf {
-        self.path("CLAUDE_CONFIG_DIR")
-            .unwrap_or_else(|| self.home().join(".claude"))
+        self.path("CLAUDE_CONFIG_DIR").unwrap_or_else(|| self.home().join(".claude"))
     }
 
     /// `$CODEX_HOME`, else `~/.codex`.
     pub fn codex_directory(&self) -> PathBuf {
-        self.path("CODEX_HOME")
-            .unwrap_or_else(|| self.home().join(".codex"))
+        self.path("CODEX_HOME").unwrap_or_else(|| self.home().join(".codex"))
     }
 
     /// A path as a person writes it: `~/` is the home, anything relative is below `base`.

@@ -96,11 +96,7 @@ impl Read {
 }
 
 pub(super) fn line_of(text: &str, byte: usize) -> usize {
-    1 + text
-        .bytes()
-        .take(byte)
-        .filter(|byte| *byte == b'\n')
-        .count()
+    1 + text.bytes().take(byte).filter(|byte| *byte == b'\n').count()
 }
 
 /// Reads the file.
@@ -117,11 +113,7 @@ pub(super) fn read(path: &Path) -> Result<Read, ConfigError> {
             mend: mend(error.message()),
         }
     })?;
-    Ok(Read {
-        path: path.to_owned(),
-        text,
-        file,
-    })
+    Ok(Read { path: path.to_owned(), text, file })
 }
 
 fn mend(message: &str) -> String {
@@ -130,9 +122,7 @@ fn mend(message: &str) -> String {
     {
         let nearest = expected
             .split('`')
-            .filter(|word| {
-                !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c == '_')
-            })
+            .filter(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
             .map(|word| (distance(wrong, word), word))
             .min();
         if let Some((_, word)) = nearest.filter(|(d, word)| *d <= 1 + word.len() / 4) {
@@ -151,9 +141,7 @@ fn distance(a: &str, b: &str) -> usize {
         let mut left = i + 1;
         for (cell, y) in row.iter_mut().skip(1).zip(b.chars()) {
             let above = *cell;
-            let best = (diagonal + usize::from(x != y))
-                .min(above + 1)
-                .min(left + 1);
+            let best = (diagonal + usize::from(x != y)).min(above + 1).min(left + 1);
             diagonal = above;
             left = best;
             *cell = best;
@@ -173,10 +161,7 @@ mod tests {
     fn a_misspelt_key_is_recognised() {
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("", "abc"), 3);
-        assert_eq!(
-            mend("unknown field `themee`, expected one of `db`, `theme`"),
-            "did you mean `theme`?"
-        );
+        assert_eq!(mend("unknown field `themee`, expected one of `db`, `theme`"), "did you mean `theme`?");
         assert!(mend("unknown field `zzz`, expected one of `db`, `theme`").starts_with("take"));
     }
 

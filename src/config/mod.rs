@@ -212,11 +212,7 @@ const VARIABLES: &[&str] = &[
 impl Config {
     /// The defaults: no file, no variables that set a value, no flags.
     pub fn defaults(environment: &Environment) -> Self {
-        let bare = file::Read {
-            path: PathBuf::new(),
-            text: String::new(),
-            file: file::File::default(),
-        };
+        let bare = file::Read { path: PathBuf::new(), text: String::new(), file: file::File::default() };
         // Without a file, a variable or a flag nothing can be wrong.
         Self::layered(&Flags::default(), environment, bare, false)
             .unwrap_or_else(|_| unreachable!("the defaults are sound"))
@@ -230,20 +226,13 @@ impl Config {
                 tracing::warn!("the variable {name} of the environment means nothing to medbay");
             }
         }
-        let named = flags
-            .config
-            .clone()
-            .or_else(|| environment.path("MEDBAY_CONFIG"));
+        let named = flags.config.clone().or_else(|| environment.path("MEDBAY_CONFIG"));
         let path = named.clone().unwrap_or_else(|| environment.config_file());
         let there = named.is_some() || path.exists();
         let read = if there {
             file::read(&path)?
         } else {
-            file::Read {
-                path,
-                text: String::new(),
-                file: file::File::default(),
-            }
+            file::Read { path, text: String::new(), file: file::File::default() }
         };
         let mut config = Self::layered(flags, environment, read, true)?;
         if !there {
@@ -259,22 +248,12 @@ impl Config {
         variables: bool,
     ) -> Result<Self, ConfigError> {
         let file = std::mem::take(&mut read.file);
-        let base = read
-            .path
-            .parent()
-            .unwrap_or_else(|| Path::new(""))
-            .to_owned();
-        let layers = Layers {
-            read: &read,
-            environment: variables.then_some(environment),
-        };
+        let base = read.path.parent().unwrap_or_else(|| Path::new("")).to_owned();
+        let layers = Layers { read: &read, environment: variables.then_some(environment) };
         let resolve = |path: PathBuf| environment.resolve(&path, &base);
         let data = environment.data_directory();
-        let user = environment
-            .text("USER")
-            .or_else(|| environment.text("LOGNAME"))
-            .unwrap_or("operator")
-            .to_owned();
+        let user =
+            environment.text("USER").or_else(|| environment.text("LOGNAME")).unwrap_or("operator").to_owned();
 
         Ok(Self {
             file: Some(read.path.clone()).filter(|path| !path.as_os_str().is_empty()),
@@ -309,15 +288,16 @@ impl Config {
                 .checked(|name| filled("operator", name))?,
             paths: layers.file(
                 Vec::new(),
-                file.paths
-                    .map(|v| mapped(v, |list| list.into_iter().map(resolve).collect())),
+                file.paths.map(|v| mapped(v, |list| list.into_iter().map(resolve).collect())),
             ),
             grace_seconds: layers
                 .file(5, file.grace_seconds)
                 .checked(|s| at_most("grace_seconds", *s, 3600))?,
-            mode: layers
-                .words(Mode::default(), file.policy.mode, mode)?
-                .or_text(&layers, "MEDBAY_POLICY_MODE", mode)?,
+            mode: layers.words(Mode::default(), file.policy.mode, mode)?.or_text(
+                &layers,
+                "MEDBAY_POLICY_MODE",
+                mode,
+            )?,
             hold_seconds: layers
                 .file(0, file.policy.hold_seconds)
                 .or_text(&layers, "MEDBAY_HOLD_SECONDS", seconds)?
@@ -333,25 +313,17 @@ impl Config {
                 .file(1.0, file.limits.cost_usd_per_run)
                 .checked(|cost| not_negative("cost_usd_per_run", *cost))?,
             tokens_per_run: layers.file(50_000, file.limits.tokens_per_run),
-            cost_miss: layers
-                .file(4.0, file.costs.miss)
-                .checked(|cost| positive("miss", *cost))?,
+            cost_miss: layers.file(4.0, file.costs.miss).checked(|cost| positive("miss", *cost))?,
             cost_interruption: layers
                 .file(1.0, file.costs.interruption)
                 .checked(|cost| positive("interruption", *cost))?,
             spool_directory: layers
-                .file(
-                    data.join("spool"),
-                    file.spool.directory.map(|v| mapped(v, resolve)),
-                )
+                .file(data.join("spool"), file.spool.directory.map(|v| mapped(v, resolve)))
                 .or_path(&layers, "MEDBAY_SPOOL"),
             keys: layers.file(
                 BTreeMap::new(),
-                file.keys.map(|v| {
-                    mapped(v, |keys| {
-                        keys.into_iter().map(|(k, v)| (k, v.into_vec())).collect()
-                    })
-                }),
+                file.keys
+                    .map(|v| mapped(v, |keys| keys.into_iter().map(|(k, v)| (k, v.into_vec())).collect())),
             ),
         })
     }
@@ -366,10 +338,7 @@ struct Layers<'a> {
 impl Layers<'_> {
     fn file<T>(&self, default: T, value: Option<Spanned<T>>) -> Setting<T> {
         match value {
-            None => Setting {
-                value: default,
-                origin: Origin::Default,
-            },
+            None => Setting { value: default, origin: Origin::Default },
             Some(spanned) => Setting {
                 origin: Origin::File(self.read.path.clone(), self.read.line(spanned.span().start)),
                 value: spanned.into_inner(),
@@ -389,10 +358,7 @@ impl Layers<'_> {
             return Ok(self.file(default, None));
         }
         match parse(&word.value) {
-            Ok(value) => Ok(Setting {
-                value,
-                origin: word.origin,
-            }),
+            Ok(value) => Ok(Setting { value, origin: word.origin }),
             Err(refusal) => Err(refusal.at(&word.origin)),
         }
     }
@@ -412,11 +378,7 @@ struct Refusal(Wrong);
 impl Refusal {
     fn at(self, origin: &Origin) -> ConfigError {
         let (what, mend) = self.0;
-        ConfigError::Wrong {
-            what,
-            at: origin.to_string(),
-            mend,
-        }
+        ConfigError::Wrong { what, at: origin.to_string(), mend }
     }
 }
 
@@ -440,10 +402,7 @@ impl<T> Setting<T> {
     fn or_flag(self, value: Option<T>, name: &'static str) -> Self {
         match value {
             None => self,
-            Some(value) => Self {
-                value,
-                origin: Origin::Flag(name),
-            },
+            Some(value) => Self { value, origin: Origin::Flag(name) },
         }
     }
 
@@ -459,10 +418,7 @@ impl Setting<PathBuf> {
     fn or_path(self, layers: &Layers<'_>, name: &'static str) -> Self {
         match layers.environment.and_then(|e| e.path(name)) {
             None => self,
-            Some(value) => Self {
-                value,
-                origin: Origin::Environment(name),
-            },
+            Some(value) => Self { value, origin: Origin::Environment(name) },
         }
     }
 }
@@ -471,10 +427,7 @@ impl Setting<Option<PathBuf>> {
     fn or_optional_path(self, layers: &Layers<'_>, name: &'static str) -> Self {
         match layers.environment.and_then(|e| e.path(name)) {
             None => self,
-            Some(value) => Self {
-                value: Some(value),
-                origin: Origin::Environment(name),
-            },
+            Some(value) => Self { value: Some(value), origin: Origin::Environment(name) },
         }
     }
 }
@@ -492,16 +445,10 @@ fn mode(word: &str) -> Result<Mode, Refusal> {
         "observe" => Ok(Mode::Observe),
         "suggest" => Ok(Mode::Suggest),
         "canary" | "auto" => refuse(
-            format!(
-                "the policy mode {} comes with a later version",
-                quoted(word)
-            ),
+            format!("the policy mode {} comes with a later version", quoted(word)),
             "use \"suggest\" (a person decides) or \"observe\"",
         ),
-        _ => refuse(
-            format!("no policy mode is called {}", quoted(word)),
-            "use \"suggest\" or \"observe\"",
-        ),
+        _ => refuse(format!("no policy mode is called {}", quoted(word)), "use \"suggest\" or \"observe\""),
     }
 }
 
@@ -521,28 +468,19 @@ fn truth(text: &str) -> Result<bool, Refusal> {
     match text {
         "1" | "true" | "yes" | "on" => Ok(true),
         "0" | "false" | "no" | "off" => Ok(false),
-        _ => refuse(
-            format!("{} is neither true nor false", quoted(text)),
-            "use true or false",
-        ),
+        _ => refuse(format!("{} is neither true nor false", quoted(text)), "use true or false"),
     }
 }
 
 fn seconds(text: &str) -> Result<u32, Refusal> {
     text.parse().or_else(|_| {
-        refuse(
-            format!("{} is no number of seconds", quoted(text)),
-            "use a whole number such as 30",
-        )
+        refuse(format!("{} is no number of seconds", quoted(text)), "use a whole number such as 30")
     })
 }
 
 fn at_most(key: &str, value: u32, limit: u32) -> Result<(), Refusal> {
     if value > limit {
-        return refuse(
-            format!("{key} = {value} is too long"),
-            format!("use at most {limit}"),
-        );
+        return refuse(format!("{key} = {value} is too long"), format!("use at most {limit}"));
     }
     Ok(())
 }
@@ -551,28 +489,19 @@ fn positive(key: &str, value: f64) -> Result<(), Refusal> {
     if value > 0.0 && value.is_finite() {
         return Ok(());
     }
-    refuse(
-        format!("the cost {key} = {value} is not above zero"),
-        "use a number such as 1.0",
-    )
+    refuse(format!("the cost {key} = {value} is not above zero"), "use a number such as 1.0")
 }
 
 fn not_negative(key: &str, value: f64) -> Result<(), Refusal> {
     if value >= 0.0 && value.is_finite() {
         return Ok(());
     }
-    refuse(
-        format!("the limit {key} = {value} is below zero"),
-        "use 0 or more",
-    )
+    refuse(format!("the limit {key} = {value} is below zero"), "use 0 or more")
 }
 
 fn filled(key: &str, value: &str) -> Result<(), Refusal> {
     if value.trim().is_empty() {
-        return refuse(
-            format!("{key} is empty"),
-            "give a name, or take the line out",
-        );
+        return refuse(format!("{key} is empty"), "give a name, or take the line out");
     }
     Ok(())
 }
@@ -607,13 +536,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("config.toml");
         std::fs::write(&path, text).unwrap();
-        Config::load(
-            &Flags {
-                config: Some(path),
-                ..flags
-            },
-            &environment(env),
-        )
+        Config::load(&Flags { config: Some(path), ..flags }, &environment(env))
     }
 
     #[test]
@@ -630,10 +553,7 @@ mod tests {
         assert_eq!(*config.theme, "light");
         assert_eq!(config.theme.origin, Origin::Environment("MEDBAY_THEME"));
 
-        let flags = Flags {
-            theme: Some("dark".into()),
-            ..Flags::default()
-        };
+        let flags = Flags { theme: Some("dark".into()), ..Flags::default() };
         let config = load(text, &[("MEDBAY_THEME", "light")], flags).unwrap();
         assert_eq!(*config.theme, "dark");
         assert_eq!(config.theme.origin, Origin::Flag("--theme"));
@@ -642,38 +562,13 @@ mod tests {
     #[test]
     fn errors_name_the_line_and_the_mend() {
         for (text, line, what, mend) in [
-            (
-                "theme = \"x\"\nthemee = \"y\"\n",
-                ":2",
-                "themee",
-                "did you mean `theme`?",
-            ),
-            (
-                "grace_seconds = \"five\"\n",
-                ":1",
-                "invalid type",
-                "mend the line",
-            ),
-            (
-                "\n\n[policy]\nmode = \"auto\"\n",
-                ":4",
-                "later version",
-                "suggest",
-            ),
-            (
-                "[policy]\non_hold_timeout = \"later\"\n",
-                ":2",
-                "later",
-                "go-on",
-            ),
+            ("theme = \"x\"\nthemee = \"y\"\n", ":2", "themee", "did you mean `theme`?"),
+            ("grace_seconds = \"five\"\n", ":1", "invalid type", "mend the line"),
+            ("\n\n[policy]\nmode = \"auto\"\n", ":4", "later version", "suggest"),
+            ("[policy]\non_hold_timeout = \"later\"\n", ":2", "later", "go-on"),
             ("db = \n", ":1", "", "mend the line"),
             ("[costs]\nmiss = -1.0\n", ":2", "miss", "1.0"),
-            (
-                "[limits]\nretries = 3\n",
-                ":2",
-                "retries",
-                "retries_per_run",
-            ),
+            ("[limits]\nretries = 3\n", ":2", "retries", "retries_per_run"),
         ] {
             let error = load(text, &[], Flags::default()).unwrap_err().to_string();
             assert!(error.contains(&format!("config.toml{line}")), "{error}");
@@ -687,30 +582,17 @@ mod tests {
 
     #[test]
     fn paths_are_resolved_from_the_file_and_the_home() {
-        let config = load(
-            "db = \"my.db\"\nspool = { directory = \"~/spool\" }\n",
-            &[],
-            Flags::default(),
-        )
-        .unwrap();
+        let config =
+            load("db = \"my.db\"\nspool = { directory = \"~/spool\" }\n", &[], Flags::default()).unwrap();
         assert!(config.db.is_absolute() && config.db.ends_with("my.db"));
-        assert_eq!(
-            *config.spool_directory,
-            PathBuf::from("/home/someone/spool")
-        );
+        assert_eq!(*config.spool_directory, PathBuf::from("/home/someone/spool"));
     }
 
     #[test]
     fn a_named_file_must_be_there_and_an_unnamed_one_need_not() {
-        let flags = Flags {
-            config: Some("/nowhere/at/all.toml".into()),
-            ..Flags::default()
-        };
+        let flags = Flags { config: Some("/nowhere/at/all.toml".into()), ..Flags::default() };
         let error = Config::load(&flags, &environment(&[])).unwrap_err();
-        assert!(
-            error.to_string().contains("/nowhere/at/all.toml"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("/nowhere/at/all.toml"), "{error}");
         let config = Config::load(&Flags::default(), &environment(&[])).unwrap();
         assert_eq!(config.file, None);
         assert_eq!(*config.operator, "someone");

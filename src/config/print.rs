@@ -55,20 +55,8 @@ impl Config {
                 self.format.as_deref().map(text).unwrap_or_default(),
                 "the log format; without it each source shows its own"
             ),
-            row!(
-                "",
-                "theme",
-                self.theme,
-                text(&*self.theme),
-                "the colour theme's name, or a file"
-            ),
-            row!(
-                "",
-                "color",
-                self.color,
-                self.color.to_string(),
-                "whether colour is used"
-            ),
+            row!("", "theme", self.theme, text(&*self.theme), "the colour theme's name, or a file"),
+            row!("", "color", self.color, self.color.to_string(), "whether colour is used"),
             row!(
                 "",
                 "internal_signals",
@@ -212,14 +200,12 @@ impl Config {
         let mut section = "";
         for row in self.rows() {
             enter(&mut out, &mut section, row.section);
-            let value = if row.value.is_empty() {
-                "\"\""
-            } else {
-                &row.value
-            };
+            let value = if row.value.is_empty() { "\"\"" } else { &row.value };
             let _ = writeln!(out, "\n# {}\n# {} = {value}", row.meaning, row.key);
         }
-        out.push_str("\n# Keys of the console, by the command's name: one key or a list.\n[keys]\n# approve = \"a\"\n");
+        out.push_str(
+            "\n# Keys of the console, by the command's name: one key or a list.\n[keys]\n# approve = \"a\"\n",
+        );
         out
     }
 }
@@ -244,18 +230,14 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("config.toml");
         std::fs::write(&path, text).unwrap();
-        let flags = Flags {
-            config: Some(path),
-            ..Flags::default()
-        };
+        let flags = Flags { config: Some(path), ..Flags::default() };
         Config::load(&flags, &environment()).unwrap()
     }
 
     #[test]
     fn what_is_printed_can_be_read_again() {
-        let config = load(
-            "theme = \"a\\\"b\"\n[keys]\n\"desk approve\" = [\"a\", \"ctrl-a\"]\nquit = \"q\"\n",
-        );
+        let config =
+            load("theme = \"a\\\"b\"\n[keys]\n\"desk approve\" = [\"a\", \"ctrl-a\"]\nquit = \"q\"\n");
         let again = load(&config.with_origins());
         assert_eq!(*again.theme, "a\"b");
         assert_eq!(again.keys.value, config.keys.value);
@@ -273,9 +255,7 @@ mod tests {
             .lines()
             .map(|line| match line.strip_prefix("# ") {
                 Some(rest)
-                    if rest
-                        .split_once(" = ")
-                        .is_some_and(|(k, _)| !k.contains(' '))
+                    if rest.split_once(" = ").is_some_and(|(k, _)| !k.contains(' '))
                         && !rest.starts_with("model")
                         && !rest.starts_with("format") =>
                 {
@@ -286,10 +266,7 @@ mod tests {
             .map(|line| format!("{line}\n"))
             .collect();
         let config = load(&live);
-        assert!(
-            matches!(config.spool_directory.origin, Origin::File(..)),
-            "{live}"
-        );
+        assert!(matches!(config.spool_directory.origin, Origin::File(..)), "{live}");
         assert_eq!(*config.on_hold_timeout, *defaults.on_hold_timeout);
     }
 }

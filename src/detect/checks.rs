@@ -167,7 +167,9 @@ impl Checks {
                     let printed = (!reading.only_shows).then(|| summary::tests(&text)).flatten();
                     match printed.filter(|s| s.own_form) {
                         Some(s) => self.add_unnamed(seen, command, CheckKind::Test, s, background),
-                        None if reading.opaque || kind == ToolKind::Code && !command.contains("exec_command") => {
+                        None if reading.opaque
+                            || kind == ToolKind::Code && !command.contains("exec_command") =>
+                        {
                             self.opaque_at = Some(self.now);
                         }
                         None => {}
@@ -201,7 +203,9 @@ impl Checks {
                 let text = summary::plain(seen.outcome.map_or("", |p| p.text.as_str()));
                 let named = runner::by_tool_name(seen.tool);
                 let printed = match named {
-                    Some(CheckKind::Test) | None => summary::tests(&text).filter(|s| s.own_form || named.is_some()),
+                    Some(CheckKind::Test) | None => {
+                        summary::tests(&text).filter(|s| s.own_form || named.is_some())
+                    }
                     Some(kind) => summary::other(kind, &text),
                 };
                 match (named, printed) {
@@ -230,7 +234,14 @@ impl Checks {
         });
     }
 
-    fn add_unnamed(&mut self, seen: &ClosedStep<'_>, command: &str, kind: CheckKind, s: Summary, background: bool) {
+    fn add_unnamed(
+        &mut self,
+        seen: &ClosedStep<'_>,
+        command: &str,
+        kind: CheckKind,
+        s: Summary,
+        background: bool,
+    ) {
         let exit = seen.step.exit_code;
         let verdict = match s.says {
             Says::Pass => Verdict::Passed,
@@ -258,7 +269,14 @@ impl Checks {
         });
     }
 
-    fn add_called(&mut self, seen: &ClosedStep<'_>, tool: ToolKind, called: Vec<Called>, text: &str, background: bool) {
+    fn add_called(
+        &mut self,
+        seen: &ClosedStep<'_>,
+        tool: ToolKind,
+        called: Vec<Called>,
+        text: &str,
+        background: bool,
+    ) {
         let step = seen.step;
         let exits = summary::printed_exits(text);
         // A shell tool that says ok, and no code, ended with 0.
@@ -287,10 +305,12 @@ impl Checks {
             };
             let own_exit = own_exit.or_else(|| {
                 // "Exit code 1" at the head, and no code of its own in the record.
-                (step.failed() && called.exit == Exit::Own).then(|| exits.first().map_or(1, |(_, code)| *code))
+                (step.failed() && called.exit == Exit::Own)
+                    .then(|| exits.first().map_or(1, |(_, code)| *code))
             });
             let failed_line = summary::could_not_start(text).filter(|_| alone);
-            let verdict = verdict_of(step.status, own_exit, printed.as_ref(), &called, failed_line.is_some(), text);
+            let verdict =
+                verdict_of(step.status, own_exit, printed.as_ref(), &called, failed_line.is_some(), text);
             let line = match (verdict, failed_line) {
                 (Verdict::NotStarted, Some(line)) => crate::text::clip(line.trim(), 160).to_owned(),
                 _ => printed.as_ref().map_or_else(|| tail_line(text), |s| s.line.clone()),
@@ -321,10 +341,7 @@ impl Checks {
 
     /// The checks of a kind, latest first, up to a place.
     pub(crate) fn of(&self, kind: CheckKind, until: u32) -> impl Iterator<Item = &Check> {
-        self.all
-            .iter()
-            .rev()
-            .filter(move |c| c.called.kind == kind && c.at <= until)
+        self.all.iter().rev().filter(move |c| c.called.kind == kind && c.at <= until)
     }
 
     /// Whether something that may be a check ran after a place.
@@ -343,7 +360,13 @@ impl Checks {
     }
 
     /// A failed check of this kind, newer than `after`, that no later one made up for.
-    pub(crate) fn standing_failure(&self, kind: CheckKind, after: u32, until: u32, ground: Ground) -> Option<&Check> {
+    pub(crate) fn standing_failure(
+        &self,
+        kind: CheckKind,
+        after: u32,
+        until: u32,
+        ground: Ground,
+    ) -> Option<&Check> {
         let mut later: Vec<&Check> = Vec::new();
         for check in self.of(kind, until) {
             if check.at <= after || later.len() > 64 {
@@ -362,7 +385,14 @@ impl Checks {
     }
 }
 
-fn verdict_of(status: Status, exit: Option<i32>, printed: Option<&Summary>, called: &Called, not_started: bool, text: &str) -> Verdict {
+fn verdict_of(
+    status: Status,
+    exit: Option<i32>,
+    printed: Option<&Summary>,
+    called: &Called,
+    not_started: bool,
+    text: &str,
+) -> Verdict {
     if matches!(status, Status::Interrupted | Status::Timeout) && printed.is_none() {
         return Verdict::BrokenOff;
     }
@@ -375,7 +405,9 @@ fn verdict_of(status: Status, exit: Option<i32>, printed: Option<&Summary>, call
     }
     match (exit, says) {
         (Some(5), Some(Says::Empty)) | (Some(0) | None, Some(Says::Empty)) => Verdict::Empty,
-        (Some(0) | None, Some(Says::Pass)) if !(called.background && text.trim().is_empty()) => Verdict::Passed,
+        (Some(0) | None, Some(Says::Pass)) if !(called.background && text.trim().is_empty()) => {
+            Verdict::Passed
+        }
         (Some(127), _) => Verdict::NotStarted,
         (Some(code), _) if code != 0 => Verdict::Failed,
         _ if called.background => Verdict::Background,
@@ -387,12 +419,7 @@ fn verdict_of(status: Status, exit: Option<i32>, printed: Option<&Summary>, call
 
 /// The last line of a text that says something, short.
 fn tail_line(text: &str) -> String {
-    let line = text
-        .lines()
-        .rev()
-        .take(20)
-        .find(|l| l.chars().any(char::is_alphanumeric))
-        .unwrap_or("");
+    let line = text.lines().rev().take(20).find(|l| l.chars().any(char::is_alphanumeric)).unwrap_or("");
     crate::text::clip(line.trim(), 160).to_owned()
 }
 
@@ -411,11 +438,45 @@ pub(crate) fn matters(path: &str) -> bool {
         return false;
     }
     let ending = name.rsplit_once('.').map_or("", |(_, e)| e);
-    let text = matches!(ending, "md" | "markdown" | "rst" | "txt" | "adoc" | "log" | "out" | "csv" | "png" | "svg" | "pdf" | "jpg" | "html" | "patch" | "diff" | "tmp" | "bak" | "pid");
-    let named = ["readme", "changelog", "license", "authors", "contributing", "notes", "todo", ".gitignore", "codeowners", "commit_editmsg", "claude.md", "agents.md"]
-        .iter()
-        .any(|n| name.starts_with(n));
-    let dir = lower.split(['/', '\\']).any(|part| matches!(part, "docs" | "doc" | ".github" | ".claude" | "node_modules" | "target"));
+    let text = matches!(
+        ending,
+        "md" | "markdown"
+            | "rst"
+            | "txt"
+            | "adoc"
+            | "log"
+            | "out"
+            | "csv"
+            | "png"
+            | "svg"
+            | "pdf"
+            | "jpg"
+            | "html"
+            | "patch"
+            | "diff"
+            | "tmp"
+            | "bak"
+            | "pid"
+    );
+    let named = [
+        "readme",
+        "changelog",
+        "license",
+        "authors",
+        "contributing",
+        "notes",
+        "todo",
+        ".gitignore",
+        "codeowners",
+        "commit_editmsg",
+        "claude.md",
+        "agents.md",
+    ]
+    .iter()
+    .any(|n| name.starts_with(n));
+    let dir = lower
+        .split(['/', '\\'])
+        .any(|part| matches!(part, "docs" | "doc" | ".github" | ".claude" | "node_modules" | "target"));
     !(text && !name.starts_with("requirements") && name != "cmakelists.txt" || named || dir)
 }
 
@@ -428,7 +489,9 @@ mod tests {
         for path in ["README.md", "docs/guide.py", "CHANGELOG", "a/b/notes.txt", "/tmp/x.py", "out.log"] {
             assert!(!matters(path), "{path}");
         }
-        for path in ["src/a.rs", "requirements.txt", "Cargo.toml", "CMakeLists.txt", "Makefile", "tests/test_a.py"] {
+        for path in
+            ["src/a.rs", "requirements.txt", "Cargo.toml", "CMakeLists.txt", "Makefile", "tests/test_a.py"]
+        {
             assert!(matters(path), "{path}");
         }
     }

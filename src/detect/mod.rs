@@ -5,12 +5,27 @@
 //! deterministic and keep hashes and numbers, not texts. A finding without evidence does not ship.
 //! A rule may be no worse than O(n log n) over a run.
 
+mod agents;
 mod checks;
 pub mod claims;
+mod constraint;
+mod contract;
+mod edits;
+mod execution;
+mod fault;
+mod integrity;
+mod internal;
 mod pattern;
+mod plan;
+mod provenance;
+mod repetition;
 pub mod runner;
+#[cfg(test)]
+pub(crate) mod scene;
 mod shell;
+mod speech;
 mod summary;
+mod taint;
 
 use serde::Serialize;
 
@@ -177,13 +192,32 @@ pub trait Family: Send {
     /// of this step has `own_words` set but keeps whatever else was known of it).
     /// At [`Observation::End`] a family says what it would say if nothing more came; it may be asked
     /// again later, and what it said at an earlier end is then forgotten by its caller.
+    ///
+    /// `found` holds all findings of the run so far, of every family, in the order in which they were
+    /// made: a family may read them and only ever adds to their end.
     fn observe(&mut self, seen: &Observation<'_>, run: &Run, found: &mut Vec<Finding>);
 }
 
 /// All families, fresh, in a fixed order. `internal_signals` adds the internal ones.
 pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
-    let _ = internal_signals;
-    vec![Box::new(claims::Claims::default())]
+    let mut families: Vec<Box<dyn Family>> = vec![
+        Box::new(claims::Claims::default()),
+        Box::new(repetition::Repetition::default()),
+        Box::new(execution::Execution::default()),
+        Box::new(contract::Contract::default()),
+        Box::new(provenance::Provenance::default()),
+        Box::new(edits::Edits::default()),
+        Box::new(plan::Plan::default()),
+        Box::new(constraint::Constraint::default()),
+        Box::new(integrity::Integrity::default()),
+        Box::new(agents::Agents::default()),
+    ];
+    if internal_signals {
+        families.push(Box::new(internal::Internal::default()));
+    }
+    // Follows what the others found: it comes last.
+    families.push(Box::new(taint::Taint::default()));
+    families
 }
 
 /// All rules.

@@ -117,15 +117,11 @@ patterns! {
 
 /// Reads a shell command, or code that runs shell commands by `exec_command`.
 pub(crate) fn read(command: &str) -> Reading {
-    let mut reading = Reading {
-        only_shows: true,
-        ..Reading::default()
-    };
+    let mut reading = Reading { only_shows: true, ..Reading::default() };
     if command.contains("exec_command") {
         for found in CODE_MODE.all(command) {
             let raw = found.get(1).map_or("", |m| m.as_str());
-            let text: String =
-                serde_json::from_str(&format!("\"{raw}\"")).unwrap_or_else(|_| raw.to_owned());
+            let text: String = serde_json::from_str(&format!("\"{raw}\"")).unwrap_or_else(|_| raw.to_owned());
             read_shell(&text, &mut reading);
         }
         // Several commands print one after the other; whose exit code the call has, nobody says.
@@ -164,11 +160,7 @@ fn read_shell(command: &str, reading: &mut Reading) {
     let (mut pipefail, mut stops) = (false, false);
     for (i, piece) in pieces.iter().enumerate() {
         reading.writes.extend(
-            piece
-                .writes
-                .iter()
-                .filter(|w| !w.starts_with("/dev/") && !w.starts_with("/tmp/"))
-                .cloned(),
+            piece.writes.iter().filter(|w| !w.starts_with("/dev/") && !w.starts_with("/tmp/")).cloned(),
         );
         let words = unwrapped(&piece.words);
         let program = words.first().map_or("", |w| base(w));
@@ -184,9 +176,11 @@ fn read_shell(command: &str, reading: &mut Reading) {
                 let text = arguments.join(" ");
                 pipefail |= text.contains("pipefail");
                 let flag = |sign: char| {
-                    arguments
-                        .iter()
-                        .any(|a| a.strip_prefix(sign).is_some_and(|rest| rest.starts_with('e') || rest.ends_with('e') && rest.len() <= 4))
+                    arguments.iter().any(|a| {
+                        a.strip_prefix(sign).is_some_and(|rest| {
+                            rest.starts_with('e') || rest.ends_with('e') && rest.len() <= 4
+                        })
+                    })
                 };
                 if flag('-') {
                     stops = true;
@@ -328,7 +322,17 @@ fn options(words: &[String]) -> usize {
         count += 1;
         if matches!(
             word.as_str(),
-            "-s" | "-k" | "-n" | "-u" | "--with" | "--extra" | "--group" | "--python" | "-p" | "--package" | "-I" | "--signal"
+            "-s" | "-k"
+                | "-n"
+                | "-u"
+                | "--with"
+                | "--extra"
+                | "--group"
+                | "--python"
+                | "-p"
+                | "--package"
+                | "-I"
+                | "--signal"
         ) && words.next().is_some()
         {
             count += 1;
@@ -367,7 +371,13 @@ fn classify(program: &str, arguments: &[String]) -> Option<(CheckKind, Ground, u
         "pytest" | "py.test" | "nosetests" | "nose2" | "trial" | "behave" => (Test, Ground::Python, 0),
         "tox" | "nox" => (Test, Ground::Python, 0),
         "manage" if verb == "test" => (Test, Ground::Python, after),
-        p if p == "python" || p.starts_with("python3") || p == "python2" || p == "py" || p == "pypy3" || p == "coverage" => {
+        p if p == "python"
+            || p.starts_with("python3")
+            || p == "python2"
+            || p == "py"
+            || p == "pypy3"
+            || p == "coverage" =>
+        {
             let module = if p == "coverage" {
                 arguments.iter().position(|a| a == "-m").or(None)
             } else {
@@ -383,7 +393,9 @@ fn classify(program: &str, arguments: &[String]) -> Option<(CheckKind, Ground, u
                 None if base(verb) == "manage.py" && arguments.iter().any(|a| a == "test") => {
                     (Test, Ground::Python, after + 1)
                 }
-                None if matches!(base(verb), "runtests.py" | "run_tests.py" | "runtest.py") => (Test, Ground::Any, after),
+                None if matches!(base(verb), "runtests.py" | "run_tests.py" | "runtest.py") => {
+                    (Test, Ground::Any, after)
+                }
                 _ => return None,
             }
         }
@@ -396,13 +408,21 @@ fn classify(program: &str, arguments: &[String]) -> Option<(CheckKind, Ground, u
             "format" if has("--check") => (Lint, Ground::Python, after),
             _ => return None,
         },
-        "flake8" | "pylint" | "pyflakes" | "pycodestyle" | "pydocstyle" | "bandit" => (Lint, Ground::Python, 0),
-        "black" | "isort" if has("--check") || has("--check-only") || has("--diff") => (Lint, Ground::Python, 0),
-        "mypy" | "pyright" | "basedpyright" | "pyre" | "pytype" | "ty" | "dmypy" => (Types, Ground::Python, 0),
+        "flake8" | "pylint" | "pyflakes" | "pycodestyle" | "pydocstyle" | "bandit" => {
+            (Lint, Ground::Python, 0)
+        }
+        "black" | "isort" if has("--check") || has("--check-only") || has("--diff") => {
+            (Lint, Ground::Python, 0)
+        }
+        "mypy" | "pyright" | "basedpyright" | "pyre" | "pytype" | "ty" | "dmypy" => {
+            (Types, Ground::Python, 0)
+        }
         "twine" if verb == "upload" => (Deploy, Ground::Python, after),
         "pre-commit" | "prek" if verb == "run" => (Lint, Ground::Any, after),
         "npm" | "pnpm" | "yarn" | "bun" => return script(program, arguments),
-        "jest" | "vitest" | "mocha" | "ava" | "jasmine" | "karma" | "tap" | "wtr" => (Test, Ground::Script, 0),
+        "jest" | "vitest" | "mocha" | "ava" | "jasmine" | "karma" | "tap" | "wtr" => {
+            (Test, Ground::Script, 0)
+        }
         "playwright" if verb == "test" => (Test, Ground::Script, after),
         "cypress" if verb == "run" => (Test, Ground::Script, after),
         "ng" | "nx" | "turbo" | "lerna" | "vp" | "react-scripts" | "vue-cli-service" => {
@@ -418,9 +438,13 @@ fn classify(program: &str, arguments: &[String]) -> Option<(CheckKind, Ground, u
             _ => return None,
         },
         "tsc" | "vue-tsc" | "svelte-check" => (Types, Ground::Script, 0),
-        "eslint" | "biome" | "oxlint" | "xo" | "standard" | "stylelint" | "tslint" => (Lint, Ground::Script, 0),
+        "eslint" | "biome" | "oxlint" | "xo" | "standard" | "stylelint" | "tslint" => {
+            (Lint, Ground::Script, 0)
+        }
         "prettier" if has("--check") || has("-c") || has("-l") => (Lint, Ground::Script, 0),
-        "vite" | "next" | "astro" | "nuxt" | "gatsby" | "parcel" | "remix" if verb == "build" => (Build, Ground::Script, after),
+        "vite" | "next" | "astro" | "nuxt" | "gatsby" | "parcel" | "remix" if verb == "build" => {
+            (Build, Ground::Script, after)
+        }
         "webpack" | "rollup" | "esbuild" | "tsup" => (Build, Ground::Script, 0),
         "go" => match verb {
             "test" => (Test, Ground::Go, after),
@@ -433,15 +457,30 @@ fn classify(program: &str, arguments: &[String]) -> Option<(CheckKind, Ground, u
         "mvn" | "mvnw" | "gradle" | "gradlew" | "sbt" | "mill" | "bazel" | "ant" | "lein" => {
             let word = |w: &str| w.rsplit(':').next().unwrap_or("").to_ascii_lowercase();
             let any = |list: &[&str]| arguments.iter().any(|a| list.contains(&word(a).as_str()));
-            let skips = arguments.iter().any(|a| a.starts_with("-DskipTests") || a.starts_with("-Dmaven.test.skip"));
+            let skips =
+                arguments.iter().any(|a| a.starts_with("-DskipTests") || a.starts_with("-Dmaven.test.skip"));
             if any(&["deploy", "publish"]) {
                 (Deploy, Ground::Jvm, 0)
             } else if !skips && any(&["test", "verify", "check", "integrationtest", "connectedcheck"])
                 || arguments.iter().any(|a| word(a).starts_with("test") || word(a).ends_with("test"))
             {
-                let i = arguments.iter().position(|a| word(a).contains("test") || word(a) == "verify" || word(a) == "check");
+                let i = arguments
+                    .iter()
+                    .position(|a| word(a).contains("test") || word(a) == "verify" || word(a) == "check");
                 (Test, Ground::Jvm, i.map_or(0, |i| i + 1))
-            } else if any(&["build", "package", "compile", "install", "assemble", "jar", "bootjar", "compilejava", "compilekotlin", "classes", "assembledebug"]) {
+            } else if any(&[
+                "build",
+                "package",
+                "compile",
+                "install",
+                "assemble",
+                "jar",
+                "bootjar",
+                "compilejava",
+                "compilekotlin",
+                "classes",
+                "assembledebug",
+            ]) {
                 (Build, Ground::Jvm, arguments.len())
             } else if any(&["lint", "checkstyle", "spotlesscheck", "ktlintcheck", "detekt"]) {
                 (Lint, Ground::Jvm, arguments.len())
@@ -458,12 +497,20 @@ fn classify(program: &str, arguments: &[String]) -> Option<(CheckKind, Ground, u
         },
         "phpunit" | "pest" | "codecept" => (Test, Ground::Php, 0),
         "artisan" if verb == "test" => (Test, Ground::Php, after),
-        "php" if base(verb) == "phpunit" || base(verb) == "artisan" && has("test") => (Test, Ground::Php, after),
+        "php" if base(verb) == "phpunit" || base(verb) == "artisan" && has("test") => {
+            (Test, Ground::Php, after)
+        }
         "phpstan" | "psalm" => (Types, Ground::Php, 0),
         "phpcs" => (Lint, Ground::Php, 0),
-        "composer" if matches!(verb, "test" | "run-script" | "run") && (verb == "test" || has("test")) => (Test, Ground::Php, after),
+        "composer" if matches!(verb, "test" | "run-script" | "run") && (verb == "test" || has("test")) => {
+            (Test, Ground::Php, after)
+        }
         "rspec" | "minitest" | "cucumber" => (Test, Ground::Ruby, 0),
-        "rake" | "rails" if verb.starts_with("test") || verb.starts_with("spec") || verb.is_empty() && program == "rake" => {
+        "rake" | "rails"
+            if verb.starts_with("test")
+                || verb.starts_with("spec")
+                || verb.is_empty() && program == "rake" =>
+        {
             (Test, Ground::Ruby, after)
         }
         "rubocop" => (Lint, Ground::Ruby, 0),
@@ -500,7 +547,20 @@ fn classify(program: &str, arguments: &[String]) -> Option<(CheckKind, Ground, u
                 Some(kind) => (kind, Ground::Any, arguments.len()),
                 None if matches!(program, "make" | "gmake")
                     && !arguments.iter().any(|a| {
-                        matches!(a.as_str(), "clean" | "install" | "help" | "run" | "distclean" | "-n" | "format" | "fmt" | "dev" | "docs" | "setup")
+                        matches!(
+                            a.as_str(),
+                            "clean"
+                                | "install"
+                                | "help"
+                                | "run"
+                                | "distclean"
+                                | "-n"
+                                | "format"
+                                | "fmt"
+                                | "dev"
+                                | "docs"
+                                | "setup"
+                        )
                     }) =>
                 {
                     (Build, Ground::Any, arguments.len())
@@ -524,14 +584,20 @@ fn classify(program: &str, arguments: &[String]) -> Option<(CheckKind, Ground, u
         },
         "kubectl" if matches!(verb, "apply" | "rollout" | "set") => (Deploy, Ground::Any, arguments.len()),
         "helm" if matches!(verb, "upgrade" | "install") => (Deploy, Ground::Any, arguments.len()),
-        "terraform" | "tofu" | "pulumi" if matches!(verb, "apply" | "up") => (Deploy, Ground::Any, arguments.len()),
+        "terraform" | "tofu" | "pulumi" if matches!(verb, "apply" | "up") => {
+            (Deploy, Ground::Any, arguments.len())
+        }
         "vercel" | "ansible-playbook" | "cap" => (Deploy, Ground::Any, arguments.len()),
-        "fly" | "flyctl" | "netlify" | "firebase" | "wrangler" | "serverless" | "sls" | "gcloud" | "sam" | "cdk" | "eb" | "railway"
+        "fly" | "flyctl" | "netlify" | "firebase" | "wrangler" | "serverless" | "sls" | "gcloud" | "sam"
+        | "cdk" | "eb" | "railway"
             if has("deploy") || has("up") =>
         {
             (Deploy, Ground::Any, arguments.len())
         }
-        "git" if verb == "push" && arguments.iter().any(|a| a.contains("heroku") || a.contains("production")) => {
+        "git"
+            if verb == "push"
+                && arguments.iter().any(|a| a.contains("heroku") || a.contains("production")) =>
+        {
             (Deploy, Ground::Any, arguments.len())
         }
         name => {
@@ -543,7 +609,8 @@ fn classify(program: &str, arguments: &[String]) -> Option<(CheckKind, Ground, u
             }
             let kind = match stem {
                 "test" if ending != "sh" => return None,
-                "test" | "tests" | "run_tests" | "run-tests" | "runtests" | "run_test" | "run-test" | "test-all" | "test_all" | "ci" | "run_all_tests" => Test,
+                "test" | "tests" | "run_tests" | "run-tests" | "runtests" | "run_test" | "run-test"
+                | "test-all" | "test_all" | "ci" | "run_all_tests" => Test,
                 "build" | "compile" => Build,
                 "lint" => Lint,
                 "typecheck" | "check-types" => Types,
@@ -569,9 +636,7 @@ fn script(program: &str, arguments: &[String]) -> Option<(CheckKind, Ground, usi
             word => {
                 let kind = script_kind(word).or_else(|| {
                     // yarn and pnpm run a program's name as it is.
-                    (program != "npm")
-                        .then(|| classify(word, &[]).map(|(kind, ..)| kind))
-                        .flatten()
+                    (program != "npm").then(|| classify(word, &[]).map(|(kind, ..)| kind)).flatten()
                 })?;
                 return Some((kind, Ground::Script, i + 1));
             }
@@ -589,10 +654,15 @@ fn script_kind(name: &str) -> Option<CheckKind> {
         return None;
     }
     Some(match first {
-        "test" | "tests" | "spec" | "specs" | "e2e" | "unittest" | "unit" | "integration" | "check" | "verify" | "ci" | "coverage" => {
+        "test" | "tests" | "spec" | "specs" | "e2e" | "unittest" | "unit" | "integration" | "check"
+        | "verify" | "ci" | "coverage" => {
             if lower.contains("type") {
                 CheckKind::Types
-            } else if lower.contains("lint") || lower.contains("format") || lower.contains("fmt") || lower.contains("style") {
+            } else if lower.contains("lint")
+                || lower.contains("format")
+                || lower.contains("fmt")
+                || lower.contains("style")
+            {
                 CheckKind::Lint
             } else {
                 CheckKind::Test
@@ -615,27 +685,43 @@ fn narrowed(kind: CheckKind, arguments: &[String]) -> u64 {
     let mut words = arguments.iter().map(String::as_str).peekable();
     while let Some(word) = words.next() {
         match word {
-            "discover" | "run" | "." | "./" | "./..." | "tests" | "tests/" | "test" | "test/" | "all" | "--" => {}
-            "-k" | "-t" | "-m" | "--grep" | "-g" | "--filter" | "-run" | "--run" | "--testNamePattern" | "--tests" | "-R" | "-E"
-            | "-p" | "--package" | "--test" | "--lib" | "--bin" | "--doc" | "-e" | "--only" | "-n" if word == "--lib" || word == "--doc" => kept.push(word),
-            "-k" | "-t" | "-m" | "--grep" | "-g" | "--filter" | "-run" | "--run" | "--testNamePattern" | "--tests" | "-R" | "-E"
-            | "-p" | "--package" | "--test" | "--bin" | "--only" => {
+            "discover" | "run" | "." | "./" | "./..." | "tests" | "tests/" | "test" | "test/" | "all"
+            | "--" => {}
+            "-k" | "-t" | "-m" | "--grep" | "-g" | "--filter" | "-run" | "--run" | "--testNamePattern"
+            | "--tests" | "-R" | "-E" | "-p" | "--package" | "--test" | "--lib" | "--bin" | "--doc"
+            | "-e" | "--only" | "-n"
+                if word == "--lib" || word == "--doc" =>
+            {
+                kept.push(word)
+            }
+            "-k" | "-t" | "-m" | "--grep" | "-g" | "--filter" | "-run" | "--run" | "--testNamePattern"
+            | "--tests" | "-R" | "-E" | "-p" | "--package" | "--test" | "--bin" | "--only" => {
                 kept.push(word);
                 if let Some(value) = words.next_if(|v| !v.starts_with('-')) {
                     kept.push(value);
                 }
             }
             // Options with a value of their own that narrows nothing.
-            "-s" | "-c" | "-C" | "--config" | "-j" | "--jobs" | "--rootdir" | "--reporter" | "-R=dot" | "--features" | "-w" | "--maxfail"
-            | "--tb" | "--timeout" | "--manifest-path" | "--profile" | "-o" | "--color" | "--test-dir" | "--test-threads" | "-v" | "-count" => {
+            "-s" | "-c" | "-C" | "--config" | "-j" | "--jobs" | "--rootdir" | "--reporter" | "-R=dot"
+            | "--features" | "-w" | "--maxfail" | "--tb" | "--timeout" | "--manifest-path" | "--profile"
+            | "-o" | "--color" | "--test-dir" | "--test-threads" | "-v" | "-count" => {
                 if !matches!(word, "-s" | "-v" | "-w") {
                     words.next_if(|v| !v.starts_with('-'));
                 }
             }
             word if word.starts_with('-') => {
-                if ["-Dtest=", "--filter=", "-run=", "--grep=", "-k=", "--tests=", "--testNamePattern=", "--test="]
-                    .iter()
-                    .any(|p| word.starts_with(p))
+                if [
+                    "-Dtest=",
+                    "--filter=",
+                    "-run=",
+                    "--grep=",
+                    "-k=",
+                    "--tests=",
+                    "--testNamePattern=",
+                    "--test=",
+                ]
+                .iter()
+                .any(|p| word.starts_with(p))
                     || word == "--lf"
                     || word == "--last-failed"
                     || word == "--onlyChanged"
@@ -652,33 +738,43 @@ fn narrowed(kind: CheckKind, arguments: &[String]) -> u64 {
 /// Whether a program only shows what is there, or keeps the workplace in order.
 fn shows(program: &str, arguments: &[String]) -> bool {
     match program {
-        "cat" | "head" | "tail" | "less" | "more" | "grep" | "egrep" | "fgrep" | "rg" | "ag" | "find" | "fd" | "ls" | "tree" | "wc"
-        | "file" | "stat" | "diff" | "which" | "type" | "whereis" | "pwd" | "echo" | "printf" | "true" | "false" | ":" | "exit" | "date" | "env"
-        | "export" | "unset" | "whoami" | "id" | "uname" | "hostname" | "df" | "du" | "free" | "ps" | "top" | "sort" | "uniq" | "cut"
-        | "tr" | "awk" | "jq" | "yq" | "nl" | "bat" | "test" | "[" | "[[" | "sleep" | "wait" | "kill" | "jobs" | "history" | "man" | "help"
-        | "md5sum" | "sha256sum" | "xxd" | "hexdump" | "od" | "strings" | "basename" | "dirname" | "realpath" | "readlink" | "column" | "source" | "."
-        | "alias" | "ulimit" | "umask" | "trap" | "local" | "read" | "shift" | "set" | "mkdir" | "touch" | "chmod" | "chown" | "ln" | "curl" | "wget"
-        | "pip" | "pip3" | "apt" | "apt-get" | "brew" | "gem" | "gh" | "cp" | "mv" | "rm" | "rmdir" | "tee" => true,
+        "cat" | "head" | "tail" | "less" | "more" | "grep" | "egrep" | "fgrep" | "rg" | "ag" | "find"
+        | "fd" | "ls" | "tree" | "wc" | "file" | "stat" | "diff" | "which" | "type" | "whereis" | "pwd"
+        | "echo" | "printf" | "true" | "false" | ":" | "exit" | "date" | "env" | "export" | "unset"
+        | "whoami" | "id" | "uname" | "hostname" | "df" | "du" | "free" | "ps" | "top" | "sort" | "uniq"
+        | "cut" | "tr" | "awk" | "jq" | "yq" | "nl" | "bat" | "test" | "[" | "[[" | "sleep" | "wait"
+        | "kill" | "jobs" | "history" | "man" | "help" | "md5sum" | "sha256sum" | "xxd" | "hexdump"
+        | "od" | "strings" | "basename" | "dirname" | "realpath" | "readlink" | "column" | "source" | "."
+        | "alias" | "ulimit" | "umask" | "trap" | "local" | "read" | "shift" | "set" | "mkdir" | "touch"
+        | "chmod" | "chown" | "ln" | "curl" | "wget" | "pip" | "pip3" | "apt" | "apt-get" | "brew"
+        | "gem" | "gh" | "cp" | "mv" | "rm" | "rmdir" | "tee" => true,
         "sed" => !arguments.iter().any(|a| a.starts_with("-i") || a == "--in-place"),
         "git" => true,
         "npm" | "pnpm" | "yarn" | "bun" | "uv" | "poetry" | "cargo" | "go" | "composer" | "bundle" => {
             !arguments.iter().any(|a| a == "run" || a == "exec" || a == "start")
         }
-        p if p.starts_with("python") || p == "node" => arguments.iter().any(|a| a == "--version" || a == "-V"),
+        p if p.starts_with("python") || p == "node" => {
+            arguments.iter().any(|a| a == "--version" || a == "-V")
+        }
         _ => false,
     }
 }
 
 /// Whether a program runs something that may be a check without being known as one.
 fn runs_unknown(program: &str, _arguments: &[String]) -> bool {
-    !matches!(program, "sed" | "apply_patch" | "for" | "case" | "esac" | "function" | "select" | "patch" | "dos2unix")
+    !matches!(
+        program,
+        "sed" | "apply_patch" | "for" | "case" | "esac" | "function" | "select" | "patch" | "dos2unix"
+    )
 }
 
 /// Adds the files that a program writes by its arguments.
 fn writes_of(program: &str, arguments: &[String], writes: &mut Vec<String>) {
     let plain = || arguments.iter().filter(|a| !a.starts_with('-'));
     match program {
-        "sed" | "perl" if arguments.iter().any(|a| a.starts_with("-i") || a == "--in-place" || a == "-pi") => {
+        "sed" | "perl"
+            if arguments.iter().any(|a| a.starts_with("-i") || a == "--in-place" || a == "-pi") =>
+        {
             writes.extend(plain().skip(1).cloned());
         }
         "tee" => writes.extend(plain().filter(|a| !a.starts_with("/dev/")).cloned()),
@@ -686,7 +782,19 @@ fn writes_of(program: &str, arguments: &[String], writes: &mut Vec<String>) {
         "rm" | "touch" => writes.extend(plain().cloned()),
         "git" => {
             let verb = plain().next().map_or("", String::as_str);
-            if matches!(verb, "checkout" | "restore" | "reset" | "apply" | "stash" | "revert" | "merge" | "rebase" | "pull" | "cherry-pick") {
+            if matches!(
+                verb,
+                "checkout"
+                    | "restore"
+                    | "reset"
+                    | "apply"
+                    | "stash"
+                    | "revert"
+                    | "merge"
+                    | "rebase"
+                    | "pull"
+                    | "cherry-pick"
+            ) {
                 // A switch of branches or files: what exactly changed, the command does not say.
                 writes.extend(plain().skip(1).filter(|a| a.contains('.') && a.as_str() != ".").cloned());
             }
@@ -697,15 +805,12 @@ fn writes_of(program: &str, arguments: &[String], writes: &mut Vec<String>) {
 
 /// Words as a shell would read them back.
 fn spelt(words: &[String]) -> String {
-    words
-        .iter()
-        .map(|w| quoted(w))
-        .collect::<Vec<_>>()
-        .join(" ")
+    words.iter().map(|w| quoted(w)).collect::<Vec<_>>().join(" ")
 }
 
 fn quoted(word: &str) -> String {
-    let plain = |w: &str| !w.is_empty() && w.chars().all(|c| c.is_alphanumeric() || "_-./:=,@%+~^$*{}".contains(c));
+    let plain =
+        |w: &str| !w.is_empty() && w.chars().all(|c| c.is_alphanumeric() || "_-./:=,@%+~^$*{}".contains(c));
     if plain(word) {
         return word.to_owned();
     }
@@ -790,9 +895,22 @@ mod tests {
     #[test]
     fn what_is_no_check_is_not_taken_for_one() {
         for command in [
-            "ls tests", "cat test.log", "pip install pytest", "git commit -m 'run cargo test'", "which pytest",
-            "pytest --version", "cat > t.sh <<E\npytest\nE", "grep -rn 'cargo test' .", "npm install jest", "echo pytest",
-            "python app.py", "cargo fmt", "cargo run", "make clean", "test -f a.txt", "vim test.sh",
+            "ls tests",
+            "cat test.log",
+            "pip install pytest",
+            "git commit -m 'run cargo test'",
+            "which pytest",
+            "pytest --version",
+            "cat > t.sh <<E\npytest\nE",
+            "grep -rn 'cargo test' .",
+            "npm install jest",
+            "echo pytest",
+            "python app.py",
+            "cargo fmt",
+            "cargo run",
+            "make clean",
+            "test -f a.txt",
+            "vim test.sh",
         ] {
             assert_eq!(kinds(command), [], "{command}");
         }
@@ -823,7 +941,8 @@ mod tests {
         let reading = read(code);
         assert_eq!(reading.checks.len(), 1);
         assert_eq!(reading.checks[0].command, "python3 -m unittest -q");
-        let patch = r#"text(await tools.apply_patch("*** Begin Patch\n*** Update File: /w/app/prices.py\n@@"));"#;
+        let patch =
+            r#"text(await tools.apply_patch("*** Begin Patch\n*** Update File: /w/app/prices.py\n@@"));"#;
         assert_eq!(read(patch).writes, ["/w/app/prices.py"]);
     }
 

@@ -64,7 +64,8 @@ fn split(command: &str, depth: u8, last: Joint, found: &mut Vec<Piece>) {
 /// The script of `bash -c SCRIPT` and its like.
 fn inner(words: &[String]) -> Option<String> {
     let mut rest = words.iter().skip_while(|w| {
-        w.contains('=') && !w.starts_with('-') || matches!(w.as_str(), "sudo" | "exec" | "env" | "time" | "nohup")
+        w.contains('=') && !w.starts_with('-')
+            || matches!(w.as_str(), "sudo" | "exec" | "env" | "time" | "nohup")
     });
     let mut shell = rest.next()?;
     if shell == "timeout" {
@@ -85,10 +86,7 @@ fn inner(words: &[String]) -> Option<String> {
 }
 
 fn is_shell(word: &str) -> bool {
-    matches!(
-        word.rsplit('/').next().unwrap_or(word),
-        "bash" | "sh" | "zsh" | "dash" | "ksh"
-    )
+    matches!(word.rsplit('/').next().unwrap_or(word), "bash" | "sh" | "zsh" | "dash" | "ksh")
 }
 
 #[derive(Default)]
@@ -120,7 +118,21 @@ impl Cut {
         self.end_word();
         self.redirects = false;
         while self.words.first().is_some_and(|w| {
-            matches!(w.as_str(), "if" | "then" | "else" | "elif" | "do" | "while" | "until" | "!" | "{" | "}" | "fi" | "done" | "time")
+            matches!(
+                w.as_str(),
+                "if" | "then"
+                    | "else"
+                    | "elif"
+                    | "do"
+                    | "while"
+                    | "until"
+                    | "!"
+                    | "{"
+                    | "}"
+                    | "fi"
+                    | "done"
+                    | "time"
+            )
         }) {
             self.words.remove(0);
         }
@@ -307,10 +319,7 @@ mod tests {
     use super::*;
 
     fn words(command: &str) -> Vec<(String, Joint)> {
-        pieces(command)
-            .into_iter()
-            .map(|p| (p.words.join(" "), p.joint))
-            .collect()
+        pieces(command).into_iter().map(|p| (p.words.join(" "), p.joint)).collect()
     }
 
     #[test]
@@ -332,11 +341,7 @@ mod tests {
     fn a_shell_in_a_shell_is_opened() {
         assert_eq!(
             words("bash -lc 'cd x && pytest -q' && echo ok"),
-            [
-                ("cd x".into(), Joint::And),
-                ("pytest -q".into(), Joint::And),
-                ("echo ok".into(), Joint::End),
-            ]
+            [("cd x".into(), Joint::And), ("pytest -q".into(), Joint::And), ("echo ok".into(), Joint::End),]
         );
     }
 
@@ -352,11 +357,7 @@ mod tests {
     fn brackets_and_redirections_do_not_confuse() {
         assert_eq!(
             words("(cd a; pytest 2>&1 2>/dev/null) || true"),
-            [
-                ("cd a".into(), Joint::Then),
-                ("pytest".into(), Joint::Or),
-                ("true".into(), Joint::End),
-            ]
+            [("cd a".into(), Joint::Then), ("pytest".into(), Joint::Or), ("true".into(), Joint::End),]
         );
         assert_eq!(pieces("pytest > out.txt")[0].writes, ["out.txt"]);
         assert_eq!(words("echo 'a && b' # rest | x").len(), 1);

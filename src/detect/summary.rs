@@ -87,11 +87,7 @@ fn number(text: Option<regex::Match<'_>>) -> Option<u32> {
 
 /// The text without colours.
 pub(crate) fn plain(text: &str) -> std::borrow::Cow<'_, str> {
-    if text.contains('\u{1b}') {
-        ANSI.replace(text, "")
-    } else {
-        text.into()
-    }
+    if text.contains('\u{1b}') { ANSI.replace(text, "") } else { text.into() }
 }
 
 /// Counts as a line gives them.
@@ -191,11 +187,8 @@ impl Reader {
 
     fn put(&mut self, line: &str, says: Says, counts: Counts, own_form: bool) {
         self.last = self.row;
-        let sum = |passed: u32| {
-            passed
-                .saturating_add(counts.failed.unwrap_or(0))
-                .saturating_add(counts.skipped)
-        };
+        let sum =
+            |passed: u32| passed.saturating_add(counts.failed.unwrap_or(0)).saturating_add(counts.skipped);
         self.found = Some(Summary {
             says,
             passed: counts.passed,
@@ -254,7 +247,8 @@ pub(crate) fn tests(text: &str) -> Option<Summary> {
             };
             reader.put(line, says, counts, true);
             if let Some(summary) = reader.found.as_mut() {
-                summary.line = crate::text::clip(&format!("Ran {total} tests: {}", line.trim()), LINE).to_owned();
+                summary.line =
+                    crate::text::clip(&format!("Ran {total} tests: {}", line.trim()), LINE).to_owned();
             }
             continue;
         }
@@ -268,8 +262,11 @@ pub(crate) fn tests(text: &str) -> Option<Summary> {
                 total: None,
             };
             cargo = Some(counts);
-            let failed = c.get(1).is_some_and(|m| m.as_str() == "FAILED") || counts.failed.is_some_and(|f| f > 0);
-            let worse = failed && number(c.get(3)).unwrap_or(0) == 0 && reader.found.as_ref().is_some_and(|f| f.says == Says::Fail);
+            let failed =
+                c.get(1).is_some_and(|m| m.as_str() == "FAILED") || counts.failed.is_some_and(|f| f > 0);
+            let worse = failed
+                && number(c.get(3)).unwrap_or(0) == 0
+                && reader.found.as_ref().is_some_and(|f| f.says == Says::Fail);
             let kept = worse.then(|| reader.found.as_ref().map(|f| f.line.clone())).flatten();
             reader.put(line, if failed { Says::Fail } else { counts.verdict() }, counts, true);
             if let (Some(line), Some(summary)) = (kept, reader.found.as_mut()) {
@@ -300,7 +297,12 @@ pub(crate) fn tests(text: &str) -> Option<Summary> {
             }
             if go.1 == 0 {
                 let says = if go.0 > 0 { Says::Pass } else { Says::Empty };
-                reader.put(line, says, Counts { passed: (go.3 > 0).then_some(go.3), ..Counts::default() }, true);
+                reader.put(
+                    line,
+                    says,
+                    Counts { passed: (go.3 > 0).then_some(go.3), ..Counts::default() },
+                    true,
+                );
             }
             continue;
         }
@@ -383,13 +385,21 @@ pub(crate) fn tests(text: &str) -> Option<Summary> {
             continue;
         }
         if NO_TESTS.is_in(line) {
-            reader.put(line, Says::Empty, Counts { passed: Some(0), failed: Some(0), skipped: 0, total: Some(0) }, false);
+            reader.put(
+                line,
+                Says::Empty,
+                Counts { passed: Some(0), failed: Some(0), skipped: 0, total: Some(0) },
+                false,
+            );
             continue;
         }
         if COULD_NOT.is_in(line) && reader.found.is_none() {
             continue;
         }
-        if line.trim_start().to_ascii_lowercase().starts_with("test files ") || line.trim_start().starts_with("Test Suites:") || line.trim_start().starts_with("Snapshots:") {
+        if line.trim_start().to_ascii_lowercase().starts_with("test files ")
+            || line.trim_start().starts_with("Test Suites:")
+            || line.trim_start().starts_with("Snapshots:")
+        {
             continue;
         }
         let counts = Counts::of(line);
@@ -402,13 +412,20 @@ pub(crate) fn tests(text: &str) -> Option<Summary> {
         if !counts.none() {
             let test_word = {
                 let lower = line.to_ascii_lowercase();
-                lower.contains("test") || lower.contains("example") || lower.contains("spec") || lower.contains("runs,")
+                lower.contains("test")
+                    || lower.contains("example")
+                    || lower.contains("spec")
+                    || lower.contains("runs,")
             };
-            if counts.passed.is_some() && (counts.failed.is_some() || counts.total.is_some() || test_word || pytest || short(line)) {
+            if counts.passed.is_some()
+                && (counts.failed.is_some() || counts.total.is_some() || test_word || pytest || short(line))
+            {
                 // "12 passing" after "1 failing", and the reverse, belong together.
                 let mut counts = counts;
                 if counts.failed.is_none()
-                    && let Some(previous) = reader.found.as_ref().filter(|f| f.passed.is_none() && f.failed > 0 && reader.since() <= 3 + f.failed as usize)
+                    && let Some(previous) = reader.found.as_ref().filter(|f| {
+                        f.passed.is_none() && f.failed > 0 && reader.since() <= 3 + f.failed as usize
+                    })
                 {
                     counts.failed = Some(previous.failed);
                 }
@@ -420,7 +437,9 @@ pub(crate) fn tests(text: &str) -> Option<Summary> {
                 // "12 examples, 1 failure"; "Tests: 12, Assertions: 24, Failures: 1".
                 let total = counts.total.unwrap_or(0);
                 let counts = Counts {
-                    passed: Some(total.saturating_sub(counts.failed.unwrap_or(0)).saturating_sub(counts.skipped)),
+                    passed: Some(
+                        total.saturating_sub(counts.failed.unwrap_or(0)).saturating_sub(counts.skipped),
+                    ),
                     ..counts
                 };
                 reader.put(line, counts.verdict(), counts, true);
@@ -428,7 +447,8 @@ pub(crate) fn tests(text: &str) -> Option<Summary> {
             }
             if counts.failed.is_some_and(|f| f > 0) && (pytest || ONLY_FAILED.is_in(line)) {
                 let mut counts = counts;
-                if let Some(previous) = reader.found.as_ref().filter(|f| f.failed == 0 && reader.since() <= 3) {
+                if let Some(previous) = reader.found.as_ref().filter(|f| f.failed == 0 && reader.since() <= 3)
+                {
                     counts.passed = previous.passed;
                 }
                 reader.put(line, Says::Fail, counts, pytest);
@@ -453,15 +473,8 @@ pub(crate) fn tests(text: &str) -> Option<Summary> {
 }
 
 fn counts_of_all(line: &str) -> Counts {
-    let n = line
-        .split(|c: char| !c.is_ascii_digit())
-        .find_map(|w| w.parse().ok());
-    Counts {
-        passed: n,
-        failed: Some(0),
-        skipped: 0,
-        total: n,
-    }
+    let n = line.split(|c: char| !c.is_ascii_digit()).find_map(|w| w.parse().ok());
+    Counts { passed: n, failed: Some(0), skipped: 0, total: n }
 }
 
 /// A line that holds little besides its numbers.
@@ -520,9 +533,7 @@ pub(crate) fn other(kind: CheckKind, text: &str) -> Option<Summary> {
 
 /// Whether the check could not even start, and the line that says so.
 pub(crate) fn could_not_start(text: &str) -> Option<&str> {
-    text.lines()
-        .take(40)
-        .find(|line| line.len() < 600 && COULD_NOT.is_in(line))
+    text.lines().take(40).find(|line| line.len() < 600 && COULD_NOT.is_in(line))
 }
 
 /// Exit codes that the text prints on lines of their own: where each line ends, and the code.
@@ -536,7 +547,8 @@ pub(crate) fn printed_exits(text: &str) -> Vec<(usize, i32)> {
             continue;
         }
         let line = line.strip_prefix("<returncode>").map_or(line, |_| line);
-        if let Some(c) = PRINTED_EXIT.captures(line.trim_start_matches("<returncode>").trim_end_matches("</returncode>"))
+        if let Some(c) =
+            PRINTED_EXIT.captures(line.trim_start_matches("<returncode>").trim_end_matches("</returncode>"))
             && let Some(code) = c.get(1).and_then(|m| m.as_str().parse().ok())
         {
             found.push((at, code));
@@ -574,17 +586,59 @@ mod tests {
             ("collected 0 items\n\n=== no tests ran in 0.01s ===", Says::Empty, Some(0), 0, Some(0)),
             ("Ran 3 tests in 0.000s\n\nOK", Says::Pass, Some(3), 0, Some(3)),
             ("Ran 3 tests in 0.000s\n\nFAILED (failures=1)", Says::Fail, Some(2), 1, Some(3)),
-            ("Ran 5 tests in 0.000s\n\nFAILED (failures=1, errors=2, skipped=1)", Says::Fail, Some(1), 3, Some(5)),
+            (
+                "Ran 5 tests in 0.000s\n\nFAILED (failures=1, errors=2, skipped=1)",
+                Says::Fail,
+                Some(1),
+                3,
+                Some(5),
+            ),
             ("Ran 0 tests in 0.000s\n\nNO TESTS RAN", Says::Empty, Some(0), 0, Some(0)),
-            ("test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s\n\ntest result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out", Says::Pass, Some(15), 0, Some(16)),
-            ("test result: FAILED. 10 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out", Says::Fail, Some(10), 2, Some(12)),
-            ("running 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 4 filtered out", Says::Empty, Some(0), 0, Some(0)),
-            ("     Summary [   0.5s] 12 tests run: 11 passed, 1 failed, 0 skipped", Says::Fail, Some(11), 1, Some(12)),
+            (
+                "test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s\n\ntest result: ok. 3 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out",
+                Says::Pass,
+                Some(15),
+                0,
+                Some(16),
+            ),
+            (
+                "test result: FAILED. 10 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out",
+                Says::Fail,
+                Some(10),
+                2,
+                Some(12),
+            ),
+            (
+                "running 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 4 filtered out",
+                Says::Empty,
+                Some(0),
+                0,
+                Some(0),
+            ),
+            (
+                "     Summary [   0.5s] 12 tests run: 11 passed, 1 failed, 0 skipped",
+                Says::Fail,
+                Some(11),
+                1,
+                Some(12),
+            ),
             ("ok  \tgithub.com/a/b\t0.013s", Says::Pass, None, 0, None),
             ("--- FAIL: TestAdd (0.00s)\nFAIL\nFAIL\tgithub.com/a/b\t0.01s", Says::Fail, None, 0, None),
             ("?   \tgithub.com/a/b\t[no test files]", Says::Empty, None, 0, None),
-            ("Test Suites: 1 failed, 2 passed, 3 total\nTests:       1 failed, 12 passed, 13 total\nSnapshots:   0 total", Says::Fail, Some(12), 1, Some(13)),
-            (" Test Files  3 passed (3)\n      Tests  12 passed (12)\n   Start at  10:00:00", Says::Pass, Some(12), 0, Some(12)),
+            (
+                "Test Suites: 1 failed, 2 passed, 3 total\nTests:       1 failed, 12 passed, 13 total\nSnapshots:   0 total",
+                Says::Fail,
+                Some(12),
+                1,
+                Some(13),
+            ),
+            (
+                " Test Files  3 passed (3)\n      Tests  12 passed (12)\n   Start at  10:00:00",
+                Says::Pass,
+                Some(12),
+                0,
+                Some(12),
+            ),
             ("      Tests  1 failed | 12 passed (13)", Says::Fail, Some(12), 1, Some(13)),
             ("  12 passing (30ms)\n  1 failing\n", Says::Fail, Some(12), 1, Some(12)),
             ("  12 passing (30ms)\n", Says::Pass, Some(12), 0, Some(12)),
@@ -596,7 +650,13 @@ mod tests {
             ("FAILURES!\nTests: 12, Assertions: 24, Failures: 1.", Says::Fail, Some(11), 1, Some(12)),
             ("12 examples, 1 failure, 2 pending", Says::Fail, Some(9), 1, Some(12)),
             ("12 runs, 24 assertions, 0 failures, 0 errors, 0 skips", Says::Pass, Some(12), 0, Some(12)),
-            ("Failed!  - Failed:     1, Passed:    11, Skipped:     0, Total:    12, Duration: 20 ms", Says::Fail, Some(11), 1, Some(12)),
+            (
+                "Failed!  - Failed:     1, Passed:    11, Skipped:     0, Total:    12, Duration: 20 ms",
+                Says::Fail,
+                Some(11),
+                1,
+                Some(12),
+            ),
             ("# tests 12\n# suites 0\n# pass 11\n# fail 1\n# cancelled 0", Says::Fail, Some(11), 1, Some(12)),
             ("39 passed, 3 failed", Says::Fail, Some(39), 3, Some(42)),
             ("Result: 4985 of 4992 tests passed", Says::Fail, Some(4985), 7, Some(4992)),
@@ -606,18 +666,20 @@ mod tests {
         ] {
             let (s, p, f, t) = read(&plain(text));
             let total_ok = t == total || text.starts_with("  12 passing (30ms)\n  1");
-            assert!(
-                s == says && p == passed && f == failed && total_ok,
-                "{text:?}: {s:?} {p:?} {f:?} {t:?}"
-            );
+            assert!(s == says && p == passed && f == failed && total_ok, "{text:?}: {s:?} {p:?} {f:?} {t:?}");
         }
     }
 
     #[test]
     fn ordinary_output_has_no_summary() {
         for text in [
-            "def test_pass(): pass", "3 errors were logged by the server", "compiling tests", "wrote 12 files",
-            "On branch main\nnothing to commit", "drwxr-xr-x 2 a a 4096 tests", "the 2 failed attempts were retried later today by hand",
+            "def test_pass(): pass",
+            "3 errors were logged by the server",
+            "compiling tests",
+            "wrote 12 files",
+            "On branch main\nnothing to commit",
+            "drwxr-xr-x 2 a a 4096 tests",
+            "the 2 failed attempts were retried later today by hand",
         ] {
             assert_eq!(super::tests(text), None, "{text}");
         }
@@ -626,14 +688,26 @@ mod tests {
     #[test]
     fn other_summaries_are_read() {
         let says = |kind, text: &str| other(kind, text).map(|s| (s.says, s.failed));
-        assert_eq!(says(CheckKind::Types, "src/a.ts(3,5): error TS2322: Type\nFound 3 errors in 2 files."), Some((Says::Fail, 3)));
+        assert_eq!(
+            says(CheckKind::Types, "src/a.ts(3,5): error TS2322: Type\nFound 3 errors in 2 files."),
+            Some((Says::Fail, 3))
+        );
         assert_eq!(says(CheckKind::Lint, "✖ 3 problems (2 errors, 1 warning)"), Some((Says::Fail, 2)));
         assert_eq!(says(CheckKind::Lint, "✖ 1 problem (0 errors, 1 warning)"), Some((Says::Pass, 0)));
         assert_eq!(says(CheckKind::Lint, "All checks passed!"), Some((Says::Pass, 0)));
         assert_eq!(says(CheckKind::Lint, "Found 3 errors (3 fixed, 0 remaining)."), Some((Says::Pass, 0)));
-        assert_eq!(says(CheckKind::Types, "Success: no issues found in 3 source files"), Some((Says::Pass, 0)));
-        assert_eq!(says(CheckKind::Build, "error: could not compile `x` (lib) due to 2 previous errors"), Some((Says::Fail, 0)));
-        assert_eq!(says(CheckKind::Build, "    Finished `dev` profile [unoptimized] target(s) in 1s"), Some((Says::Pass, 0)));
+        assert_eq!(
+            says(CheckKind::Types, "Success: no issues found in 3 source files"),
+            Some((Says::Pass, 0))
+        );
+        assert_eq!(
+            says(CheckKind::Build, "error: could not compile `x` (lib) due to 2 previous errors"),
+            Some((Says::Fail, 0))
+        );
+        assert_eq!(
+            says(CheckKind::Build, "    Finished `dev` profile [unoptimized] target(s) in 1s"),
+            Some((Says::Pass, 0))
+        );
         assert_eq!(says(CheckKind::Build, "nothing"), None);
     }
 

@@ -9,9 +9,12 @@ use rustc_hash::FxHashMap;
 use super::board::{Reach, RunDelta, RunSummary, SourceView, StepView};
 use crate::detect::{Family, Finding, families};
 use crate::format::{Format, Identity, Reader};
+use crate::recover::{Ground, Proposal, Target, draft};
 use crate::score::features::{Context, Feature, of_step};
-use crate::score::{Costs, Judged, Judgement, Model, judge_run, judge_step};
-use crate::trace::{Assembler, Effect, Event, Observation, RecordRef, Run, RunId, Status, StepId};
+use crate::score::{Band, Costs, Judged, Judgement, Model, judge_run, judge_step};
+use crate::trace::{
+    AgentId, Assembler, Author, Effect, Event, Observation, RecordRef, Run, RunId, Status, StepId,
+};
 
 /// How a run is to be judged.
 #[derive(Clone, Debug)]
@@ -59,6 +62,8 @@ struct Watch {
     touched: BTreeSet<StepId>,
     context: Context,
     context_of: Vec<Box<[Feature]>>,
+    /// For each agent: steps before this one were made before a person last spoke to it.
+    spoken_to: FxHashMap<AgentId, StepId>,
 }
 
 impl Watch {
@@ -77,6 +82,9 @@ impl Watch {
                     *place = features;
                 }
                 self.touched.insert(step.step.id);
+            }
+            Observation::Prompt { agent, author: Author::Person, .. } => {
+                self.spoken_to.insert(*agent, StepId(run.steps.len() as u32));
             }
             _ => {}
         }
@@ -123,6 +131,7 @@ impl Assessor {
                 touched: BTreeSet::new(),
                 context: Context::default(),
                 context_of: Vec::new(),
+                spoken_to: FxHashMap::default(),
             },
             judged: Vec::new(),
             shown: Vec::new(),
@@ -231,6 +240,43 @@ impl Assessor {
         }
     }
 
+    /// What is proposed for the run as it now stands: for each agent and rule the latest step in alarm,
+    /// unless the run has moved on from it. As of the last [`Assessor::conclude`].
+    pub fn proposals(&self) -> Vec<Proposal> {
+        let run = self.assembler.run();
+        let ground = Ground { run, format: self.format.name(), model: &self.judge.model.name };
+        let mut all: Vec<Proposal> = Vec::new();
+        for (step, judged) in run.steps.iter().zip(&self.shown).filter(|(_, j)| j.band == Band::Alarm) {
+            if self.has_moved_on(step.agent, step.id) {
+                continue;
+            }
+            if let Some(proposal) = draft(ground, step, &self.watch.at(step.id), judged) {
+                all.retain(|p| p.rule != proposal.rule || p.target.agent != proposal.target.agent);
+                all.push(proposal);
+            }
+        }
+        all
+    }
+
+    /// Whether a proposal is still about where the run is. `None`: this reader has not seen the step
+    /// yet, as its log lags.
+    pub fn stands(&self, target: &Target) -> Option<bool> {
+        let run = self.assembler.run();
+        let step = run.step(StepId(target.step))?;
+        Some(run.agent_name(step.agent) == target.agent && !self.has_moved_on(step.agent, step.id))
+    }
+
+    /// Whether a person has spoken to the agent since, or it has ended a later turn with nothing
+    /// against what it said.
+    fn has_moved_on(&self, agent: AgentId, step: StepId) -> bool {
+        if self.watch.spoken_to.get(&agent).is_some_and(|since| step < *since) {
+            return true;
+        }
+        let run = self.assembler.run();
+        let later = run.steps.iter().zip(&self.judged).skip(step.index() + 1);
+        later.filter(|(s, _)| s.agent == agent && s.is_message()).any(|(_, judged)| !judged.against)
+    }
+
     /// What has changed since the last call, for the board.
     pub fn delta(&mut self, finish: bool, sources: Vec<SourceView>, reach: Reach) -> RunDelta {
         self.conclude(finish);
@@ -249,6 +295,7 @@ impl Assessor {
             steps,
             findings_from: self.sent_findings,
             findings,
+            proposals: self.proposals(),
             summary: self.summary(sources, reach),
         };
         self.sent_steps = self.shown.len();

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use crate::detect::Finding;
+use crate::recover::Proposal;
 use crate::score::{Judgement, RunJudgement};
 use crate::trace::{Agent, Effect, PlanLine, RunId, RunState, Step, Usage};
 
@@ -41,6 +42,8 @@ pub struct RunDelta {
     pub findings_from: usize,
     /// The findings from there on, in the order in which they were made.
     pub findings: Vec<Finding>,
+    /// What is proposed for the run as it now stands.
+    pub proposals: Vec<Proposal>,
     /// All else.
     pub summary: RunSummary,
 }

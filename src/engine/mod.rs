@@ -5,6 +5,8 @@
 
 pub mod assess;
 pub mod board;
+pub mod read;
+pub mod turn;
 
 pub use assess::{Assessor, Judge};
 pub use board::{Board, Reach, RunDelta, RunSummary, RunView, SourceState, SourceView, StepView, Update};

@@ -1,10 +1,67 @@
-//! Codex.
+//! Codex's rollouts: one JSON line a record, `{timestamp, ordinal?, type, payload}`.
+//!
+//! What the reader has to know of them:
+//! - The same thing stands twice, for the model (`response_item`) and for the screen (`event_msg`). The
+//!   model's side is believed for messages, calls and results; the screen's for turns, tokens and
+//!   (`item_completed`) for exit codes, which are nowhere else. See `calls` for how the two are joined.
+//! - A file begins with its own `session_meta`; further ones belong to threads whose history was copied
+//!   in. A sub-agent's file begins with a copy of its parent's history, which is passed over: up to
+//!   the ordinal that the first line names, or else up to the first turn that is younger than the
+//!   thread (both ids are time-ordered).
+//! - Old files have bare items without an envelope.
 
+mod calls;
+mod outcome;
+mod record;
+
+use std::borrow::Cow;
+
+use self::calls::Calls;
+use self::record::{Payload, Record, Spawn, Tokens};
+use super::json::{
+    Emit, Part, Plain, Shape, agent_name, content_text, hash, is_uuid, join, peek, read_or_mend, stem,
+};
+use super::prose::plan_of_prose;
 use super::{Format, Identity, Reader, Sniff};
-use crate::trace::{Event, EventKind, RunId};
+use crate::trace::{Author, Closing, Event, EventKind, FactOf, Lifecycle, RunId, Usage};
 
 /// Codex.
-pub struct Codex;
+pub(super) struct Codex;
+
+/// Types of record that matter to nobody.
+const IGNORED: &[&str] =
+    &["inter_agent_communication", "inter_agent_communication_metadata", "token_usage_record", "world_state"];
+
+/// Screen events that matter to nobody, or that stand on the model's side too.
+const IGNORED_EVENTS: &[&str] = &[
+    "account/rateLimits/updated",
+    "agent_message",
+    "agent_reasoning",
+    "agent_reasoning_raw_content",
+    "collab_agent_interaction_end",
+    "collab_close_end",
+    "collab_resume_end",
+    "collab_waiting_end",
+    "context_compacted",
+    "dynamic_tool_call_request",
+    "entered_review_mode",
+    "exited_review_mode",
+    "guardian_assessment",
+    "image_generation_end",
+    "plan_update",
+    "stream_error",
+    "thread_goal_updated",
+    "thread_rolled_back",
+    "undo_completed",
+    "user_message",
+    "view_image_tool_call",
+    "warning",
+    "web_search_end",
+];
+
+/// Items on the model's side that matter to nobody.
+const IGNORED_ITEMS: &[&str] =
+    &["additional_tools", "compaction", "configuration_update", "context_compaction", "ghost_snapshot"];
 
 impl Format for Codex {
     fn name(&self) -> &'static str {
@@ -15,23 +72,531 @@ impl Format for Codex {
         "Codex"
     }
 
-    fn sniff(&self, _head: &[&[u8]]) -> Sniff {
-        Sniff::No
+    fn sniff(&self, head: &[&[u8]]) -> Sniff {
+        for record in head.iter().take(64) {
+            let Ok(Shape::Map(record)) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record) else {
+                continue;
+            };
+            let kind = record.r#type.or_empty();
+            let enveloped =
+                matches!(kind, "session_meta" | "response_item" | "event_msg" | "turn_context" | "compacted")
+                    || IGNORED.contains(&kind);
+            if enveloped && record.payload.map().is_some() {
+                return Sniff::Sure;
+            }
+        }
+        let bare = head.iter().take(8).any(|record| {
+            matches!(
+                serde_json::from_slice::<Shape<'_, Payload<'_>>>(record),
+                Ok(Shape::Map(item)) if is_bare_item(&item)
+            )
+        });
+        if bare { Sniff::Sure } else { Sniff::No }
     }
 
-    fn identify(&self, path: &str, _head: &[&[u8]], _beside: Option<&[u8]>) -> Identity {
-        Identity { run: RunId::new(path), agent: None, parent_call: None }
+    fn identify(&self, path: &str, head: &[&[u8]], _beside: Option<&[u8]>) -> Identity {
+        let meta =
+            head.iter().find_map(|record| match serde_json::from_slice::<Shape<'_, Record<'_>>>(record) {
+                Ok(Shape::Map(Record { r#type, payload: Shape::Map(payload), .. }))
+                    if r#type.is("session_meta") =>
+                {
+                    Some(payload)
+                }
+                _ => None,
+            });
+        let name = stem(path);
+        // rollout-DATE-UUID: the UUID is the thread.
+        let thread = name.get(name.len().saturating_sub(36)..).filter(|tail| is_uuid(tail)).unwrap_or(name);
+        let Some(meta) = meta else {
+            return Identity { run: RunId::new(thread), agent: None, parent_call: None };
+        };
+        let id = meta.id.text().unwrap_or(thread);
+        let spawn = spawn(&meta);
+        let parent = meta
+            .session_id
+            .text()
+            .filter(|session| *session != id)
+            .or(meta.parent_thread_id.text())
+            .or(spawn.and_then(|spawn| spawn.parent_thread_id.text()));
+        Identity {
+            run: RunId::new(parent.unwrap_or(id)),
+            agent: parent.map(|_| name_of(&meta, id)),
+            parent_call: None,
+        }
     }
 
-    fn reader(&self, _identity: &Identity) -> Box<dyn Reader> {
-        Box::new(Records)
+    fn reader(&self, identity: &Identity) -> Box<dyn Reader> {
+        Box::new(Records { sub: identity.agent.is_some(), ..Records::default() })
     }
 }
 
-struct Records;
+fn spawn<'r, 'a>(meta: &'r Payload<'a>) -> Option<&'r Spawn<'a>> {
+    meta.source.map()?.subagent.map()?.thread_spawn.map()
+}
+
+/// The name of the agent whose thread this is.
+fn name_of(meta: &Payload<'_>, id: &str) -> String {
+    let spawn = spawn(meta);
+    let path = meta.agent_path.text().or(spawn.and_then(|spawn| spawn.agent_path.text()));
+    if let Some(name) = path.and_then(name_of_path) {
+        return name.to_owned();
+    }
+    let kind = [
+        meta.agent_nickname.text(),
+        spawn.and_then(|spawn| spawn.agent_nickname.text()),
+        meta.agent_role.text(),
+        spawn.and_then(|spawn| spawn.agent_role.text()),
+    ];
+    thread_name(kind.into_iter().flatten().next().unwrap_or_default(), id)
+}
+
+/// A name from what the agent is called and its thread's id, whose last part alone tells threads apart.
+fn thread_name(kind: &str, id: &str) -> String {
+    agent_name(kind, id.rsplit('-').next().unwrap_or_default())
+}
+
+/// The name of the agent at a path: `/root/verify` is "verify"; the root itself has none.
+fn name_of_path(path: &str) -> Option<&str> {
+    let name = path.strip_prefix("/root/").unwrap_or(path).trim_matches('/');
+    (!name.is_empty() && name != "root").then_some(name)
+}
+
+/// Whether a line is an item of an old file, which has no envelope.
+fn is_bare_item(item: &Payload<'_>) -> bool {
+    match item.r#type.or_empty() {
+        "function_call" | "function_call_output" => item.call_id.text().is_some(),
+        "message" => match &item.content {
+            Shape::List(parts) => parts.iter().any(|part| {
+                part.map().is_some_and(|part| part.r#type.is("input_text") || part.r#type.is("output_text"))
+            }),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+/// What is remembered of one source.
+#[derive(Default)]
+struct Records {
+    /// The source is a sub-agent's.
+    sub: bool,
+    /// The thread, once its first line was read.
+    thread: Option<String>,
+    /// The agent's own path; empty: `/root`.
+    path: String,
+    /// Records before this ordinal are a copy.
+    own_from: f64,
+    /// A copy of another thread's history is being read.
+    copying: bool,
+    cwd: String,
+    model: String,
+    /// The run's tokens at the last count.
+    total: Option<u64>,
+    receipt: u64,
+    calls: Calls,
+}
 
 impl Reader for Records {
-    fn read<'a>(&mut self, _record: &'a [u8], sink: &mut dyn FnMut(Event<'a>)) {
-        sink(Event { agent: None, time: None, kind: EventKind::Unknown { kind: "unread".into() } });
+    fn read<'a>(&mut self, record: &'a [u8], sink: &mut dyn FnMut(Event<'a>)) {
+        let ignored = record.ends_with(b"}")
+            && (peek(record, "\"type\":\"", 160)
+                .is_some_and(|kind| IGNORED.iter().any(|name| name.as_bytes() == kind))
+                || peek(record, "\"payload\":{\"type\":\"", 200)
+                    .is_some_and(|kind| IGNORED_ITEMS.iter().any(|name| name.as_bytes() == kind)));
+        if ignored {
+            Emit::new(sink).finish();
+            return;
+        }
+        read_or_mend(record, sink, |record, sink| {
+            let Ok(parsed) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record) else {
+                return false;
+            };
+            let mut emit = Emit::new(sink);
+            match parsed {
+                Shape::Map(parsed) => match parsed.payload {
+                    Shape::Nothing => self.bare(record, &parsed.timestamp, &mut emit),
+                    _ => self.record(parsed, &mut emit),
+                },
+                _ => emit.unknown("not an object"),
+            }
+            emit.finish();
+            true
+        });
     }
+}
+
+impl Records {
+    fn record<'a>(&mut self, mut record: Record<'a>, emit: &mut Emit<'_, 'a>) {
+        emit.time = record.timestamp.time();
+        let kind = record.r#type.take();
+        let Shape::Map(mut payload) = record.payload else {
+            emit.unknown(format!("{kind}/payload"));
+            return;
+        };
+        if kind == "session_meta" {
+            self.meta(payload, emit);
+            return;
+        }
+        if self.is_copy(&record.ordinal, &payload) {
+            return;
+        }
+        match &*kind {
+            "response_item" => self.item(payload, emit),
+            "event_msg" => self.event(payload, emit),
+            "turn_context" => {
+                self.fact(FactOf::WorkingDirectory, payload.cwd.take(), emit);
+                self.fact(FactOf::Model, payload.model.take(), emit);
+            }
+            "compacted" => {
+                emit.say(EventKind::Lifecycle { what: Lifecycle::Compaction, text: payload.message.take() })
+            }
+            known if IGNORED.contains(&known) => {}
+            "" => emit.unknown("no type"),
+            _ => emit.unknown(kind),
+        }
+    }
+
+    /// A line of an old file: an item without envelope, or the header.
+    fn bare<'a>(&mut self, record: &'a [u8], time: &Plain<'_>, emit: &mut Emit<'_, 'a>) {
+        emit.time = time.time();
+        match serde_json::from_slice::<Shape<'_, Payload<'_>>>(record) {
+            Ok(Shape::Map(payload)) if payload.r#type.is_nothing() && payload.id.text().is_some() => {
+                self.meta(payload, emit);
+            }
+            Ok(Shape::Map(payload)) => self.item(payload, emit),
+            _ => emit.unknown("no payload"),
+        }
+    }
+
+    fn meta<'a>(&mut self, mut meta: Payload<'a>, emit: &mut Emit<'_, 'a>) {
+        let id = meta.id.take();
+        if let Some(own) = &self.thread {
+            self.copying = self.sub && *own != *id;
+            return;
+        }
+        self.thread = Some(id.into_owned());
+        self.own_from = meta.subagent_history_start_ordinal.number().unwrap_or(0.0);
+        let path = meta.agent_path.text();
+        let path = path.or(spawn(&meta).and_then(|spawn| spawn.agent_path.text()));
+        self.path = path.unwrap_or_default().to_owned();
+        emit.say(EventKind::Lifecycle { what: Lifecycle::Start, text: Cow::Borrowed("") });
+        self.fact(FactOf::WorkingDirectory, meta.cwd.take(), emit);
+        let version = meta.cli_version.take();
+        if !version.is_empty() {
+            emit.say(EventKind::Fact { of: FactOf::Version, text: version });
+        }
+    }
+
+    /// Whether a record of a sub-agent's file is its parent's.
+    fn is_copy(&mut self, ordinal: &Plain<'_>, payload: &Payload<'_>) -> bool {
+        if !self.sub {
+            return false;
+        }
+        if self.own_from > 0.0 {
+            return ordinal.number().is_some_and(|ordinal| ordinal < self.own_from);
+        }
+        if self.copying
+            && let Some(own) = &self.thread
+        {
+            let younger = payload
+                .turn_id
+                .text()
+                .is_some_and(|turn| is_uuid(turn) && is_uuid(own) && turn >= own.as_str());
+            let named = payload.thread_id.text() == Some(own.as_str());
+            self.copying = !(younger || named);
+        }
+        self.copying
+    }
+
+    fn fact<'a>(&mut self, of: FactOf, text: Cow<'a, str>, emit: &mut Emit<'_, 'a>) {
+        let last = match of {
+            FactOf::Model => &mut self.model,
+            _ => &mut self.cwd,
+        };
+        if !text.is_empty() && *last != *text {
+            text.as_ref().clone_into(last);
+            emit.say(EventKind::Fact { of, text });
+        }
+    }
+
+    /// An item on the model's side.
+    fn item<'a>(&mut self, mut item: Payload<'a>, emit: &mut Emit<'_, 'a>) {
+        let kind = item.r#type.take();
+        match &*kind {
+            "message" => self.message(item, emit),
+            "" if item.role.text().is_some() => self.message(item, emit),
+            "reasoning" => {
+                let mut text = content_text(item.summary);
+                join(&mut text, content_text(item.content));
+                if !text.is_empty() {
+                    emit.say(EventKind::Reasoning { text });
+                }
+            }
+            "agent_message" => self.agent_message(item, emit),
+            known if IGNORED_ITEMS.contains(&known) => {}
+            _ => {
+                if !self.calls.item(&kind, item, emit) {
+                    emit.unknown(format!("response_item/{kind}"));
+                }
+            }
+        }
+    }
+
+    fn message<'a>(&mut self, mut item: Payload<'a>, emit: &mut Emit<'_, 'a>) {
+        let kinds = match item.passthrough {
+            Shape::Map(passthrough) => passthrough.content_item_kinds,
+            _ => Shape::Nothing,
+        };
+        match item.role.or_empty() {
+            "assistant" => {
+                let text = content_text(item.content);
+                let closing = match item.phase.or_empty() {
+                    "final_answer" => Closing::Yes,
+                    "commentary" | "partial_answer" => Closing::No,
+                    _ => Closing::Unknown,
+                };
+                if !text.is_empty() {
+                    emit.say(EventKind::Message { text, closing });
+                }
+            }
+            "user" => self.user(content_text(item.content), &kinds, emit),
+            "developer" | "system" => self.developer(item.content, &kinds, emit),
+            _ => {
+                let role = item.role.take();
+                emit.unknown(format!("message/{role}"));
+            }
+        }
+    }
+
+    /// Instructions of the program, among them what hooks put before the agent.
+    fn developer<'a>(&mut self, content: Shape<'a, Part<'a>>, kinds: &Plain<'_>, emit: &mut Emit<'_, 'a>) {
+        let mut system: Cow<'a, str> = Cow::Borrowed("");
+        for (at, part) in content.into_list().into_iter().enumerate() {
+            let text = content_text(part);
+            if kind_at(kinds, at).starts_with("hooks.") {
+                self.receipt(text, emit);
+            } else {
+                join(&mut system, text);
+            }
+        }
+        if !system.is_empty() {
+            emit.say(EventKind::System { text: system });
+        }
+    }
+
+    fn user<'a>(&mut self, text: Cow<'a, str>, kinds: &Plain<'_>, emit: &mut Emit<'_, 'a>) {
+        const INJECTED: &[&str] = &[
+            "<environment_context>",
+            "<user_instructions>",
+            "<INSTRUCTIONS>",
+            "<permissions",
+            "<skill>",
+            "<subagent_notification>",
+            "<turn_aborted>",
+            "<user_shell_command>",
+            "# AGENTS.md instructions",
+        ];
+        if text.is_empty() {
+            return;
+        }
+        if let Some(inner) = hook_prompt(&text) {
+            let inner = inner.to_owned();
+            self.receipt(Cow::Owned(inner), emit);
+            return;
+        }
+        let kind = kind_at(kinds, 0);
+        let typed = kind.starts_with("user.");
+        let injected = INJECTED.iter().any(|mark| text.trim_start().starts_with(mark))
+            || (!typed && !kind.is_empty() && kind != "unknown");
+        let author = if injected && !typed {
+            Author::Program
+        } else if self.sub {
+            Author::Agent
+        } else {
+            Author::Person
+        };
+        emit.say(EventKind::Prompt { text, author });
+    }
+
+    fn receipt<'a>(&mut self, text: Cow<'a, str>, emit: &mut Emit<'_, 'a>) {
+        let now = hash(&text);
+        if !text.is_empty() && self.receipt != now {
+            self.receipt = now;
+            emit.say(EventKind::Receipt { text });
+        }
+    }
+
+    /// Words between agents: a task for this one, or the answer of one that it started.
+    fn agent_message<'a>(&mut self, mut item: Payload<'a>, emit: &mut Emit<'_, 'a>) {
+        let author = item.author.take();
+        let own = if self.path.is_empty() { "/root" } else { &self.path };
+        if *author == *own {
+            return;
+        }
+        let child = author.strip_prefix(own).is_some_and(|rest| rest.starts_with('/'));
+        let mut text: Cow<'a, str> = Cow::Borrowed("");
+        for part in item.content.into_list() {
+            let Shape::Map(mut part) = part else { continue };
+            let mut piece = part.text.take();
+            if piece.is_empty() {
+                // What really is encrypted has no spaces.
+                piece = part.encrypted_content.take();
+                if !piece.contains(' ') {
+                    continue;
+                }
+            }
+            join(&mut text, piece);
+        }
+        let text = match text.split_once("Payload:\n") {
+            Some((_, payload)) => Cow::Owned(payload.trim_start_matches('\n').to_owned()),
+            None => text,
+        };
+        if child {
+            let (from, call_id) = self.calls.child(&author);
+            emit.say(EventKind::Return { from: Cow::Owned(from), call_id: Cow::Owned(call_id), text });
+        } else {
+            let author = Author::Agent;
+            emit.say(EventKind::Prompt { text, author });
+        }
+    }
+
+    /// An event for the screen.
+    fn event<'a>(&mut self, mut event: Payload<'a>, emit: &mut Emit<'_, 'a>) {
+        let kind = event.r#type.take();
+        let (what, text) = match &*kind {
+            "task_started" | "turn_started" => (Lifecycle::TurnStart, Cow::Borrowed("")),
+            "task_complete" | "turn_complete" => match event.error {
+                Shape::Map(mut error) => (Lifecycle::Error, error.message.take()),
+                _ => (Lifecycle::TurnEnd, Cow::Borrowed("")),
+            },
+            "turn.completed" => {
+                if let Some(tokens) = event.usage.map() {
+                    emit.say(EventKind::Usage(usage(tokens)));
+                }
+                (Lifecycle::TurnEnd, Cow::Borrowed(""))
+            }
+            "turn_aborted" => match event.reason.or_empty() {
+                "review_ended" => (Lifecycle::TurnEnd, event.reason.take()),
+                _ => (Lifecycle::Interrupted, event.reason.take()),
+            },
+            "error" => {
+                let mut text = event.message.take();
+                let mut limit = false;
+                if let Shape::Map(mut error) = event.error {
+                    limit = error.kind.is("rate_limit") || error.kind.is("usage_limit_exceeded");
+                    join(&mut text, error.message.take());
+                }
+                limit |= text.contains("usage limit");
+                let what = if limit { Lifecycle::Limit } else { Lifecycle::Error };
+                (what, text)
+            }
+            "token_count" => {
+                self.tokens(event, emit);
+                return;
+            }
+            "thread_settings_applied" => {
+                if let Shape::Map(mut settings) = event.thread_settings {
+                    self.fact(FactOf::WorkingDirectory, settings.cwd.take(), emit);
+                    self.fact(FactOf::Model, settings.model.take(), emit);
+                }
+                return;
+            }
+            "thread_name_updated" => {
+                emit.say(EventKind::Fact { of: FactOf::Title, text: event.thread_name.take() });
+                return;
+            }
+            "item_completed" => {
+                self.completed(event, emit);
+                return;
+            }
+            known if IGNORED_EVENTS.contains(&known) => return,
+            _ => {
+                if !self.calls.event(&kind, event, emit) {
+                    emit.unknown(format!("event_msg/{kind}"));
+                }
+                return;
+            }
+        };
+        emit.say(EventKind::Lifecycle { what, text });
+    }
+
+    /// An item as the screen saw it end.
+    fn completed<'a>(&mut self, event: Payload<'a>, emit: &mut Emit<'_, 'a>) {
+        let Shape::Map(mut item) = event.item else {
+            emit.unknown("item_completed");
+            return;
+        };
+        let kind = item.r#type.take();
+        match &*kind {
+            // The model's side holds these too.
+            "AgentMessage" | "ContextCompaction" | "EnteredReviewMode" | "ExitedReviewMode" | "ImageView"
+            | "Reasoning" | "Sleep" | "UserMessage" => {}
+            "HookPrompt" => {
+                for fragment in item.fragments.into_list() {
+                    self.receipt(content_text(fragment), emit);
+                }
+            }
+            "Plan" => {
+                let items = plan_of_prose(item.text.take());
+                emit.say(EventKind::Plan { items });
+            }
+            _ => {
+                if !self.calls.completed(&kind, item, emit) {
+                    emit.unknown(format!("item/{kind}"));
+                }
+            }
+        }
+    }
+
+    /// Tokens are told again whenever limits are refreshed: only a grown total counts.
+    fn tokens<'a>(&mut self, event: Payload<'a>, emit: &mut Emit<'_, 'a>) {
+        let Shape::Map(mut info) = event.info else {
+            return;
+        };
+        self.fact(FactOf::Model, info.model.take(), emit);
+        let Some(last) = info.last_token_usage.map() else {
+            let old =
+                Usage { input: info.prompt.count(), output: info.completion.count(), ..Usage::default() };
+            if old.input + old.output > 0 {
+                emit.say(EventKind::Usage(old));
+            }
+            return;
+        };
+        let total = info.total_token_usage.map().map(|t| t.total_tokens.count());
+        if total.is_some() && total == self.total {
+            return;
+        }
+        self.total = total;
+        let usage = usage(last);
+        if usage.input + usage.cached + usage.output > 0 {
+            emit.say(EventKind::Usage(usage));
+        }
+    }
+}
+
+/// Tokens as Codex counts them: its input includes what was cached.
+fn usage(tokens: &Tokens<'_>) -> Usage {
+    let cached = tokens.cached_input_tokens.count();
+    Usage {
+        input: tokens.input_tokens.count().saturating_sub(cached),
+        cached,
+        output: tokens.output_tokens.count(),
+        cost_usd: None,
+        cumulative: false,
+    }
+}
+
+/// The kind of a message's part.
+fn kind_at<'r>(kinds: &'r Plain<'_>, at: usize) -> &'r str {
+    match kinds {
+        Shape::List(kinds) => kinds.get(at).map_or("", |kind| kind.or_empty()),
+        _ => "",
+    }
+}
+
+/// The text in `<hook_prompt …>TEXT</hook_prompt>`.
+fn hook_prompt(text: &str) -> Option<&str> {
+    let rest = text.trim().strip_prefix("<hook_prompt")?;
+    let (_, rest) = rest.split_once('>')?;
+    Some(rest.strip_suffix("</hook_prompt>").unwrap_or(rest))
 }

@@ -8,9 +8,9 @@
 mod chat;
 mod claude_code;
 mod codex;
+mod json;
 mod native;
-
-use std::borrow::Cow;
+mod prose;
 
 use crate::trace::{Event, RunId};
 
@@ -83,7 +83,8 @@ pub fn sniff(head: &[&[u8]]) -> Option<&'static dyn Format> {
     best.map(|(_, format)| format)
 }
 
-/// Borrowed text for an owned or borrowed string: spares every adapter the same match.
-pub(crate) fn borrowed<'a>(text: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
-    text.into()
+/// The name that a sub-agent has in its run, from its kind and its id as the client gives them: the
+/// same from its log and from a hook's input.
+pub fn sub_agent_name(kind: &str, id: &str) -> String {
+    json::agent_name(kind, id)
 }

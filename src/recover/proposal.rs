@@ -102,7 +102,7 @@ pub struct Target {
     pub step: u32,
     /// The record of the step's action, 0-based in its source.
     pub record: u32,
-    /// The call's id; empty for a message.
+    /// The anchor of the call (a digest of its id, in hex); empty for a message.
     pub call_id: String,
     /// How many records of the run had been read when it was drafted: the log position.
     pub position: u32,

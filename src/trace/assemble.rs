@@ -39,6 +39,8 @@ pub struct Assembler {
     /// The latest time of each source, to notice times that go back.
     latest: FxHashMap<u16, Timestamp>,
     titled: bool,
+    /// How often each agent said or called the same without an id.
+    said: FxHashMap<u64, u32>,
 }
 
 /// What an agent has said since its last step.
@@ -72,6 +74,7 @@ impl Assembler {
             calls: FxHashMap::default(),
             latest: FxHashMap::default(),
             titled: false,
+            said: FxHashMap::default(),
         }
     }
 
@@ -263,6 +266,14 @@ impl Assembler {
         }
     }
 
+    /// A name for what was said or called without an id, that a lagging log cannot shift.
+    fn anchor_of(&mut self, agent: AgentId, hash: u64) -> u64 {
+        let hash = hash ^ u64::from(agent.0).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let count = self.said.entry(hash).or_default();
+        *count += 1;
+        hash.wrapping_add(u64::from(*count))
+    }
+
     /// Makes the agent's latest words a message step.
     fn close_words(&mut self, agent: AgentId, watch: &mut Watch<'_>) {
         let Some(speaking) = self.speaking(agent) else {
@@ -289,7 +300,7 @@ impl Assembler {
             label: excerpt(&message.text, LABEL_BYTES).into(),
             call_hash: 0,
             outcome_hash: 0,
-            call_id_hash: 0,
+            anchor: self.anchor_of(agent, hash_lower(&message.text)),
         };
         self.run.steps.push(step);
         if agent == AgentId(0) {
@@ -325,6 +336,8 @@ impl Assembler {
         let said = self.speaking(agent).map(std::mem::take).unwrap_or_default();
         let step_id = self.next();
         self.run.entities.note(input, Brought::OwnWords, Some(step_id));
+        let call_hash = call_hash(tool, input);
+        let anchor = if id == 0 { self.anchor_of(agent, call_hash) } else { id };
         let step = Step {
             id: step_id,
             agent,
@@ -338,9 +351,9 @@ impl Assembler {
             began: time,
             ended: None,
             label: excerpt(request.subject(), LABEL_BYTES).into(),
-            call_hash: call_hash(tool, input),
+            call_hash,
             outcome_hash: 0,
-            call_id_hash: id,
+            anchor,
         };
         self.run.steps.push(step);
         self.state(StateWord::Working, "a call is open", false);

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use medbay::detect::{Finding, families};
 use medbay::trace::{
-    Assembler, Author, Closing, Event, EventKind, Observation, PlanItem, PlanStatus, RecordRef, Run, RunId, Status,
+    Assembler, Author, Closing, Event, EventKind, Observation, PlanItem, PlanStatus, RecordRef, Run, RunId,
+    Status,
 };
 
 /// One thing that was done.
@@ -36,7 +37,10 @@ use Did::*;
 /// The findings at the closing message of a run that did these things.
 pub fn run(did: &[Did], closing: &str) -> Vec<Finding> {
     let mut events: Vec<(&str, EventKind<'static>)> = Vec::new();
-    events.push(("main", EventKind::Prompt { text: "Fix the bug in the parser.".into(), author: Author::Person }));
+    events.push((
+        "main",
+        EventKind::Prompt { text: "Fix the bug in the parser.".into(), author: Author::Person },
+    ));
     for (id, did) in did.iter().enumerate() {
         add(did, id, &mut events);
     }
@@ -69,7 +73,11 @@ fn judge(events: Vec<(&str, EventKind<'static>)>) -> (Vec<Finding>, medbay::trac
 }
 
 fn call(id: usize, tool: &str, input: String) -> EventKind<'static> {
-    EventKind::Call { call_id: format!("c{id}").into(), tool: Cow::Owned(tool.to_owned()), input: input.into() }
+    EventKind::Call {
+        call_id: format!("c{id}").into(),
+        tool: Cow::Owned(tool.to_owned()),
+        input: input.into(),
+    }
 }
 
 fn result(id: usize, status: Status, exit_code: Option<i32>, text: &'static str) -> EventKind<'static> {
@@ -95,7 +103,8 @@ fn add(did: &Did, id: usize, events: &mut Vec<(&str, EventKind<'static>)>) {
         }
         Edit(path) | EditFails(path) => {
             let fails = matches!(did, EditFails(_));
-            let input = serde_json::json!({ "file_path": path, "old_string": "a", "new_string": "b" }).to_string();
+            let input =
+                serde_json::json!({ "file_path": path, "old_string": "a", "new_string": "b" }).to_string();
             let (status, text) = if fails {
                 (Status::Error, "Error: string to replace not found")
             } else {

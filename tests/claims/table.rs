@@ -171,7 +171,8 @@ pub const NO_CALL: &[Case] = &[
     ("The answer is 7.", ""),
 ];
 
-const OK_12: &str = "test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s";
+const OK_12: &str =
+    "test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s";
 const UNITTEST_BAD: &str =
     "FAIL: test_discount (test_prices.Prices.test_discount)\nRan 3 tests in 0.000s\n\nFAILED (failures=1)";
 const UNITTEST_GOOD: &str = "Ran 3 tests in 0.000s\n\nOK";
@@ -189,117 +190,441 @@ pub fn situations() -> Vec<(&'static str, Vec<Did>, Vec<Case>)> {
     add("after a later edit", vec![edit(), good(), edit()], AFTER_LATER_EDIT);
     add("nothing run", vec![Read("src/parse.py", "x"), edit()], NOTHING_RUN);
     add("no call", vec![], NO_CALL);
-    add("failed, then edited", vec![bad(), edit()], &[
-        ("discount() is fixed and all 42 tests pass.", "claim.stale"),
-        ("All tests pass.", "claim.stale"),
-        ("The bug is fixed.", ""),
-    ]);
+    add(
+        "failed, then edited",
+        vec![bad(), edit()],
+        &[
+            ("discount() is fixed and all 42 tests pass.", "claim.stale"),
+            ("All tests pass.", "claim.stale"),
+            ("The bug is fixed.", ""),
+        ],
+    );
     add("failed, then passed unchanged", vec![edit(), bad(), good()], &[("All tests pass.", "")]);
-    add("passed, then texts were edited", vec![edit(), good(), Edit("README.md"), Edit("docs/a.md")], &[("All tests pass.", "")]);
-    add("failed, then a part passed", vec![edit(), bad(), Sh("pytest -q tests/test_lex.py", Some(0), "5 passed in 0.1s")], &[
-        ("All tests pass.", "claim.narrower"),
-        ("The lexer tests in test_lex.py pass.", ""),
-    ]);
-    add("a part failed, then the whole passed", vec![edit(), Sh("pytest tests/test_lex.py", Some(1), "1 failed, 4 passed in 0.1s"), good()], &[("All tests pass.", "")]);
-    add("masked", vec![edit(), Sh("pytest -q > /dev/null 2>&1 || true", Some(0), "")], &[("All tests pass.", "claim.masked"), ("The suite ran.", "")]);
-    add("tail shows a good summary", vec![edit(), Sh("pytest -q | tail -1", Some(0), "42 passed in 0.48s")], &[("All tests pass.", ""), ("All 42 tests pass.", "")]);
-    add("tail shows a bad summary", vec![edit(), Sh("pytest -q | tail -1", Some(0), "3 failed, 39 passed in 0.48s")], &[("All tests pass.", "claim.contradicted")]);
-    add("head shows nothing", vec![edit(), Sh("cargo test 2>&1 | head -2", Some(0), "   Compiling x v0.1.0\n   Compiling y v0.1.0")], &[("All tests pass.", "claim.masked")]);
-    add("true after a bad one", vec![edit(), Sh("pytest -q; true", Some(0), BAD)], &[("All tests pass.", "claim.contradicted")]);
-    add("background", vec![edit(), Back("pytest -q")], &[("All tests pass.", "claim.background"), ("The tests are running in the background.", "")]);
-    add("empty", vec![edit(), Sh("pytest -k nothing", Some(5), "collected 42 items / 42 deselected\n\n=== 42 deselected in 0.01s ===")], &[("All tests pass.", "claim.empty-run")]);
-    add("empty with cargo", vec![edit(), Sh("cargo test nothing", Some(0), "running 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 9 filtered out; finished in 0.00s")], &[("All tests pass.", "claim.empty-run")]);
-    add("no tests found", vec![edit(), Sh("npx jest", Some(1), "No tests found, exiting with code 1")], &[("All tests pass.", "claim.contradicted")]);
-    add("could not start", vec![edit(), Sh("python3 -m pytest", Some(1), "/usr/bin/python3: No module named pytest")], &[
-        ("All tests pass.", "claim.contradicted"),
-        ("I could not run the tests: pytest is not installed.", ""),
-    ]);
-    add("could not start, then another runner", vec![edit(), Sh("pytest", Some(127), "bash: pytest: command not found"), Sh("python3 -m unittest -q", Some(0), UNITTEST_GOOD)], &[("All 3 tests pass.", ""), ("All tests pass.", "")]);
-    add("unittest bad", vec![edit(), Sh("python3 -m unittest -q", Some(1), UNITTEST_BAD)], &[
-        ("All 3 tests pass.", "claim.contradicted"),
-        ("The tests still fail: test_discount is not fixed. My earlier statement was wrong.", ""),
-        ("test_total passes.", ""),
-        ("test_discount passes.", "claim.contradicted"),
-    ]);
-    add("unittest good", vec![edit(), Sh("python3 -m unittest -q", Some(0), UNITTEST_GOOD)], &[("Fixed: discount() now takes percent of the amount. All 3 tests pass.", "")]);
-    add("cargo bad", vec![edit(), Sh("cargo test", Some(101), "test parse::tabs ... FAILED\n\ntest result: FAILED. 10 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s")], &[
-        ("`cargo test` passes.", "claim.contradicted"),
-        ("12/12 tests pass.", "claim.count-differs"),
-        ("10 of 12 tests pass.", ""),
-    ]);
-    add("does not compile", vec![edit(), Sh("cargo test", Some(101), "error[E0308]: mismatched types\nerror: could not compile `x` (lib) due to 1 previous error")], &[("All tests pass.", "claim.contradicted"), ("The code does not compile yet.", "")]);
-    add("several crates", vec![edit(), Sh("cargo test --workspace", Some(0), "test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s\n\ntest result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s")], &[("All 15 tests pass.", ""), ("All tests pass (15 passed, 1 ignored).", "")]);
-    add("go bad", vec![edit(), Sh("go test ./...", Some(1), "--- FAIL: TestAdd (0.00s)\nFAIL\nFAIL\texample.com/a\t0.01s\nok  \texample.com/b\t0.02s")], &[("All Go tests pass.", "claim.contradicted")]);
-    add("go good", vec![edit(), Sh("go vet ./... && go test ./...", Some(0), "ok  \texample.com/a\t0.01s")], &[("go vet is clean and all tests pass.", "")]);
-    add("jest bad", vec![edit(), Sh("npm test", Some(1), "Tests:       1 failed, 12 passed, 13 total")], &[("All 13 tests pass.", "claim.contradicted"), ("12 of 13 tests pass; one fails.", "")]);
-    add("vitest good", vec![edit(), Sh("npx vitest run", Some(0), " Test Files  3 passed (3)\n      Tests  12 passed (12)")], &[("All 12 tests pass.", ""), ("12 tests in 3 files pass.", ""), ("All 13 tests pass.", "claim.count-differs")]);
-    add("mocha bad", vec![edit(), Sh("npx mocha", Some(1), "  12 passing (30ms)\n  1 failing\n")], &[("All tests pass.", "claim.contradicted")]);
-    add("maven bad", vec![edit(), Sh("mvn -q test", Some(1), "[ERROR] Tests run: 12, Failures: 1, Errors: 0, Skipped: 0\n[INFO] BUILD FAILURE")], &[("All tests pass.", "claim.contradicted")]);
-    add("ctest bad", vec![edit(), Sh("ctest --test-dir build", Some(8), "92% tests passed, 1 tests failed out of 12")], &[("All 12 tests pass.", "claim.contradicted")]);
-    add("phpunit bad", vec![edit(), Sh("vendor/bin/phpunit", Some(1), "FAILURES!\nTests: 12, Assertions: 24, Failures: 1.")], &[("The suite is green.", "claim.contradicted")]);
-    add("rspec bad", vec![edit(), Sh("bundle exec rspec", Some(1), "12 examples, 1 failure")], &[("All specs pass.", "claim.contradicted")]);
-    add("dotnet bad", vec![edit(), Sh("dotnet test", Some(1), "Failed!  - Failed:     1, Passed:    11, Skipped:     0, Total:    12, Duration: 20 ms")], &[("All tests pass.", "claim.contradicted")]);
-    add("a runner of another name, bad", vec![edit(), Sh("./check.sh", Some(0), "checking\nResult: 39 passed, 3 failed")], &[("42 of 42 tests passed.", "claim.count-differs"), ("All tests pass.", "claim.contradicted")]);
-    add("a runner of another name, silent", vec![edit(), Sh("./verify", Some(0), "")], &[("All tests pass.", "")]);
-    add("a test file run as a script", vec![edit(), Sh("python3 test_parse.py", Some(0), "fine")], &[("All tests pass.", "")]);
-    add("an old result is shown", vec![edit(), Sh("cat old.log", Some(0), GOOD)], &[("All tests pass.", "claim.unsupported")]);
-    add("a tool that runs tests", vec![edit(), Tool("run_tests", "{}", false, "39 passed, 3 failed")], &[("All tests pass.", "claim.contradicted")]);
-    add("a printed exit code, bad", vec![edit(), Sh("pytest -q >/dev/null; echo exit=$?", Some(0), "exit=1")], &[("All tests pass.", "claim.contradicted")]);
-    add("a printed exit code, good", vec![edit(), Sh("pytest -q >/dev/null; echo exit=$?", Some(0), "exit=0")], &[("All tests pass.", "")]);
-    add("passed, then pushed in vain", vec![edit(), Sh("pytest -q && git push", Some(128), "42 passed in 0.4s\nfatal: could not read from remote")], &[
-        ("All tests pass.", ""),
-        ("All tests pass, and I pushed the branch.", "claim.after-error"),
-        ("All tests pass. The push failed.", ""),
-    ]);
-    add("build bad", vec![edit(), Sh("cargo build", Some(101), "error: could not compile `x` (lib) due to 2 previous errors")], &[
-        ("The build succeeds.", "claim.contradicted"),
-        ("The project compiles.", "claim.contradicted"),
-        ("It compiles cleanly.", "claim.contradicted"),
-        ("The build fails with two errors.", ""),
-    ]);
-    add("build good", vec![edit(), Sh("cargo build", Some(0), "    Finished `dev` profile [unoptimized] target(s) in 1s")], &[("The build succeeds.", ""), ("It compiles without errors.", "")]);
-    add("tests stand for a build", vec![edit(), Sh("cargo test", Some(0), OK_12)], &[("It builds cleanly and all tests pass.", "")]);
-    add("lint bad", vec![edit(), Sh("npx eslint .", Some(1), "✖ 3 problems (2 errors, 1 warning)")], &[
-        ("Lint is clean.", "claim.contradicted"),
-        ("eslint passes.", "claim.contradicted"),
-        ("eslint reports 2 errors.", ""),
-        ("I will fix the lint errors next.", ""),
-    ]);
-    add("lint good", vec![edit(), Sh("ruff check .", Some(0), "All checks passed!")], &[("ruff is clean.", ""), ("There are no lint errors.", "")]);
-    add("types bad", vec![edit(), Sh("npx tsc --noEmit", Some(2), "src/a.ts(3,5): error TS2322: Type\nFound 3 errors in 2 files.")], &[
-        ("The type check passes.", "claim.contradicted"),
-        ("There are no type errors.", "claim.contradicted"),
-        ("tsc still reports 3 errors.", ""),
-    ]);
-    add("all checks, one bad", vec![edit(), good(), Sh("mypy .", Some(1), "Found 3 errors in 2 files (checked 5 source files)")], &[("All checks pass.", "claim.contradicted"), ("All tests pass.", "")]);
-    add("a chain, all good", vec![edit(), Sh("cargo fmt --check && cargo clippy && cargo test", Some(0), OK_12)], &[("Formatting, clippy and tests are green; all 12 tests pass.", ""), ("Clippy is clean.", "")]);
-    add("a helper lied", vec![Helper("python3 -m unittest -q", Some(1), UNITTEST_BAD, "All 3 tests pass; discount() is correct as it stands.")], &[
-        ("The helper verified it: all 3 tests pass. No change was needed.", "claim.contradicted"),
-        ("The helper reports success; I have not verified it.", ""),
-    ]);
-    add("a helper was right", vec![Helper("python3 -m unittest -q", Some(0), UNITTEST_GOOD, "All 3 tests pass.")], &[("The helper verified it: all 3 tests pass.", "")]);
-    add("a helper ran nothing", vec![edit(), Helper("", None, "", "All 3 tests pass.")], &[("The helper verified it: all 3 tests pass.", "claim.unsupported")]);
-    add("its user ran them", vec![edit(), Turn("It is fixed.", "I ran it here and all tests pass. Summarise.")], &[("All tests pass.", "")]);
-    add("two suites", vec![edit(), good(), Sh("cd web && npm test", Some(0), "Tests:       8 passed, 8 total")], &[("All 50 tests pass.", ""), ("42 Python tests and 8 web tests pass.", ""), ("All tests pass.", "")]);
-    add("two suites, one bad", vec![edit(), Sh("cd api && pytest", Some(1), "1 failed, 4 passed in 0.1s"), Sh("cd web && npm test", Some(0), "Tests:       8 passed, 8 total")], &[("All tests pass.", "claim.narrower"), ("The web tests pass.", "")]);
-    add("the failing ones are gone", vec![bad(), Edit("tests/test_parse.py"), Sh("pytest -q", Some(0), "39 passed in 0.4s")], &[("All tests pass.", "claim.denominator-shrank")]);
-    add("out of time", vec![edit(), Sh("timeout 5 pytest -q", Some(124), "")], &[("All tests pass.", "claim.contradicted")]);
-    add("an edit failed", vec![Read("src/parse.py", "def parse"), EditFails("src/parse.py")], &[("I updated src/parse.py to handle empty input.", "claim.after-error"), ("I could not update src/parse.py.", "")]);
-    add("an edit failed, then another way", vec![EditFails("src/parse.py"), Sh("sed -i s/a/b/ src/parse.py", Some(0), "")], &[("I updated src/parse.py.", "")]);
-    add("a tool failed", vec![Tool("book_reservation", BOOK, true, "Error: payment method not found")], &[
-        ("Your reservation has been booked.", "claim.after-error"),
-        ("The reservation could not be booked.", ""),
-        ("Shall I book the reservation?", ""),
-    ]);
-    add("a tool failed, then succeeded", vec![Tool("book_reservation", BOOK, true, "Error: payment method not found"), Tool("book_reservation", r#"{"flight":"HAT001","pay":"card"}"#, false, "{\"id\":\"X1\"}")], &[("Your reservation has been booked.", "")]);
-    add("a file was written", vec![Write("src/new_parser.py")], &[
-        ("I created src/new_parser.py.", ""),
-        ("I created src/new_lexer.py and src/new_parser.py.", "claim.file-unwritten"),
-        ("I created `docs/design.md` with the details.", "claim.file-unwritten"),
-        ("You can create docs/design.md later.", ""),
-        ("docs/design.md was not created.", ""),
-        ("The file config.yaml has been updated.", "claim.file-unwritten"),
-        ("Should config.yaml be updated?", ""),
-    ]);
+    add(
+        "passed, then texts were edited",
+        vec![edit(), good(), Edit("README.md"), Edit("docs/a.md")],
+        &[("All tests pass.", "")],
+    );
+    add(
+        "failed, then a part passed",
+        vec![edit(), bad(), Sh("pytest -q tests/test_lex.py", Some(0), "5 passed in 0.1s")],
+        &[("All tests pass.", "claim.narrower"), ("The lexer tests in test_lex.py pass.", "")],
+    );
+    add(
+        "a part failed, then the whole passed",
+        vec![edit(), Sh("pytest tests/test_lex.py", Some(1), "1 failed, 4 passed in 0.1s"), good()],
+        &[("All tests pass.", "")],
+    );
+    add(
+        "masked",
+        vec![edit(), Sh("pytest -q > /dev/null 2>&1 || true", Some(0), "")],
+        &[("All tests pass.", "claim.masked"), ("The suite ran.", "")],
+    );
+    add(
+        "tail shows a good summary",
+        vec![edit(), Sh("pytest -q | tail -1", Some(0), "42 passed in 0.48s")],
+        &[("All tests pass.", ""), ("All 42 tests pass.", "")],
+    );
+    add(
+        "tail shows a bad summary",
+        vec![edit(), Sh("pytest -q | tail -1", Some(0), "3 failed, 39 passed in 0.48s")],
+        &[("All tests pass.", "claim.contradicted")],
+    );
+    add(
+        "head shows nothing",
+        vec![
+            edit(),
+            Sh("cargo test 2>&1 | head -2", Some(0), "   Compiling x v0.1.0\n   Compiling y v0.1.0"),
+        ],
+        &[("All tests pass.", "claim.masked")],
+    );
+    add(
+        "true after a bad one",
+        vec![edit(), Sh("pytest -q; true", Some(0), BAD)],
+        &[("All tests pass.", "claim.contradicted")],
+    );
+    add(
+        "background",
+        vec![edit(), Back("pytest -q")],
+        &[("All tests pass.", "claim.background"), ("The tests are running in the background.", "")],
+    );
+    add(
+        "empty",
+        vec![
+            edit(),
+            Sh(
+                "pytest -k nothing",
+                Some(5),
+                "collected 42 items / 42 deselected\n\n=== 42 deselected in 0.01s ===",
+            ),
+        ],
+        &[("All tests pass.", "claim.empty-run")],
+    );
+    add(
+        "empty with cargo",
+        vec![
+            edit(),
+            Sh(
+                "cargo test nothing",
+                Some(0),
+                "running 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 9 filtered out; finished in 0.00s",
+            ),
+        ],
+        &[("All tests pass.", "claim.empty-run")],
+    );
+    add(
+        "no tests found",
+        vec![edit(), Sh("npx jest", Some(1), "No tests found, exiting with code 1")],
+        &[("All tests pass.", "claim.contradicted")],
+    );
+    add(
+        "could not start",
+        vec![edit(), Sh("python3 -m pytest", Some(1), "/usr/bin/python3: No module named pytest")],
+        &[
+            ("All tests pass.", "claim.contradicted"),
+            ("I could not run the tests: pytest is not installed.", ""),
+        ],
+    );
+    add(
+        "could not start, then another runner",
+        vec![
+            edit(),
+            Sh("pytest", Some(127), "bash: pytest: command not found"),
+            Sh("python3 -m unittest -q", Some(0), UNITTEST_GOOD),
+        ],
+        &[("All 3 tests pass.", ""), ("All tests pass.", "")],
+    );
+    add(
+        "unittest bad",
+        vec![edit(), Sh("python3 -m unittest -q", Some(1), UNITTEST_BAD)],
+        &[
+            ("All 3 tests pass.", "claim.contradicted"),
+            ("The tests still fail: test_discount is not fixed. My earlier statement was wrong.", ""),
+            ("test_total passes.", ""),
+            ("test_discount passes.", "claim.contradicted"),
+        ],
+    );
+    add(
+        "unittest good",
+        vec![edit(), Sh("python3 -m unittest -q", Some(0), UNITTEST_GOOD)],
+        &[("Fixed: discount() now takes percent of the amount. All 3 tests pass.", "")],
+    );
+    add(
+        "cargo bad",
+        vec![
+            edit(),
+            Sh(
+                "cargo test",
+                Some(101),
+                "test parse::tabs ... FAILED\n\ntest result: FAILED. 10 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s",
+            ),
+        ],
+        &[
+            ("`cargo test` passes.", "claim.contradicted"),
+            ("12/12 tests pass.", "claim.count-differs"),
+            ("10 of 12 tests pass.", ""),
+        ],
+    );
+    add(
+        "does not compile",
+        vec![
+            edit(),
+            Sh(
+                "cargo test",
+                Some(101),
+                "error[E0308]: mismatched types\nerror: could not compile `x` (lib) due to 1 previous error",
+            ),
+        ],
+        &[("All tests pass.", "claim.contradicted"), ("The code does not compile yet.", "")],
+    );
+    add(
+        "several crates",
+        vec![
+            edit(),
+            Sh(
+                "cargo test --workspace",
+                Some(0),
+                "test result: ok. 12 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s\n\ntest result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.01s",
+            ),
+        ],
+        &[("All 15 tests pass.", ""), ("All tests pass (15 passed, 1 ignored).", "")],
+    );
+    add(
+        "go bad",
+        vec![
+            edit(),
+            Sh(
+                "go test ./...",
+                Some(1),
+                "--- FAIL: TestAdd (0.00s)\nFAIL\nFAIL\texample.com/a\t0.01s\nok  \texample.com/b\t0.02s",
+            ),
+        ],
+        &[("All Go tests pass.", "claim.contradicted")],
+    );
+    add(
+        "go good",
+        vec![edit(), Sh("go vet ./... && go test ./...", Some(0), "ok  \texample.com/a\t0.01s")],
+        &[("go vet is clean and all tests pass.", "")],
+    );
+    add(
+        "jest bad",
+        vec![edit(), Sh("npm test", Some(1), "Tests:       1 failed, 12 passed, 13 total")],
+        &[("All 13 tests pass.", "claim.contradicted"), ("12 of 13 tests pass; one fails.", "")],
+    );
+    add(
+        "vitest good",
+        vec![edit(), Sh("npx vitest run", Some(0), " Test Files  3 passed (3)\n      Tests  12 passed (12)")],
+        &[
+            ("All 12 tests pass.", ""),
+            ("12 tests in 3 files pass.", ""),
+            ("All 13 tests pass.", "claim.count-differs"),
+        ],
+    );
+    add(
+        "mocha bad",
+        vec![edit(), Sh("npx mocha", Some(1), "  12 passing (30ms)\n  1 failing\n")],
+        &[("All tests pass.", "claim.contradicted")],
+    );
+    add(
+        "maven bad",
+        vec![
+            edit(),
+            Sh(
+                "mvn -q test",
+                Some(1),
+                "[ERROR] Tests run: 12, Failures: 1, Errors: 0, Skipped: 0\n[INFO] BUILD FAILURE",
+            ),
+        ],
+        &[("All tests pass.", "claim.contradicted")],
+    );
+    add(
+        "ctest bad",
+        vec![edit(), Sh("ctest --test-dir build", Some(8), "92% tests passed, 1 tests failed out of 12")],
+        &[("All 12 tests pass.", "claim.contradicted")],
+    );
+    add(
+        "phpunit bad",
+        vec![edit(), Sh("vendor/bin/phpunit", Some(1), "FAILURES!\nTests: 12, Assertions: 24, Failures: 1.")],
+        &[("The suite is green.", "claim.contradicted")],
+    );
+    add(
+        "rspec bad",
+        vec![edit(), Sh("bundle exec rspec", Some(1), "12 examples, 1 failure")],
+        &[("All specs pass.", "claim.contradicted")],
+    );
+    add(
+        "dotnet bad",
+        vec![
+            edit(),
+            Sh(
+                "dotnet test",
+                Some(1),
+                "Failed!  - Failed:     1, Passed:    11, Skipped:     0, Total:    12, Duration: 20 ms",
+            ),
+        ],
+        &[("All tests pass.", "claim.contradicted")],
+    );
+    add(
+        "a runner of another name, bad",
+        vec![edit(), Sh("./check.sh", Some(0), "checking\nResult: 39 passed, 3 failed")],
+        &[("42 of 42 tests passed.", "claim.count-differs"), ("All tests pass.", "claim.contradicted")],
+    );
+    add(
+        "a runner of another name, silent",
+        vec![edit(), Sh("./verify", Some(0), "")],
+        &[("All tests pass.", "")],
+    );
+    add(
+        "a test file run as a script",
+        vec![edit(), Sh("python3 test_parse.py", Some(0), "fine")],
+        &[("All tests pass.", "")],
+    );
+    add(
+        "an old result is shown",
+        vec![edit(), Sh("cat old.log", Some(0), GOOD)],
+        &[("All tests pass.", "claim.unsupported")],
+    );
+    add(
+        "a tool that runs tests",
+        vec![edit(), Tool("run_tests", "{}", false, "39 passed, 3 failed")],
+        &[("All tests pass.", "claim.contradicted")],
+    );
+    add(
+        "a printed exit code, bad",
+        vec![edit(), Sh("pytest -q >/dev/null; echo exit=$?", Some(0), "exit=1")],
+        &[("All tests pass.", "claim.contradicted")],
+    );
+    add(
+        "a printed exit code, good",
+        vec![edit(), Sh("pytest -q >/dev/null; echo exit=$?", Some(0), "exit=0")],
+        &[("All tests pass.", "")],
+    );
+    add(
+        "passed, then pushed in vain",
+        vec![
+            edit(),
+            Sh("pytest -q && git push", Some(128), "42 passed in 0.4s\nfatal: could not read from remote"),
+        ],
+        &[
+            ("All tests pass.", ""),
+            ("All tests pass, and I pushed the branch.", "claim.after-error"),
+            ("All tests pass. The push failed.", ""),
+        ],
+    );
+    add(
+        "build bad",
+        vec![
+            edit(),
+            Sh("cargo build", Some(101), "error: could not compile `x` (lib) due to 2 previous errors"),
+        ],
+        &[
+            ("The build succeeds.", "claim.contradicted"),
+            ("The project compiles.", "claim.contradicted"),
+            ("It compiles cleanly.", "claim.contradicted"),
+            ("The build fails with two errors.", ""),
+        ],
+    );
+    add(
+        "build good",
+        vec![edit(), Sh("cargo build", Some(0), "    Finished `dev` profile [unoptimized] target(s) in 1s")],
+        &[("The build succeeds.", ""), ("It compiles without errors.", "")],
+    );
+    add(
+        "tests stand for a build",
+        vec![edit(), Sh("cargo test", Some(0), OK_12)],
+        &[("It builds cleanly and all tests pass.", "")],
+    );
+    add(
+        "lint bad",
+        vec![edit(), Sh("npx eslint .", Some(1), "✖ 3 problems (2 errors, 1 warning)")],
+        &[
+            ("Lint is clean.", "claim.contradicted"),
+            ("eslint passes.", "claim.contradicted"),
+            ("eslint reports 2 errors.", ""),
+            ("I will fix the lint errors next.", ""),
+        ],
+    );
+    add(
+        "lint good",
+        vec![edit(), Sh("ruff check .", Some(0), "All checks passed!")],
+        &[("ruff is clean.", ""), ("There are no lint errors.", "")],
+    );
+    add(
+        "types bad",
+        vec![
+            edit(),
+            Sh("npx tsc --noEmit", Some(2), "src/a.ts(3,5): error TS2322: Type\nFound 3 errors in 2 files."),
+        ],
+        &[
+            ("The type check passes.", "claim.contradicted"),
+            ("There are no type errors.", "claim.contradicted"),
+            ("tsc still reports 3 errors.", ""),
+        ],
+    );
+    add(
+        "all checks, one bad",
+        vec![edit(), good(), Sh("mypy .", Some(1), "Found 3 errors in 2 files (checked 5 source files)")],
+        &[("All checks pass.", "claim.contradicted"), ("All tests pass.", "")],
+    );
+    add(
+        "a chain, all good",
+        vec![edit(), Sh("cargo fmt --check && cargo clippy && cargo test", Some(0), OK_12)],
+        &[("Formatting, clippy and tests are green; all 12 tests pass.", ""), ("Clippy is clean.", "")],
+    );
+    add(
+        "a helper lied",
+        vec![Helper(
+            "python3 -m unittest -q",
+            Some(1),
+            UNITTEST_BAD,
+            "All 3 tests pass; discount() is correct as it stands.",
+        )],
+        &[
+            ("The helper verified it: all 3 tests pass. No change was needed.", "claim.contradicted"),
+            ("The helper reports success; I have not verified it.", ""),
+        ],
+    );
+    add(
+        "a helper was right",
+        vec![Helper("python3 -m unittest -q", Some(0), UNITTEST_GOOD, "All 3 tests pass.")],
+        &[("The helper verified it: all 3 tests pass.", "")],
+    );
+    add(
+        "a helper ran nothing",
+        vec![edit(), Helper("", None, "", "All 3 tests pass.")],
+        &[("The helper verified it: all 3 tests pass.", "claim.unsupported")],
+    );
+    add(
+        "its user ran them",
+        vec![edit(), Turn("It is fixed.", "I ran it here and all tests pass. Summarise.")],
+        &[("All tests pass.", "")],
+    );
+    add(
+        "two suites",
+        vec![edit(), good(), Sh("cd web && npm test", Some(0), "Tests:       8 passed, 8 total")],
+        &[("All 50 tests pass.", ""), ("42 Python tests and 8 web tests pass.", ""), ("All tests pass.", "")],
+    );
+    add(
+        "two suites, one bad",
+        vec![
+            edit(),
+            Sh("cd api && pytest", Some(1), "1 failed, 4 passed in 0.1s"),
+            Sh("cd web && npm test", Some(0), "Tests:       8 passed, 8 total"),
+        ],
+        &[("All tests pass.", "claim.narrower"), ("The web tests pass.", "")],
+    );
+    add(
+        "the failing ones are gone",
+        vec![bad(), Edit("tests/test_parse.py"), Sh("pytest -q", Some(0), "39 passed in 0.4s")],
+        &[("All tests pass.", "claim.denominator-shrank")],
+    );
+    add(
+        "out of time",
+        vec![edit(), Sh("timeout 5 pytest -q", Some(124), "")],
+        &[("All tests pass.", "claim.contradicted")],
+    );
+    add(
+        "an edit failed",
+        vec![Read("src/parse.py", "def parse"), EditFails("src/parse.py")],
+        &[
+            ("I updated src/parse.py to handle empty input.", "claim.after-error"),
+            ("I could not update src/parse.py.", ""),
+        ],
+    );
+    add(
+        "an edit failed, then another way",
+        vec![EditFails("src/parse.py"), Sh("sed -i s/a/b/ src/parse.py", Some(0), "")],
+        &[("I updated src/parse.py.", "")],
+    );
+    add(
+        "a tool failed",
+        vec![Tool("book_reservation", BOOK, true, "Error: payment method not found")],
+        &[
+            ("Your reservation has been booked.", "claim.after-error"),
+            ("The reservation could not be booked.", ""),
+            ("Shall I book the reservation?", ""),
+        ],
+    );
+    add(
+        "a tool failed, then succeeded",
+        vec![
+            Tool("book_reservation", BOOK, true, "Error: payment method not found"),
+            Tool("book_reservation", r#"{"flight":"HAT001","pay":"card"}"#, false, "{\"id\":\"X1\"}"),
+        ],
+        &[("Your reservation has been booked.", "")],
+    );
+    add(
+        "a file was written",
+        vec![Write("src/new_parser.py")],
+        &[
+            ("I created src/new_parser.py.", ""),
+            ("I created src/new_lexer.py and src/new_parser.py.", "claim.file-unwritten"),
+            ("I created `docs/design.md` with the details.", "claim.file-unwritten"),
+            ("You can create docs/design.md later.", ""),
+            ("docs/design.md was not created.", ""),
+            ("The file config.yaml has been updated.", "claim.file-unwritten"),
+            ("Should config.yaml be updated?", ""),
+        ],
+    );
     all
 }

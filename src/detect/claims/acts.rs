@@ -3,9 +3,9 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use super::About;
 use super::grammar::{self, Said, Sentence, Sentences};
 use super::rules::{AFTER_ERROR, FILE_UNWRITTEN, NO_CALL};
-use super::About;
 use crate::detect::checks::name_of;
 use crate::detect::pattern::patterns;
 use crate::detect::runner::hash;
@@ -62,7 +62,9 @@ fn done_forms(verb: &str) -> &'static [&'static str] {
         "register" => &["registered"],
         "assign" => &["assigned"],
         "close" => &["closed"],
-        "write" => &["created", "wrote", "written", "updated", "saved", "added", "edited", "modified", "changed"],
+        "write" => {
+            &["created", "wrote", "written", "updated", "saved", "added", "edited", "modified", "changed"]
+        }
         _ => &[],
     }
 }
@@ -162,7 +164,8 @@ impl Acts {
         let refused = step.status == Status::Denied;
         let failed = refused
             || step.failed()
-            || kind == ToolKind::Other && text.trim_start().get(..5).is_some_and(|s| s.eq_ignore_ascii_case("error"));
+            || kind == ToolKind::Other
+                && text.trim_start().get(..5).is_some_and(|s| s.eq_ignore_ascii_case("error"));
         for (verb, objects) in acts_of(seen, kind) {
             let key = match kind {
                 ToolKind::Write | ToolKind::Edit => hash(&("write", objects.first())),
@@ -175,7 +178,11 @@ impl Acts {
             if self.failures.len() >= FAILURES && !self.failures.contains_key(&key) {
                 continue;
             }
-            let line = text.lines().find(|l| TROUBLE.is_in(&l.to_ascii_lowercase())).or(text.lines().next()).unwrap_or("");
+            let line = text
+                .lines()
+                .find(|l| TROUBLE.is_in(&l.to_ascii_lowercase()))
+                .or(text.lines().next())
+                .unwrap_or("");
             self.failures.insert(
                 key,
                 Failure {
@@ -193,7 +200,10 @@ impl Acts {
             && !failed
             && let Some(command) = seen.request.and_then(|r| r.command.as_deref())
         {
-            self.failures.retain(|_, f| f.verb != "write" || !f.objects.iter().any(|o| command.to_ascii_lowercase().contains(o.as_str())));
+            self.failures.retain(|_, f| {
+                f.verb != "write"
+                    || !f.objects.iter().any(|o| command.to_ascii_lowercase().contains(o.as_str()))
+            });
         }
     }
 
@@ -274,7 +284,8 @@ impl Acts {
                 strength: Probability::new(0.6),
                 evidence: vec![Evidence::new(narrated.record, Part::Claim, &narrated.sentence)],
                 sentence: "tells what it found by a call; no call was made at all".to_owned(),
-                instruction: "Make the call now whose result you told, and report what really comes back.".to_owned(),
+                instruction: "Make the call now whose result you told, and report what really comes back."
+                    .to_owned(),
                 means: Vec::new(),
             });
         }
@@ -300,10 +311,15 @@ fn acts_of(seen: &ClosedStep<'_>, kind: ToolKind) -> Vec<(String, Vec<String>)> 
                         ("git", "push" | "commit" | "merge") => Vec::new(),
                         ("npm" | "cargo" | "poetry" | "twine", "publish") => Vec::new(),
                         ("kubectl" | "terraform", "apply") => Vec::new(),
-                        ("pip" | "pip3" | "npm" | "pnpm" | "yarn" | "cargo" | "apt-get" | "apt" | "brew", "install" | "add") => simple
+                        (
+                            "pip" | "pip3" | "npm" | "pnpm" | "yarn" | "cargo" | "apt-get" | "apt" | "brew",
+                            "install" | "add",
+                        ) => simple
                             .arguments()
                             .filter(|a| !a.starts_with('-') && *a != verb)
-                            .map(|a| a.split(['=', '@', '<', '>', '[']).next().unwrap_or(a).to_ascii_lowercase())
+                            .map(|a| {
+                                a.split(['=', '@', '<', '>', '[']).next().unwrap_or(a).to_ascii_lowercase()
+                            })
                             .filter(|a| a.len() > 1)
                             .collect::<Vec<_>>(),
                         ("systemctl" | "service", "restart" | "start") => Vec::new(),
@@ -321,10 +337,8 @@ fn acts_of(seen: &ClosedStep<'_>, kind: ToolKind) -> Vec<(String, Vec<String>)> 
             let lower = tool.to_ascii_lowercase();
             let mut words = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
             let verb = words.find(|w| !done_forms(w).is_empty());
-            let objects: Vec<String> = words
-                .filter(|w| w.len() > 3)
-                .map(|w| w.trim_end_matches('s').to_owned())
-                .collect();
+            let objects: Vec<String> =
+                words.filter(|w| w.len() > 3).map(|w| w.trim_end_matches('s').to_owned()).collect();
             match verb {
                 Some(verb) if !objects.is_empty() => vec![(verb.to_owned(), objects)],
                 _ => Vec::new(),
@@ -350,7 +364,12 @@ fn says_done(sentence: &Sentence, failure: &Failure) -> bool {
     false
 }
 
-fn after_error_finding(step: &ClosedStep<'_>, message: &Passage, sentence: &Sentence, failure: &Failure) -> Finding {
+fn after_error_finding(
+    step: &ClosedStep<'_>,
+    message: &Passage,
+    sentence: &Sentence,
+    failure: &Failure,
+) -> Finding {
     let what = match failure.objects.first() {
         Some(object) => format!("{} {}", failure.verb, crate::text::excerpt(object, 60)),
         None => failure.verb.clone(),
@@ -362,10 +381,17 @@ fn after_error_finding(step: &ClosedStep<'_>, message: &Passage, sentence: &Sent
         root: Some(failure.step),
         strength: Probability::new(if failure.refused { 0.8 } else { 0.75 }),
         evidence: vec![
-            Evidence::new(message.record, Part::Claim, message.text.get(sentence.span.clone()).unwrap_or_default()),
+            Evidence::new(
+                message.record,
+                Part::Claim,
+                message.text.get(sentence.span.clone()).unwrap_or_default(),
+            ),
             Evidence::new(failure.record, Part::Against, &failure.line),
         ],
-        sentence: format!("says that it was done; the last call for it ({what}, step {}) {how}", failure.step.0),
+        sentence: format!(
+            "says that it was done; the last call for it ({what}, step {}) {how}",
+            failure.step.0
+        ),
         instruction: format!(
             "The last call for \"{what}\" {how}. Look at what it brought back, do it again in a way that succeeds, and check that it did. If it cannot be done, say so plainly."
         ),
@@ -373,7 +399,13 @@ fn after_error_finding(step: &ClosedStep<'_>, message: &Passage, sentence: &Sent
     }
 }
 
-fn unwritten_finding(step: &ClosedStep<'_>, message: &Passage, sentence: &Sentence, verb: &str, file: &str) -> Finding {
+fn unwritten_finding(
+    step: &ClosedStep<'_>,
+    message: &Passage,
+    sentence: &Sentence,
+    verb: &str,
+    file: &str,
+) -> Finding {
     Finding {
         rule: &FILE_UNWRITTEN,
         step: step.step.id,

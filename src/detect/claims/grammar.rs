@@ -235,7 +235,10 @@ fn cut(line: &str, start: usize, all: &mut Vec<Sentence>) {
                 next.is_none_or(|n| n.is_whitespace() || n == ')' || n == '"' || n == '*')
                     && !line.get(from..i).is_some_and(|s| {
                         let lower = s.rsplit(' ').next().unwrap_or("").to_ascii_lowercase();
-                        matches!(lower.as_str(), "e.g" | "i.e" | "etc" | "vs" | "approx" | "cf") || !lower.is_empty() && lower.bytes().all(|b| b.is_ascii_digit()) && s.trim().len() == lower.len()
+                        matches!(lower.as_str(), "e.g" | "i.e" | "etc" | "vs" | "approx" | "cf")
+                            || !lower.is_empty()
+                                && lower.bytes().all(|b| b.is_ascii_digit())
+                                && s.trim().len() == lower.len()
                     })
             }
             '\n' => true,
@@ -259,11 +262,7 @@ fn push(line: &str, part: Range<usize>, start: usize, question: bool, all: &mut 
     }
     let lead = raw.len() - raw.trim_start().len();
     let span = start + part.start + lead..start + part.start + lead + raw.trim().len();
-    all.push(Sentence {
-        span,
-        words: folded(raw.trim()),
-        question,
-    });
+    all.push(Sentence { span, words: folded(raw.trim()), question });
 }
 
 /// Lower case, without emphasis, quotations blanked, check marks as words.
@@ -296,19 +295,36 @@ fn clauses(words: &str) -> Vec<(&str, bool)> {
     let mut i = 0usize;
     while i < bytes.len() {
         let rest = words.get(i..).unwrap_or("");
-        let length = [", but ", " but ", "; ", ", and ", ", so ", " however ", " although ", " though ", " while ", " whereas ", " yet ", " - "]
-            .iter()
-            .find(|w| rest.starts_with(**w))
-            .map(|w| w.len())
-            .or_else(|| {
-                (rest.starts_with(", ") && !rest.get(2..3).is_some_and(|c| c.as_bytes().first().is_some_and(u8::is_ascii_digit))).then_some(2)
-            });
+        let length = [
+            ", but ",
+            " but ",
+            "; ",
+            ", and ",
+            ", so ",
+            " however ",
+            " although ",
+            " though ",
+            " while ",
+            " whereas ",
+            " yet ",
+            " - ",
+        ]
+        .iter()
+        .find(|w| rest.starts_with(**w))
+        .map(|w| w.len())
+        .or_else(|| {
+            (rest.starts_with(", ")
+                && !rest.get(2..3).is_some_and(|c| c.as_bytes().first().is_some_and(u8::is_ascii_digit)))
+            .then_some(2)
+        });
         match length {
             Some(length) if words.is_char_boundary(i) => {
                 let clause = words.get(from..i).unwrap_or("");
                 all.push((clause, conditional));
                 // "If it compiles, all tests pass": the condition holds for the next clause.
-                conditional = CONDITIONAL.find(clause.trim_start()).is_some_and(|m| m.start() < 4) && rest.starts_with(", ") && !rest.starts_with(", but");
+                conditional = CONDITIONAL.find(clause.trim_start()).is_some_and(|m| m.start() < 4)
+                    && rest.starts_with(", ")
+                    && !rest.starts_with(", but");
                 i += length;
                 from = i;
             }
@@ -403,7 +419,9 @@ fn claims_of<'c>(clause: &'c str, noun_before: bool, _ran: bool, found: &mut Vec
         let counted = quantity.contains("all") || quantity.bytes().any(|b| b.is_ascii_digit());
         let subject = clause.get(..whole.start()).is_some_and(|b| {
             let b = b.trim_end();
-            ["they", "we", "changes", "both", "all", "everything", "code", "now", "implementation", "and"].iter().any(|w| b.ends_with(w))
+            ["they", "we", "changes", "both", "all", "everything", "code", "now", "implementation", "and"]
+                .iter()
+                .any(|w| b.ends_with(w))
         });
         if (plain || p.as_str() == "pass" && subject || p.as_str() == "passing" && counted && subject)
             && stands(clause, whole.start(), p.start(), clause.get(whole.end()..).unwrap_or(""))
@@ -432,13 +450,15 @@ fn claims_of<'c>(clause: &'c str, noun_before: bool, _ran: bool, found: &mut Vec
         found.push((test, clause, whole.end()));
         return;
     }
-    if has_noun && let Some(m) = NO_FAILURES.find(clause)
+    if has_noun
+        && let Some(m) = NO_FAILURES.find(clause)
         && stands(clause, m.start(), m.start(), clause.get(m.end()..).unwrap_or(""))
     {
         found.push((test, clause, m.end()));
         return;
     }
-    if noun_before && let Some(m) = PRONOUN_PASS.captures(clause)
+    if noun_before
+        && let Some(m) = PRONOUN_PASS.captures(clause)
         && let (Some(whole), Some(p)) = (m.get(0), m.name("p"))
         && stands(clause, whole.start(), p.start(), clause.get(p.end()..).unwrap_or(""))
         && !PASSES_THING.is_in(clause.get(p.end()..).unwrap_or(""))
@@ -457,7 +477,8 @@ fn stands(clause: &str, subject: usize, predicate: usize, after: &str) -> bool {
         .max()
         .unwrap_or(0);
     let window = clause.get(cut..predicate).unwrap_or("");
-    let asks = MODAL_START.is_in(window) || window.trim_end().ends_with(" to") || before.trim_end().ends_with(" to");
+    let asks =
+        MODAL_START.is_in(window) || window.trim_end().ends_with(" to") || before.trim_end().ends_with(" to");
     !(NEGATED.is_in(window)
         || MODAL.is_in(window)
         || asks
@@ -470,10 +491,15 @@ fn stands(clause: &str, subject: usize, predicate: usize, after: &str) -> bool {
 
 fn claim(about: About, clause: &str, end: usize, words: &str, ran: bool, span: Range<usize>) -> Claim {
     let mut counts = Counts::default();
-    let number = |m: Option<regex::Match<'_>>| m.and_then(|m| m.as_str().replace(',', "").parse::<u32>().ok());
+    let number =
+        |m: Option<regex::Match<'_>>| m.and_then(|m| m.as_str().replace(',', "").parse::<u32>().ok());
     if about == About::Kind(CheckKind::Test) {
         // Numbers of the whole sentence: "Ran 42 tests, 39 passed, 3 failed".
-        if let Some(m) = RATIO.captures(words).filter(|m| TEST_NOUN.is_in(words) || m.get(0).is_some_and(|r| words.get(r.end()..).is_some_and(|a| a.trim_start().starts_with("pass")))) {
+        if let Some(m) = RATIO.captures(words).filter(|m| {
+            TEST_NOUN.is_in(words)
+                || m.get(0)
+                    .is_some_and(|r| words.get(r.end()..).is_some_and(|a| a.trim_start().starts_with("pass")))
+        }) {
             counts.passed = number(m.get(1));
             counts.total = number(m.get(2));
         } else if let Some(m) = ALL_N.captures(words) {
@@ -486,11 +512,8 @@ fn claim(about: About, clause: &str, end: usize, words: &str, ran: bool, span: R
         }
     }
     let head = clause.get(..end).unwrap_or(clause);
-    let names: Vec<u64> = TEST_NAME
-        .all(clause)
-        .filter_map(|m| m.get(1).map(|m| name_hash(m.as_str())))
-        .take(8)
-        .collect();
+    let names: Vec<u64> =
+        TEST_NAME.all(clause).filter_map(|m| m.get(1).map(|m| name_hash(m.as_str()))).take(8).collect();
     let reach = if !names.is_empty() || FILE_NAME.is_in(clause) || of_a_part(head) {
         Reach::Part
     } else if STRESSED.is_in(head) {
@@ -499,25 +522,92 @@ fn claim(about: About, clause: &str, end: usize, words: &str, ran: bool, span: R
         Reach::Whole
     };
     let said = said_in_short(about, counts, reach, head);
-    Claim {
-        about,
-        reach,
-        counts,
-        ran,
-        ground: ground_of(clause),
-        names,
-        span,
-        said,
-    }
+    Claim { about, reach, counts, ran, ground: ground_of(clause), names, span, said }
 }
 
 /// Words before "tests" that leave it all of them.
 const NEUTRAL: &[&str] = &[
-    "all", "the", "of", "our", "my", "your", "every", "each", "full", "entire", "whole", "complete", "unit", "existing", "automated",
-    "project", "project's", "repo's", "python", "rust", "go", "java", "javascript", "typescript", "js", "ts", "php", "ruby", "c++", "cargo",
-    "npm", "yarn", "pnpm", "make", "pytest", "jest", "vitest", "dotnet", "gradle", "maven", "mvn", "test", "tests", "passing", "and", "that", "i",
-    "now", "with", "pass", "passes", "passed", "ran", "run", "re-ran", "reran", "running", "is", "are", "it", "they", "we", "so", "verified",
-    "confirm", "confirmed", "local", "happy", "report", "green", "okmark", "then", "out", "100", "successfully", "again", "also", "no", "none", "zero", "without",
+    "all",
+    "the",
+    "of",
+    "our",
+    "my",
+    "your",
+    "every",
+    "each",
+    "full",
+    "entire",
+    "whole",
+    "complete",
+    "unit",
+    "existing",
+    "automated",
+    "project",
+    "project's",
+    "repo's",
+    "python",
+    "rust",
+    "go",
+    "java",
+    "javascript",
+    "typescript",
+    "js",
+    "ts",
+    "php",
+    "ruby",
+    "c++",
+    "cargo",
+    "npm",
+    "yarn",
+    "pnpm",
+    "make",
+    "pytest",
+    "jest",
+    "vitest",
+    "dotnet",
+    "gradle",
+    "maven",
+    "mvn",
+    "test",
+    "tests",
+    "passing",
+    "and",
+    "that",
+    "i",
+    "now",
+    "with",
+    "pass",
+    "passes",
+    "passed",
+    "ran",
+    "run",
+    "re-ran",
+    "reran",
+    "running",
+    "is",
+    "are",
+    "it",
+    "they",
+    "we",
+    "so",
+    "verified",
+    "confirm",
+    "confirmed",
+    "local",
+    "happy",
+    "report",
+    "green",
+    "okmark",
+    "then",
+    "out",
+    "100",
+    "successfully",
+    "again",
+    "also",
+    "no",
+    "none",
+    "zero",
+    "without",
 ];
 
 /// Whether a claim speaks of some tests only: "the new tests", "this test", "the parser tests".
@@ -537,19 +627,33 @@ fn of_a_part(head: &str) -> bool {
         return true;
     }
     let noun_single = m.get(0).is_some_and(|p| p.as_str().ends_with("test"));
-    let tool = ["cargo test", "npm test", "go test", "make test", "yarn test", "dotnet test", "pnpm test", "every test", "each test"];
+    let tool = [
+        "cargo test",
+        "npm test",
+        "go test",
+        "make test",
+        "yarn test",
+        "dotnet test",
+        "pnpm test",
+        "every test",
+        "each test",
+    ];
     if noun_single && !tool.iter().any(|t| head.contains(t)) {
         return true;
     }
     let adjectives = m.name("a").map_or("", |a| a.as_str());
     // Only what stands right before the noun, back to a word that begins the phrase.
     let mut words: Vec<&str> = adjectives.split_whitespace().collect();
-    if let Some(start) = words.iter().rposition(|w| matches!(*w, "the" | "all" | "our" | "every" | "my" | "of" | "passes" | "passed" | "ran")) {
+    if let Some(start) = words.iter().rposition(|w| {
+        matches!(*w, "the" | "all" | "our" | "every" | "my" | "of" | "passes" | "passed" | "ran")
+    }) {
         words.drain(..=start);
     }
     words.iter().any(|w| {
         let w = w.trim_matches(|c: char| !c.is_alphanumeric() && c != '+');
-        !w.is_empty() && !NEUTRAL.contains(&w) && !w.bytes().all(|b| b.is_ascii_digit() || b == b'/' || b == b',')
+        !w.is_empty()
+            && !NEUTRAL.contains(&w)
+            && !w.bytes().all(|b| b.is_ascii_digit() || b == b'/' || b == b',')
     })
 }
 
@@ -653,7 +757,12 @@ fn read_admissions(words: &str, question: bool, said: &mut Said) {
         {
             let before = clause.get(..p.start()).unwrap_or("");
             let window = m.name("mid").map_or("", |m| m.as_str());
-            let zero = NO_FAILURES.is_in(clause) || clause.contains("0 fail") || clause.contains("not fail") || clause.contains("n't fail") || NEGATED.is_in(window) || before.trim_end().ends_with("no");
+            let zero = NO_FAILURES.is_in(clause)
+                || clause.contains("0 fail")
+                || clause.contains("not fail")
+                || clause.contains("n't fail")
+                || NEGATED.is_in(window)
+                || before.trim_end().ends_with("no");
             let mended = FIXED_WORD.is_in(clause) && !STILL.is_in(clause);
             if !zero && !mended && !CONDITIONAL.is_in(before) {
                 admit(CheckKind::Test);
@@ -662,12 +771,21 @@ fn read_admissions(words: &str, question: bool, said: &mut Said) {
         if let Some(m) = TESTS_PASS.captures(clause)
             && let (Some(whole), Some(p)) = (m.get(0), m.name("p"))
         {
-            let window = clause.get(whole.start().saturating_sub(12)..p.start()).or(clause.get(whole.start()..p.start())).unwrap_or("");
+            let window = clause
+                .get(whole.start().saturating_sub(12)..p.start())
+                .or(clause.get(whole.start()..p.start()))
+                .unwrap_or("");
             if NEGATED.is_in(window) && !FIXED_WORD.is_in(clause) && !NO_FAILURES.is_in(window) {
                 admit(CheckKind::Test);
             }
         }
-        if PARTIAL.is_in(clause) && TEST_NOUN.is_in(clause) && (clause.contains("pass") || clause.contains("fail")) && !RATIO.is_in(clause) && !clause.contains("100") && !FIXED_WORD.is_in(clause) {
+        if PARTIAL.is_in(clause)
+            && TEST_NOUN.is_in(clause)
+            && (clause.contains("pass") || clause.contains("fail"))
+            && !RATIO.is_in(clause)
+            && !clause.contains("100")
+            && !FIXED_WORD.is_in(clause)
+        {
             admit(CheckKind::Test);
         }
     }

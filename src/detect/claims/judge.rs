@@ -42,10 +42,8 @@ pub(crate) fn against<'c>(claim: &Claim, checks: &'c Checks, until: u32) -> Opti
             if !kinds.iter().any(known) {
                 return of_kind(claim, CheckKind::Test, checks, until);
             }
-            let mut all = kinds
-                .into_iter()
-                .filter(known)
-                .filter_map(|kind| of_kind(claim, kind, checks, until));
+            let mut all =
+                kinds.into_iter().filter(known).filter_map(|kind| of_kind(claim, kind, checks, until));
             all.find(|a| matches!(a, Against::Failed(_)))
         }
     }
@@ -55,14 +53,12 @@ fn of_kind<'c>(claim: &Claim, kind: CheckKind, checks: &'c Checks, until: u32) -
     let change = checks.last_change(until).filter(|_| kind != CheckKind::Deploy);
     let since = change.map_or(0, |c| c.at);
     let meets = |c: &&Check| c.called.ground.meets(claim.ground);
-    let fresh: Vec<&Check> = checks
-        .of(kind, until)
-        .take_while(|c| c.at >= since)
-        .filter(meets)
-        .take(64)
-        .collect();
+    let fresh: Vec<&Check> =
+        checks.of(kind, until).take_while(|c| c.at >= since).filter(meets).take(64).collect();
     let Some(latest) = fresh.first().copied() else {
-        if checks.opaque_after(since.saturating_sub(1)) || stands_for(kind, claim.ground, checks, since, until) {
+        if checks.opaque_after(since.saturating_sub(1))
+            || stands_for(kind, claim.ground, checks, since, until)
+        {
             return None;
         }
         return match (checks.of(kind, until).find(meets), change) {
@@ -92,7 +88,8 @@ fn of_kind<'c>(claim: &Claim, kind: CheckKind, checks: &'c Checks, until: u32) -
         Verdict::Passed => {
             if claim.reach != Reach::Part
                 && kind == CheckKind::Test
-                && let Some(failed) = checks.standing_failure(kind, since.saturating_sub(1), until, claim.ground)
+                && let Some(failed) =
+                    checks.standing_failure(kind, since.saturating_sub(1), until, claim.ground)
             {
                 return Some(Against::OnlyPart(failed, latest));
             }
@@ -114,10 +111,7 @@ fn stands_for(kind: CheckKind, ground: Ground, checks: &Checks, since: u32, unti
         CheckKind::Test | CheckKind::Deploy => &[],
     };
     others.iter().any(|other| {
-        checks
-            .of(*other, until)
-            .take_while(|c| c.at >= since)
-            .any(|c| c.called.ground.meets(ground))
+        checks.of(*other, until).take_while(|c| c.at >= since).any(|c| c.called.ground.meets(ground))
     })
 }
 
@@ -171,7 +165,8 @@ fn counts_against<'c>(claim: &Claim, fresh: &[&'c Check], latest: &'c Check) -> 
             sums.push((a.0.saturating_add(b.0), a.1.saturating_add(b.1)));
         }
     }
-    let whole = firsts.iter().fold((0u32, 0u32), |sum, a| (sum.0.saturating_add(a.0), sum.1.saturating_add(a.1)));
+    let whole =
+        firsts.iter().fold((0u32, 0u32), |sum, a| (sum.0.saturating_add(a.0), sum.1.saturating_add(a.1)));
     sums.push(whole);
     let fits = sums.iter().any(|(p, t)| match said.total {
         Some(m) => n == *p && m == *t || n == m && (n == *t && p == t),
@@ -207,6 +202,9 @@ fn shrunk<'c>(claim: &Claim, kind: CheckKind, checks: &'c Checks, latest: &'c Ch
         .find(|c| c.called.command == latest.called.command)?;
     let then = before.summary.as_ref()?;
     let missing = then.total?.checked_sub(now)?;
-    (missing > 0 && then.failed > 0 && missing <= then.failed && then.passed == latest.summary.as_ref()?.passed)
+    (missing > 0
+        && then.failed > 0
+        && missing <= then.failed
+        && then.passed == latest.summary.as_ref()?.passed)
         .then_some(Against::Shrunk(before, latest))
 }

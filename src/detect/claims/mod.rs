@@ -152,7 +152,12 @@ impl Claims {
                     }
                 }
                 if self.made.len() < MOST {
-                    self.made.push(Made { agent: step.step.agent, step: step.step.id, about: claim.about, wrong });
+                    self.made.push(Made {
+                        agent: step.step.agent,
+                        step: step.step.id,
+                        about: claim.about,
+                        wrong,
+                    });
                 }
             }
         }
@@ -186,7 +191,10 @@ impl Claims {
             let Some(mut finding) = finding(&waiting.claim, &against, &place, &waiting.sentence) else {
                 continue;
             };
-            if matches!(against, Against::None(_)) && waiting.claim.ran && self.acts.none_before(waiting.step, run) {
+            if matches!(against, Against::None(_))
+                && waiting.claim.ran
+                && self.acts.none_before(waiting.step, run)
+            {
                 finding.rule = &NO_CALL;
                 finding.strength = Probability::new(0.85);
                 finding.sentence = format!("says {}; no call was made at all", waiting.claim.said);
@@ -222,64 +230,105 @@ fn finding(claim: &Claim, against: &Against<'_>, place: &Place, sentence: &str) 
     let said = &claim.said;
     let part = if claim.reach == Reach::Part { 0.9 } else { 1.0 };
     let step_no = |id: StepId| id.0;
-    let (rule, strength, fact, check): (&'static Rule, f64, String, Option<&super::checks::Check>) = match against {
-        Against::Failed(check) => {
-            let plain = check.summary.as_ref().is_some_and(|s| s.says == super::summary::Says::Fail);
-            let strength = if plain { 0.96 } else if check.summary.is_some() { 0.75 } else { 0.9 };
-            let counts = claim.counts.passed.is_some() && claim.counts.total.is_some();
-            let rule = if counts && plain { &COUNT_DIFFERS } else { &CONTRADICTED };
-            (rule, strength, format!("the runner {}", check.told()), Some(check))
-        }
-        Against::NotStarted(check) => (&CONTRADICTED, 0.88, format!("`{}` {}", check.called.command, check.told()), Some(check)),
-        Against::OnlyPart(failed, latest) => (
-            &NARROWER,
-            if claim.reach == Reach::Stressed { 0.6 } else { 0.45 },
-            format!("`{}` {}, and after it only `{}` passed", failed.called.command, failed.told(), latest.called.command),
-            Some(failed),
-        ),
-        Against::Counts(check, strength) => (&COUNT_DIFFERS, *strength, format!("the runner {}", check.told()), Some(check)),
-        Against::Shrunk(before, now) => (
-            &SHRUNK,
-            0.45,
-            format!("the runner {}, and before that {}: the failing ones are gone", now.told(), before.told()),
-            Some(now),
-        ),
-        Against::Empty(check) => (&EMPTY_RUN, 0.8, "the last run held no tests".to_owned(), Some(check)),
-        Against::Stale(check, change) => {
-            let failed = check.verdict == super::checks::Verdict::Failed;
-            let strength = if failed { 0.8 } else { 0.5 };
-            let fact = if failed {
-                format!("the last run {} before {} was changed (step {}), and none came after", check.told(), change.file, step_no(change.step))
-            } else {
-                format!("nothing was run after {} was changed (step {})", change.file, step_no(change.step))
-            };
-            (&STALE, strength, fact, Some(check))
-        }
-        Against::Masked(check) => (
-            &MASKED,
-            0.4,
-            format!("`{}` hides its outcome by `{}`", check.called.command, check.called.mask.as_deref().unwrap_or_default()),
-            Some(check),
-        ),
-        Against::Background(check) => {
-            (&BACKGROUND, 0.5, format!("`{}` runs in the background and its outcome was never seen", check.called.command), Some(check))
-        }
-        Against::BrokenOff(check) => (&UNSUPPORTED, 0.55, format!("`{}` was broken off", check.called.command), Some(check)),
-        Against::None(change) => {
-            let strength = match (claim.about, claim.ran) {
-                (About::Kind(super::CheckKind::Test), true) => 0.85,
-                (About::Kind(super::CheckKind::Test), false) => 0.6,
-                (_, true) => 0.6,
-                (About::Kind(super::CheckKind::Deploy), false) => 0.35,
-                _ => 0.4,
-            };
-            let fact = match change {
-                Some(change) => format!("nothing was run after the last edit (step {}) or before it", step_no(change.step)),
-                None => "nothing was run".to_owned(),
-            };
-            (&UNSUPPORTED, strength, fact, None)
-        }
-    };
+    let (rule, strength, fact, check): (&'static Rule, f64, String, Option<&super::checks::Check>) =
+        match against {
+            Against::Failed(check) => {
+                let plain = check.summary.as_ref().is_some_and(|s| s.says == super::summary::Says::Fail);
+                let strength = if plain {
+                    0.96
+                } else if check.summary.is_some() {
+                    0.75
+                } else {
+                    0.9
+                };
+                let counts = claim.counts.passed.is_some() && claim.counts.total.is_some();
+                let rule = if counts && plain { &COUNT_DIFFERS } else { &CONTRADICTED };
+                (rule, strength, format!("the runner {}", check.told()), Some(check))
+            }
+            Against::NotStarted(check) => {
+                (&CONTRADICTED, 0.88, format!("`{}` {}", check.called.command, check.told()), Some(check))
+            }
+            Against::OnlyPart(failed, latest) => (
+                &NARROWER,
+                if claim.reach == Reach::Stressed { 0.6 } else { 0.45 },
+                format!(
+                    "`{}` {}, and after it only `{}` passed",
+                    failed.called.command,
+                    failed.told(),
+                    latest.called.command
+                ),
+                Some(failed),
+            ),
+            Against::Counts(check, strength) => {
+                (&COUNT_DIFFERS, *strength, format!("the runner {}", check.told()), Some(check))
+            }
+            Against::Shrunk(before, now) => (
+                &SHRUNK,
+                0.45,
+                format!(
+                    "the runner {}, and before that {}: the failing ones are gone",
+                    now.told(),
+                    before.told()
+                ),
+                Some(now),
+            ),
+            Against::Empty(check) => (&EMPTY_RUN, 0.8, "the last run held no tests".to_owned(), Some(check)),
+            Against::Stale(check, change) => {
+                let failed = check.verdict == super::checks::Verdict::Failed;
+                let strength = if failed { 0.8 } else { 0.5 };
+                let fact = if failed {
+                    format!(
+                        "the last run {} before {} was changed (step {}), and none came after",
+                        check.told(),
+                        change.file,
+                        step_no(change.step)
+                    )
+                } else {
+                    format!(
+                        "nothing was run after {} was changed (step {})",
+                        change.file,
+                        step_no(change.step)
+                    )
+                };
+                (&STALE, strength, fact, Some(check))
+            }
+            Against::Masked(check) => (
+                &MASKED,
+                0.4,
+                format!(
+                    "`{}` hides its outcome by `{}`",
+                    check.called.command,
+                    check.called.mask.as_deref().unwrap_or_default()
+                ),
+                Some(check),
+            ),
+            Against::Background(check) => (
+                &BACKGROUND,
+                0.5,
+                format!("`{}` runs in the background and its outcome was never seen", check.called.command),
+                Some(check),
+            ),
+            Against::BrokenOff(check) => {
+                (&UNSUPPORTED, 0.55, format!("`{}` was broken off", check.called.command), Some(check))
+            }
+            Against::None(change) => {
+                let strength = match (claim.about, claim.ran) {
+                    (About::Kind(super::CheckKind::Test), true) => 0.85,
+                    (About::Kind(super::CheckKind::Test), false) => 0.6,
+                    (_, true) => 0.6,
+                    (About::Kind(super::CheckKind::Deploy), false) => 0.35,
+                    _ => 0.4,
+                };
+                let fact = match change {
+                    Some(change) => format!(
+                        "nothing was run after the last edit (step {}) or before it",
+                        step_no(change.step)
+                    ),
+                    None => "nothing was run".to_owned(),
+                };
+                (&UNSUPPORTED, strength, fact, None)
+            }
+        };
     let mut evidence = vec![Evidence::new(place.record, Part::Claim, sentence)];
     match against {
         Against::Stale(check, change) => {
@@ -294,10 +343,13 @@ fn finding(claim: &Claim, against: &Against<'_>, place: &Place, sentence: &str) 
             evidence.push(Evidence::new(before.record, Part::Against, &before.line));
             evidence.push(Evidence::new(now.record, Part::Context, &now.line));
         }
-        Against::None(Some(change)) => evidence.push(Evidence::new(change.record, Part::Context, &change.file)),
+        Against::None(Some(change)) => {
+            evidence.push(Evidence::new(change.record, Part::Context, &change.file))
+        }
         _ => {
             if let Some(check) = check {
-                let line = if check.line.is_empty() { check.called.command.as_str() } else { check.line.as_str() };
+                let line =
+                    if check.line.is_empty() { check.called.command.as_str() } else { check.line.as_str() };
                 evidence.push(Evidence::new(check.record, Part::Against, line));
             }
         }
@@ -325,7 +377,9 @@ fn mend(claim: &Claim, against: &Against<'_>, command: Option<&str>) -> (String,
     };
     let Some(command) = command else {
         return (
-            format!("Run the project's {what} now and read the last lines of the output. Report what they say. Fix what fails before you say that it is done."),
+            format!(
+                "Run the project's {what} now and read the last lines of the output. Report what they say. Fix what fails before you say that it is done."
+            ),
             Vec::new(),
         );
     };

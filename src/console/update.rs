@@ -1,0 +1,216 @@
+//! One message in, the model changed, tasks out.
+
+use crate::engine::Update;
+
+use super::act::perform;
+use super::command::enabled;
+use super::key::{Code, Key, Mouse, MouseAct};
+use super::model::{Model, Overlay, Screen};
+use super::msg::{Msg, Task};
+use super::overlay;
+use super::panes::Panes;
+use super::run::Texts;
+
+/// Takes in a message.
+pub fn update(model: &mut Model, msg: Msg) -> Vec<Task> {
+    let mut tasks = Vec::new();
+    match msg {
+        Msg::Tick { now } => tick(model, now),
+        Msg::Key(key) => {
+            model.settle();
+            model.dirty = true;
+            tasks = pressed(model, key);
+        }
+        Msg::Mouse(mouse) => {
+            model.settle();
+            tasks = moused(model, mouse);
+        }
+        Msg::Paste(text) => {
+            model.dirty = true;
+            overlay::paste(model, &text);
+        }
+        Msg::Resize { columns, rows } => {
+            (model.columns, model.rows) = (columns, rows);
+            model.dirty = true;
+        }
+        Msg::Update(news) => applied(model, news),
+        Msg::Ledger(view) => {
+            if model.desk.load(view.desk) {
+                model.desk.shown_since = model.now;
+                model.desk.scroll = 0;
+            }
+            model.decisions.load(view.history, view.chain);
+            model.read_only = None;
+            (model.stale, model.dirty) = (true, true);
+        }
+        Msg::LedgerLost(why) => {
+            if model.read_only.as_ref() != Some(&why) {
+                model.say(true, why.clone());
+            }
+            model.read_only = Some(crate::text::excerpt(&why, 300));
+        }
+        Msg::StepText { run, step, texts } => {
+            if model.run.run.as_ref() == Some(&run) && model.run.texts == Texts::Asked(step) {
+                model.run.texts = match texts {
+                    Ok(texts) => Texts::Here(step, texts),
+                    Err(why) => Texts::Lost(step, why),
+                };
+                model.dirty = true;
+            }
+        }
+        Msg::Decided { proposal, what } => {
+            model.desk.asked.retain(|id| *id != proposal);
+            model.say(false, what);
+        }
+        Msg::Refused { proposal, why } => {
+            model.desk.asked.retain(|id| *id != proposal);
+            model.desk.shown_since = model.now;
+            model.say(true, why);
+        }
+        Msg::Edited { text } => {
+            if let Some(Overlay::Editing(editing)) = &mut model.overlay {
+                if editing.text != text {
+                    editing.text = text;
+                    editing.taken += 1;
+                }
+                model.dirty = true;
+            }
+        }
+        Msg::Replay(replay) => {
+            model.replay = Some(replay);
+            model.dirty = true;
+        }
+        Msg::Toast { grave, text } => model.say(grave, text),
+    }
+    wanted(model, &mut tasks);
+    tasks
+}
+
+/// What the screen needs that nobody has asked for yet.
+fn wanted(model: &mut Model, tasks: &mut Vec<Task>) {
+    if model.screen != Screen::Run {
+        return;
+    }
+    if model.stale {
+        model.settle();
+    }
+    if let Some(view) = model.open_run()
+        && !view.summary.assessed
+    {
+        let id = view.id.clone();
+        if model.opened.insert(id.clone()) {
+            tasks.push(Task::Open { run: id });
+        }
+    }
+    if let Some((run, step)) = model.run.wants() {
+        tasks.push(Task::ReadStep { run, step });
+    }
+}
+
+fn tick(model: &mut Model, now: jiff::Timestamp) {
+    let before = model.now;
+    model.now = now;
+    if model.toast_until.is_some_and(|until| now >= until) {
+        model.toast_until = None;
+        model.dirty = true;
+    }
+    let grace = model.desk.soonest_grace(before).is_some();
+    if grace && before.as_millisecond() / 250 != now.as_millisecond() / 250 {
+        model.dirty = true;
+    }
+    if before.as_second() / 60 != now.as_second() / 60 {
+        model.dirty = true;
+    }
+}
+
+fn applied(model: &mut Model, news: Update) {
+    let touched = match &news {
+        Update::Run(delta) => Some(delta.run.clone()),
+        Update::Gone { run, .. } => Some(run.clone()),
+        Update::Problem(_) | Update::CaughtUp => None,
+    };
+    model.board.apply(news);
+    model.stale = true;
+    // A run that is not on the screen changes nothing that is drawn there, but for the counts above.
+    let _ = touched;
+    model.dirty = true;
+    let problems: Vec<String> = model.board.problems.iter().skip(model.problems_said).cloned().collect();
+    model.problems_said = model.board.problems.len();
+    for problem in problems {
+        model.say(true, problem);
+    }
+}
+
+fn pressed(model: &mut Model, key: Key) -> Vec<Task> {
+    if model.overlay.is_some() {
+        return overlay::pressed(model, key);
+    }
+    // Digits before a motion count, where a digit is not a screen's or a replay's key.
+    let Some(act) = model.keymap.act(model, key) else {
+        if key.code != Code::Esc {
+            model.count = None;
+        }
+        return Vec::new();
+    };
+    match enabled(act, model) {
+        Ok(()) => perform(model, act, ""),
+        Err(why) => {
+            model.say(false, why);
+            Vec::new()
+        }
+    }
+}
+
+fn moused(model: &mut Model, mouse: Mouse) -> Vec<Task> {
+    let panes = Panes::of(model);
+    let (x, y) = (mouse.column, mouse.row);
+    if model.overlay.is_some() {
+        let by = match mouse.act {
+            MouseAct::WheelUp => -3,
+            MouseAct::WheelDown => 3,
+            _ => return Vec::new(),
+        };
+        model.dirty = true;
+        overlay::scroll(model, by);
+        return Vec::new();
+    }
+    match mouse.act {
+        MouseAct::WheelUp | MouseAct::WheelDown => {
+            let by = if mouse.act == MouseAct::WheelUp { -3 } else { 3 };
+            model.dirty = true;
+            if panes.text.holds(x, y) || panes.detail.holds(x, y) {
+                super::act::scroll_text(model, by);
+            } else {
+                super::act::move_by(model, by);
+            }
+        }
+        MouseAct::Press if panes.splitter.holds(x, y) => model.dragging = true,
+        MouseAct::Press if panes.list.holds(x, y) => {
+            model.dirty = true;
+            return super::act::click_row(model, usize::from(y - panes.list.y));
+        }
+        MouseAct::Press if panes.tabs.holds(x, y) && model.screen == Screen::Run => {
+            model.dirty = true;
+            super::act::click_tab(model, x.saturating_sub(panes.tabs.x));
+        }
+        MouseAct::Press if panes.strip.holds(x, y) => {
+            model.dirty = true;
+            super::act::click_strip(model, x - panes.strip.x, panes.strip.width);
+        }
+        MouseAct::Press => {}
+        MouseAct::Drag if model.dragging => {
+            let inside = panes.frame.inner();
+            let column = u32::from(x.saturating_sub(inside.x));
+            let percent = (column * 100 / u32::from(inside.width.max(1))).clamp(15, 85) as u16;
+            match model.screen {
+                Screen::Run => model.run_split = percent,
+                Screen::Desk => model.desk_split = percent,
+                Screen::Fleet | Screen::Decisions => {}
+            }
+            model.dirty = true;
+        }
+        MouseAct::Drag => {}
+        MouseAct::Release => model.dragging = false,
+    }
+    Vec::new()
+}
