@@ -505,6 +505,13 @@ pub static COMMANDS: &[Command] = &[
     ),
 ];
 
+impl Act {
+    /// Whether it says something of a proposal: never done on a guess of what was typed.
+    pub fn decides(self) -> bool {
+        matches!(self, Self::Approve | Self::Edit | Self::Veto | Self::Defer)
+    }
+}
+
 /// The command that does something.
 pub fn of(act: Act) -> Option<&'static Command> {
     COMMANDS.iter().find(|c| c.act == act)
@@ -562,7 +569,7 @@ pub fn enabled(act: Act, model: &Model) -> Result<(), Cow<'static, str>> {
 }
 
 fn writable(model: &Model) -> Result<(), Cow<'static, str>> {
-    match (&model.replay, &model.read_only) {
+    match (&model.replay, model.why_read_only()) {
         (Some(_), _) => Err(Cow::Borrowed("a replay decides nothing")),
         (None, Some(why)) => Err(Cow::Owned(format!("read-only: {why}"))),
         (None, None) => Ok(()),

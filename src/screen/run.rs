@@ -49,25 +49,44 @@ pub(super) fn draw(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
     } else {
         &steps_title
     };
-    pen.frame(panes.frame, first_title, &made_of(view, dot));
+    let decisive = decisive(view);
+    let fits = usize::from(panes.strip.width) > view.steps.len() + decisive.len() + 2;
+    let right_title = if decisive.is_empty() || (panes.strip.height > 0 && fits) {
+        made_of(view, dot)
+    } else {
+        decisive.clone()
+    };
+    pen.frame(panes.frame, first_title, &right_title);
     let (left, right) = (panes.frame.x, panes.frame.right() - 1);
     let mut head_y = panes.frame.y;
     if panes.strip.height > 0 {
         strip(view, screen, panes.strip, pen);
+        if fits {
+            let y = panes.strip.y + 1;
+            pen.text_right(
+                panes.strip.x,
+                panes.strip.right() - 1,
+                y,
+                &decisive,
+                Role::Dim,
+            );
+        }
         head_y = panes.strip.bottom();
         let title = if panes.list.height > 0 {
             steps_title.as_str()
         } else {
             ""
         };
-        pen.divider(left, right, head_y, title, &decisive(view));
+        pen.divider(left, right, head_y, title, "");
     }
     if panes.tabs.height > 0 {
         pen.divider(left, right, panes.tabs.y, "", "");
-        tabs(screen, panes.tabs, pen);
     }
     if panes.splitter.width > 0 {
         pen.upright(panes.splitter.x, panes.splitter.y, panes.splitter.bottom());
+    }
+    if panes.tabs.height > 0 {
+        tabs(screen, panes.tabs, pen);
     }
     if panes.detail.height > 0 {
         detail(view, screen, panes, head_y, pen);
@@ -178,7 +197,12 @@ fn list(view: &RunView, screen: &RunScreen, area: Area, pen: &mut Pen<'_>) {
     } else {
         lanes
     };
-    let agent_width = if lanes > 0 && area.width >= 46 { 8 } else { 0 };
+    let agent_width = match area.width {
+        _ if lanes == 0 => 0,
+        ..46 => 0,
+        46..52 => 8,
+        _ => 11,
+    };
     let tool_width = if area.width >= 46 { 9 } else { 6 };
     for (at, y) in (screen.top..).zip(area.y..area.bottom()) {
         let Some(step) = screen
@@ -307,6 +331,21 @@ pub(super) fn place(view: &RunView, record: RecordRef) -> String {
             format!("step {} {what}{part}", step.0)
         }
         None => format!("record {}", record.index),
+    }
+}
+
+/// Like [`place`] for a record of the main source, with the exit code if the step has one.
+pub(super) fn place_of_index(view: &RunView, index: u32) -> String {
+    let record = RecordRef {
+        index,
+        ..RecordRef::default()
+    };
+    let exit = step_of(view, record)
+        .filter(|(_, tab)| *tab == Tab::Outcome)
+        .and_then(|(step, _)| view.steps.get(step.index())?.step.exit_code);
+    match exit {
+        Some(code) => format!("{}, exit {code}", place(view, record)),
+        None => place(view, record),
     }
 }
 
@@ -554,6 +593,10 @@ fn text(view: &RunView, screen: &RunScreen, area: Area, pen: &mut Pen<'_>) {
                 Texts::Lost(_, why) => (why.as_str(), Role::Alarm),
                 Texts::Here(_, texts) => {
                     let (text, none) = match screen.tab {
+                        // A message is its own intent.
+                        Tab::Intent if texts.intent.is_empty() && is_message(view, screen) => {
+                            (&texts.call, "the message is empty")
+                        }
                         Tab::Intent => (&texts.intent, "no words led to this step"),
                         Tab::Call => (&texts.call, "no call"),
                         Tab::Outcome => (&texts.outcome, "nothing came back"),
@@ -577,6 +620,13 @@ fn text(view: &RunView, screen: &RunScreen, area: Area, pen: &mut Pen<'_>) {
             }
         }
     }
+}
+
+fn is_message(view: &RunView, screen: &RunScreen) -> bool {
+    screen
+        .step
+        .and_then(|id| view.steps.get(id.index()))
+        .is_some_and(|step| step.step.is_message())
 }
 
 fn plan(view: &RunView, screen: &RunScreen, area: Area, pen: &mut Pen<'_>) {
