@@ -546,6 +546,16 @@ pub fn enabled(act: Act, model: &Model) -> Result<(), Cow<'static, str>> {
             None => no("no run is open"),
         },
         Act::Claim | Act::Against if model.run.finding.is_none() => no("this step has no finding"),
+        Act::Open | Act::Follow | Act::NextTab | Act::PreviousTab | Act::Plan
+            if match model.screen {
+                Screen::Fleet => model.fleet.rows.order().is_empty(),
+                Screen::Run => model.open_run().is_none(),
+                Screen::Desk => model.desk.rows.order().is_empty(),
+                Screen::Decisions => model.decisions.rows.order().is_empty(),
+            } =>
+        {
+            no("there is nothing to open yet")
+        }
         Act::JumpBack if model.run.jumps.is_empty() => no("nothing was jumped from"),
         Act::Run if model.run.run.is_none() && model.meant_run().is_none() => {
             no("there is no run yet")

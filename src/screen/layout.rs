@@ -69,14 +69,17 @@ pub(super) fn title(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
                 .count();
             let waiting = model.desk.waiting();
             let runs = format!("{count} run{}", if count == 1 { "" } else { "s" });
-            let mut parts = vec![(runs, Role::Strong)];
-            if needing > 0 {
-                parts.push((format!(" {dot} {needing} in alarm"), Role::Alarm));
-            }
+            // What needs somebody first: it is what remains where there is no room.
+            let mut parts = Vec::new();
             if waiting > 0 {
                 let verb = if waiting == 1 { "waits" } else { "wait" };
-                parts.push((format!(" {dot} {waiting} {verb} for you"), Role::Accent));
-            } else if model.desk.loaded {
+                parts.push((format!("{waiting} {verb} for you {dot} "), Role::Accent));
+            }
+            if needing > 0 {
+                parts.push((format!("{needing} in alarm {dot} "), Role::Alarm));
+            }
+            parts.push((runs, Role::Strong));
+            if waiting == 0 && model.desk.loaded {
                 parts.push((format!(" {dot} desk clear"), Role::Dim));
             }
             let parts: Vec<(&str, Role)> = parts.iter().map(|(t, r)| (t.as_str(), *r)).collect();

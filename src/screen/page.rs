@@ -73,6 +73,12 @@ impl Page {
                     line.push((lead.to_owned(), Role::Dim));
                     used = 0;
                 }
+                // The blank behind the last word of a line has no room and needs none.
+                let word = if used + word.width() > room {
+                    word.trim_end()
+                } else {
+                    word
+                };
                 line.push((word.to_owned(), *role));
                 used += word.width();
                 if piece.ends_with('\n') {

@@ -340,12 +340,13 @@ pub(super) fn place_of_index(view: &RunView, index: u32) -> String {
         index,
         ..RecordRef::default()
     };
-    let exit = step_of(view, record)
-        .filter(|(_, tab)| *tab == Tab::Outcome)
-        .and_then(|(step, _)| view.steps.get(step.index())?.step.exit_code);
-    match exit {
-        Some(code) => format!("{}, exit {code}", place(view, record)),
-        None => place(view, record),
+    let Some((step, tab)) = step_of(view, record) else {
+        return format!("record {index}");
+    };
+    let exit = view.steps.get(step.index()).and_then(|s| s.step.exit_code);
+    match exit.filter(|_| tab == Tab::Outcome) {
+        Some(code) => format!("step {}, exit {code}", step.0),
+        None => format!("step {}", step.0),
     }
 }
 
@@ -371,13 +372,7 @@ fn detail(view: &RunView, screen: &RunScreen, panes: &Panes, head_y: u16, pen: &
         tool_name(view, step)
     };
     let title = format!(" step {} {dot} {what} {dot} {agent} ", step.step.id.0);
-    let decisive = pen.cells(&decisive(view)) + 4;
-    let room = area
-        .width
-        .saturating_sub(if panes.strip.height > 0 { decisive } else { 0 });
-    if room >= 8 {
-        pen.text(area.x, head_y, room, &title, Role::Title);
-    }
+    pen.text(area.x, head_y, area.width, &title, Role::Title);
     let mut y = area.y;
     let mut line = |pen: &mut Pen<'_>, parts: &[(&str, Role)]| {
         if y < area.bottom() {

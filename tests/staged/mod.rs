@@ -3,13 +3,13 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use jiff::{SignedDuration, Timestamp};
-use medbay::console::{Chain, Code, Key, LedgerView, Model, Msg, StepText, Task, update};
+use medbay::console::{Chain, Code, Key, LedgerView, Model, Msg, Overlay, StepText, Task, update};
 use medbay::detect::{Aspect, Basis, Class, Evidence, Finding, Part, Rule};
 use medbay::engine::{Reach, RunDelta, RunSummary, SourceState, SourceView, StepView, Update};
 use medbay::ledger::{Decision, Delivery, Entry, Operator, Outcome, State, Verdict};
 use medbay::recover::{Hold, Proposal, ProposalId, Remedy, Target};
 use medbay::score::{Band, Contribution, Judgement, RunJudgement};
-use medbay::screen::{Depth, Theme};
+use medbay::screen::{Depth, Editor, Theme};
 use medbay::trace::{
     Action, Agent, AgentId, Effect, EffectKind, EffectStatus, PlanLine, PlanStatus, Probability,
     RecordRef, RunId, RunState, StateWord, Status, Step, StepId, ToolKind, Usage,
@@ -608,6 +608,7 @@ pub struct Staged {
     pub model: Model,
     pub tasks: Vec<Task>,
     pub theme: Theme,
+    pub editor: Option<Editor>,
 }
 
 impl Staged {
@@ -621,6 +622,7 @@ impl Staged {
             model,
             tasks: Vec::new(),
             theme: Theme::dark(Depth::Truecolor, false),
+            editor: None,
         }
     }
 
@@ -684,12 +686,30 @@ impl Staged {
         }
     }
 
+    /// Gives the edited text its widget, as the terminal room does, and types into it.
+    pub fn with_editor(&mut self, typed: &str) {
+        let Some(Overlay::Editing(editing)) = self.model.overlay.clone() else {
+            panic!("nothing is being edited");
+        };
+        let mut editor = Editor::new(&editing);
+        for c in typed.chars() {
+            editor.press(Key::char(c));
+        }
+        let text = editor.text();
+        if let Some(Overlay::Editing(editing)) = &mut self.model.overlay {
+            editing.text = text;
+        }
+        self.editor = Some(editor);
+    }
+
     pub fn backend(&mut self) -> TestBackend {
         self.model.settle();
         let size = (self.model.columns, self.model.rows);
         let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
         terminal
-            .draw(|frame| medbay::screen::draw(&self.model, &self.theme, None, frame))
+            .draw(|frame| {
+                medbay::screen::draw(&self.model, &self.theme, self.editor.as_ref(), frame)
+            })
             .unwrap();
         terminal.backend().clone()
     }
