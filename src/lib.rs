@@ -16,24 +16,21 @@
 //! `tests/architecture.rs` reads the `use` lines and fails on a breach.
 
 #![forbid(unsafe_code)]
-#![cfg_attr(
-    test,
-    allow(
-        clippy::unwrap_used,
-        clippy::expect_used,
-        clippy::panic,
-        clippy::indexing_slicing
-    )
-)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+pub mod cli;
+pub mod config;
 pub mod console;
+pub mod deliver;
 pub mod detect;
 pub mod engine;
 pub mod format;
+pub mod lab;
 pub mod ledger;
 pub mod recover;
 pub mod score;
 pub mod screen;
+pub mod source;
 pub mod terminal;
 pub mod text;
 pub mod trace;

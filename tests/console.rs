@@ -1,18 +1,12 @@
 //! Keys in, screen and tasks out: what a user of the console would notice.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod staged;
 
 use jiff::SignedDuration;
 use medbay::console::{
-    Chain, Key, Keymap, LedgerView, Mouse, MouseAct, Msg, Overlay, Replay, ReplayTask, Screen,
-    Seek, Task,
+    Chain, Key, Keymap, LedgerView, Mouse, MouseAct, Msg, Overlay, Replay, ReplayTask, Screen, Seek, Task,
 };
 use medbay::engine::Update;
 use medbay::ledger::{State, Verdict};
@@ -27,9 +21,7 @@ fn verdicts(staged: &mut Staged) -> Vec<(String, Verdict)> {
         .asked()
         .into_iter()
         .filter_map(|task| match task {
-            Task::Decide {
-                proposal, verdict, ..
-            } => Some((proposal.to_string(), verdict)),
+            Task::Decide { proposal, verdict, .. } => Some((proposal.to_string(), verdict)),
             _ => None,
         })
         .collect()
@@ -57,14 +49,7 @@ fn a_list_does_not_move_under_its_reader() {
     worse.summary.judged.p_fail = medbay::trace::Probability::ONE;
     staged.send(Msg::Update(Update::Run(Box::new(worse))));
     let after = staged.screen();
-    let rows = |screen: &str| {
-        screen
-            .lines()
-            .skip(3)
-            .take(7)
-            .map(str::to_owned)
-            .collect::<Vec<_>>()
-    };
+    let rows = |screen: &str| screen.lines().skip(3).take(7).map(str::to_owned).collect::<Vec<_>>();
     assert_eq!(rows(&before), rows(&after));
     assert!(after.contains("1 new below"), "{after}");
     staged.keys("g");
@@ -75,13 +60,8 @@ fn a_list_does_not_move_under_its_reader() {
 fn a_run_that_is_only_listed_is_assessed_when_it_is_opened_and_once() {
     let mut staged = Staged::new(80, 24);
     staged.keys(":run <Space>0009<Enter>");
-    let opened = |staged: &mut Staged| {
-        staged
-            .asked()
-            .into_iter()
-            .filter(|t| matches!(t, Task::Open { .. }))
-            .count()
-    };
+    let opened =
+        |staged: &mut Staged| staged.asked().into_iter().filter(|t| matches!(t, Task::Open { .. })).count();
     assert_eq!(opened(&mut staged), 1);
     assert!(staged.screen().contains("Reading and judging this run"));
     staged.keys("12");
@@ -93,10 +73,7 @@ fn filters_show_what_fits_and_say_what_they_do_not_understand() {
     let mut staged = Staged::new(80, 24);
     staged.keys("/state:work p<0.1");
     let screen = staged.screen();
-    assert!(
-        screen.contains("docs site") && !screen.contains("migrate billing"),
-        "{screen}"
-    );
+    assert!(screen.contains("docs site") && !screen.contains("migrate billing"), "{screen}");
     staged.keys("<Enter>");
     assert!(staged.screen().contains("6 hidden"));
     staged.keys("<Esc>");
@@ -115,10 +92,7 @@ fn a_run_that_is_not_well_opens_at_its_leading_finding() {
     staged.keys("<Enter>");
     assert_eq!(staged.model.run.step, Some(StepId(11)));
     let asked = staged.asked();
-    assert!(asked.contains(&Task::ReadStep {
-        run: RunId::new("5f1c-import"),
-        step: StepId(11)
-    }));
+    assert!(asked.contains(&Task::ReadStep { run: RunId::new("5f1c-import"), step: StepId(11) }));
 }
 
 #[test]
@@ -139,10 +113,7 @@ fn findings_are_walked_in_the_order_of_steps() {
     staged.keys("<Enter>[");
     assert_eq!(staged.model.run.step, Some(StepId(8)));
     staged.keys("]");
-    assert_eq!(
-        (staged.model.run.step, staged.model.run.finding),
-        (Some(StepId(11)), Some(1))
-    );
+    assert_eq!((staged.model.run.step, staged.model.run.finding), (Some(StepId(11)), Some(1)));
     staged.keys("]");
     assert_eq!(staged.model.run.finding, Some(2));
     staged.keys("]");
@@ -183,10 +154,7 @@ fn texts_of_another_step_than_the_selected_one_are_not_taken() {
     staged.send(Msg::StepText {
         run: RunId::new("5f1c-import"),
         step: StepId(11),
-        texts: Ok(Box::new(medbay::console::StepText {
-            intent: "late".to_owned(),
-            ..Default::default()
-        })),
+        texts: Ok(Box::new(medbay::console::StepText { intent: "late".to_owned(), ..Default::default() })),
     });
     assert!(!staged.screen().contains("late"));
     assert!(staged.screen().contains("reading the log"));
@@ -199,10 +167,7 @@ fn at_sixty_columns_one_pane_is_shown_at_a_time() {
     assert!(staged.screen().contains("cargo test -q"));
     staged.keys("<Enter>");
     let screen = staged.screen();
-    assert!(
-        screen.contains("P(wrong)") && !screen.contains("cargo test -q"),
-        "{screen}"
-    );
+    assert!(screen.contains("P(wrong)") && !screen.contains("cargo test -q"), "{screen}");
     staged.keys("<Esc>");
     assert!(staged.screen().contains("cargo test -q"));
     staged.keys("<Esc>");
@@ -277,10 +242,7 @@ fn effects_that_are_not_harmless_are_asked_for_by_name() {
     assert!(verdicts(&mut staged).is_empty());
     staged.pass(400);
     staged.rush("y");
-    assert_eq!(
-        verdicts(&mut staged),
-        [("2b2b2b2b2b2b".to_owned(), Verdict::Approve)]
-    );
+    assert_eq!(verdicts(&mut staged), [("2b2b2b2b2b2b".to_owned(), Verdict::Approve)]);
 }
 
 #[test]
@@ -290,10 +252,7 @@ fn a_veto_asks_for_its_reason() {
     assert!(staged.screen().contains("veto because: not"));
     staged.rush(" true<Enter>");
     let reason = "not true".to_owned();
-    assert_eq!(
-        verdicts(&mut staged),
-        [("1a1a1a1a1a1a".to_owned(), Verdict::Veto { reason })]
-    );
+    assert_eq!(verdicts(&mut staged), [("1a1a1a1a1a1a".to_owned(), Verdict::Veto { reason })]);
     staged.keys("jv<Esc>");
     assert!(verdicts(&mut staged).is_empty());
 }
@@ -311,10 +270,7 @@ fn an_edit_sends_the_edited_text_and_is_not_lost_by_accident() {
     assert!(staged.screen().contains("Leave and lose the edited text?"));
     assert!(!staged.model.quitting);
     staged.keys("n<C-s>");
-    assert_eq!(
-        verdicts(&mut staged),
-        [("1a1a1a1a1a1a".to_owned(), Verdict::Edit { text })]
-    );
+    assert_eq!(verdicts(&mut staged), [("1a1a1a1a1a1a".to_owned(), Verdict::Edit { text })]);
 }
 
 #[test]
@@ -332,19 +288,13 @@ fn an_approval_counts_down_and_can_be_undone() {
     approved[1].state = State::Approved;
     approved[1].grace_until = Some(staged.model.now + SignedDuration::from_millis(3_000));
     staged.send(ledger(approved, history()));
-    assert!(
-        staged
-            .screen()
-            .contains("approved · sends in 3 s · u to undo")
-    );
+    assert!(staged.screen().contains("approved · sends in 3 s · u to undo"));
     assert!(staged.model.next_tick().is_some());
     staged.pass(1_000);
     assert!(staged.screen().contains("sends in 2 s"));
     staged.keys("1");
     staged.rush("u");
-    assert!(staged.asked().contains(&Task::Undo {
-        proposal: ProposalId::stored("1a1a1a1a1a1a")
-    }));
+    assert!(staged.asked().contains(&Task::Undo { proposal: ProposalId::stored("1a1a1a1a1a1a") }));
     staged.pass(3_000);
     assert!(!staged.screen().contains("u to undo"));
 }
@@ -367,29 +317,18 @@ fn a_second_verdict_waits_for_the_ledger_and_a_refusal_is_said() {
 #[test]
 fn a_failed_delivery_is_tried_again_by_hand() {
     let mut staged = Staged::new(80, 24);
-    let failed = entry(
-        proposal("5e5e5e5e5e5e", "5f1c-import", Remedy::Retry, 0.7),
-        State::Failed,
-        60,
-    );
+    let failed = entry(proposal("5e5e5e5e5e5e", "5f1c-import", Remedy::Retry, 0.7), State::Failed, 60);
     staged.send(ledger(vec![failed], Vec::new()));
     staged.keys("3ar");
     let asked = staged.asked();
-    assert_eq!(
-        asked,
-        [Task::Retry {
-            proposal: ProposalId::stored("5e5e5e5e5e5e")
-        }]
-    );
+    assert_eq!(asked, [Task::Retry { proposal: ProposalId::stored("5e5e5e5e5e5e") }]);
 }
 
 #[test]
 fn without_a_ledger_nothing_can_be_decided_and_the_title_says_so() {
     let mut staged = Staged::new(80, 24);
     staged.keys("3");
-    staged.send(Msg::LedgerLost(
-        "cannot open /x/ledger.db: it is locked".to_owned(),
-    ));
+    staged.send(Msg::LedgerLost("cannot open /x/ledger.db: it is locked".to_owned()));
     staged.keys("a");
     assert!(verdicts(&mut staged).is_empty());
     assert!(staged.screen().contains("READ-ONLY"));
@@ -403,11 +342,7 @@ fn a_verdict_is_never_a_guess_of_what_was_typed() {
     let mut staged = Staged::new(80, 24);
     staged.keys("3:app<Enter>");
     assert!(verdicts(&mut staged).is_empty());
-    assert!(
-        staged
-            .screen()
-            .contains("a verdict is given by its whole name")
-    );
+    assert!(staged.screen().contains("a verdict is given by its whole name"));
     staged.keys(":approve<Enter>");
     assert_eq!(verdicts(&mut staged).len(), 1);
 }
@@ -447,19 +382,10 @@ fn decisions_are_loaded_verified_and_opened() {
 #[test]
 fn a_replay_shows_its_clock_and_is_driven_by_keys() {
     let mut staged = Staged::new(80, 24);
-    let replay = Replay {
-        position: 12,
-        of: 36,
-        speed: 2.0,
-        playing: false,
-        clock: Some(now()),
-    };
+    let replay = Replay { position: 12, of: 36, speed: 2.0, playing: false, clock: Some(now()) };
     staged.send(Msg::Replay(replay));
     let screen = staged.screen();
-    assert!(
-        screen.contains("PAUSED") && screen.contains("11:42:07 · 12/36 · x2"),
-        "{screen}"
-    );
+    assert!(screen.contains("PAUSED") && screen.contains("11:42:07 · 12/36 · x2"), "{screen}");
     staged.keys("<Space>.,lh+-0$}{");
     staged.keys(":seek <Space>50%<Enter>");
     let expected = [
@@ -477,10 +403,7 @@ fn a_replay_shows_its_clock_and_is_driven_by_keys() {
         ReplayTask::Seek(Seek::To(18)),
     ];
     assert_eq!(staged.asked(), expected.map(Task::Replay));
-    staged.send(Msg::Replay(Replay {
-        playing: true,
-        ..replay
-    }));
+    staged.send(Msg::Replay(Replay { playing: true, ..replay }));
     assert!(staged.screen().contains("REPLAY"));
     staged.keys("3a");
     assert!(verdicts(&mut staged).is_empty());
@@ -505,8 +428,7 @@ fn a_replay_that_goes_back_takes_the_selection_along() {
 fn the_mouse_selects_opens_scrolls_and_drags() {
     let mut staged = Staged::new(80, 24);
     staged.screen();
-    let mouse =
-        |staged: &mut Staged, act, column, row| staged.send(Msg::Mouse(Mouse { act, column, row }));
+    let mouse = |staged: &mut Staged, act, column, row| staged.send(Msg::Mouse(Mouse { act, column, row }));
     mouse(&mut staged, MouseAct::Press, 10, 4);
     assert_eq!(staged.model.fleet.rows.at(), 1);
     mouse(&mut staged, MouseAct::Press, 10, 4);
@@ -550,9 +472,7 @@ fn changed_keys_are_what_help_and_hints_show() {
 #[test]
 fn what_is_said_passes_and_is_kept() {
     let mut staged = Staged::new(80, 24);
-    staged.send(Msg::Update(Update::Problem(
-        "no format claims /tmp/x.png".to_owned(),
-    )));
+    staged.send(Msg::Update(Update::Problem("no format claims /tmp/x.png".to_owned())));
     assert!(staged.screen().contains("no format claims /tmp/x.png"));
     staged.pass(20_000);
     assert!(!staged.screen().contains("no format claims"));
@@ -579,9 +499,7 @@ fn a_quiet_console_needs_no_ticks() {
     assert_eq!(staged.model.next_tick(), None);
     staged.screen();
     staged.model.dirty = false;
-    staged.send(Msg::Tick {
-        now: staged.model.now,
-    });
+    staged.send(Msg::Tick { now: staged.model.now });
     assert!(!staged.model.dirty);
 }
 
@@ -613,7 +531,8 @@ fn ascii_mode_draws_ascii_alone() {
     }
 }
 
-const HOSTILE: &str = "\u{1b}]52;c;aGk=\u{7}\u{9b}31m\u{202e}gpj\u{200b}\r\n\t日本語 👩‍🔧 e\u{301}\u{301}\u{301} \u{7f}";
+const HOSTILE: &str =
+    "\u{1b}]52;c;aGk=\u{7}\u{9b}31m\u{202e}gpj\u{200b}\r\n\t日本語 👩‍🔧 e\u{301}\u{301}\u{301} \u{7f}";
 
 fn hostile(text: &str, columns: u16, rows: u16) -> Staged {
     let mut staged = Staged::new(columns, rows);
@@ -657,16 +576,11 @@ fn hostile(text: &str, columns: u16, rows: u16) -> Staged {
         entry.proposal.payload = text.to_owned();
         if let Some(decision) = &mut entry.decision {
             decision.seen = text.to_owned();
-            decision.verdict = Verdict::Edit {
-                text: format!("{text}!"),
-            };
+            decision.verdict = Verdict::Edit { text: format!("{text}!") };
         }
     }
     staged.send(ledger(entries, past));
-    staged.send(Msg::Toast {
-        grave: true,
-        text: text.to_owned(),
-    });
+    staged.send(Msg::Toast { grave: true, text: text.to_owned() });
     staged
 }
 
@@ -676,11 +590,7 @@ fn nothing_hostile(staged: &mut Staged) {
         let joined = cell.symbol().chars().count() > 1;
         for c in cell.symbol().chars() {
             let joiner = joined && c == '\u{200d}';
-            assert!(
-                joiner || !medbay::text::is_hostile(c),
-                "{:?}",
-                cell.symbol()
-            );
+            assert!(joiner || !medbay::text::is_hostile(c), "{:?}", cell.symbol());
         }
     }
 }

@@ -1,11 +1,6 @@
 //! What the screens look like: every screen, in its states, at the sizes that matter.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod staged;
 
@@ -228,11 +223,6 @@ fn colours_stand_for_bands_and_classes() {
     let mut staged = Staged::new(80, 24);
     let backend = staged.backend();
     let alarm = staged.theme.style(Role::Hallucination).fg;
-    let glyph = backend
-        .buffer()
-        .content()
-        .iter()
-        .find(|cell| cell.symbol() == "≠")
-        .unwrap();
+    let glyph = backend.buffer().content().iter().find(|cell| cell.symbol() == "≠").unwrap();
     assert_eq!(Some(glyph.fg), alarm);
 }

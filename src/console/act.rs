@@ -61,27 +61,17 @@ pub(super) fn perform(model: &mut Model, act: Act, argument: &str) -> Vec<Task> 
         Act::Edit => edit(model),
         Act::Veto => {
             if let Some((proposal, seen)) = shown(model) {
-                model.overlay = Some(Overlay::Veto {
-                    proposal,
-                    seen,
-                    line: Line::default(),
-                    since: model.now,
-                });
+                model.overlay =
+                    Some(Overlay::Veto { proposal, seen, line: Line::default(), since: model.now });
             }
         }
         Act::Defer => return decide_shown(model, Verdict::Defer),
         Act::Undo => {
             let id = undoable(model).map(|e| e.proposal.id.clone());
-            return id
-                .map(|proposal| Task::Undo { proposal })
-                .into_iter()
-                .collect();
+            return id.map(|proposal| Task::Undo { proposal }).into_iter().collect();
         }
         Act::Retry => {
-            return shown(model)
-                .map(|(proposal, _)| Task::Retry { proposal })
-                .into_iter()
-                .collect();
+            return shown(model).map(|(proposal, _)| Task::Retry { proposal }).into_iter().collect();
         }
         Act::Verify => return vec![Task::Verify],
         Act::Reload => return vec![Task::LoadDecisions],
@@ -97,17 +87,10 @@ pub(super) fn perform(model: &mut Model, act: Act, argument: &str) -> Vec<Task> 
         | Act::SeekTo => return replay(model, act, argument),
         Act::Filter => {
             let before = filter_text(model).to_owned();
-            model.overlay = Some(Overlay::Filter {
-                line: Line::of(&before),
-                before,
-                error: None,
-            });
+            model.overlay = Some(Overlay::Filter { line: Line::of(&before), before, error: None });
         }
         Act::Palette => {
-            model.overlay = Some(Overlay::Palette {
-                line: Line::default(),
-                at: 0,
-            });
+            model.overlay = Some(Overlay::Palette { line: Line::default(), at: 0 });
         }
         Act::Messages => {
             model.overlay = Some(Overlay::Messages { scroll: usize::MAX });
@@ -126,10 +109,7 @@ pub(super) fn quit(model: &mut Model) -> Vec<Task> {
         && editing.changed()
     {
         let editing = editing.clone();
-        model.overlay = Some(Overlay::Confirm {
-            question: Question::Quit { editing },
-            since: model.now,
-        });
+        model.overlay = Some(Overlay::Confirm { question: Question::Quit { editing }, since: model.now });
         return Vec::new();
     }
     model.quitting = true;
@@ -171,10 +151,7 @@ fn show_run(model: &mut Model, argument: &str) -> Vec<Task> {
         return match found {
             Some(run) => open_run(model, &run),
             None => {
-                model.say(
-                    true,
-                    format!("no run begins with or is called `{argument}`"),
-                );
+                model.say(true, format!("no run begins with or is called `{argument}`"));
                 Vec::new()
             }
         };
@@ -290,10 +267,8 @@ fn open(model: &mut Model) -> Vec<Task> {
         }
         Screen::Desk => {
             // The evidence: the step that the proposal is about.
-            let Some((run, step)) = model
-                .desk
-                .shown()
-                .map(|e| (e.proposal.target.run.clone(), e.proposal.target.step))
+            let Some((run, step)) =
+                model.desk.shown().map(|e| (e.proposal.target.run.clone(), e.proposal.target.step))
             else {
                 return Vec::new();
             };
@@ -367,10 +342,8 @@ fn to_finding(model: &mut Model, by: i64) {
 fn jump(model: &mut Model, part: Part) {
     let mut said = None;
     with_run(model, |screen, view| {
-        let found = screen
-            .finding
-            .and_then(|at| view.findings.get(at))
-            .and_then(|finding| evidence(finding, part));
+        let found =
+            screen.finding.and_then(|at| view.findings.get(at)).and_then(|finding| evidence(finding, part));
         let Some(found) = found else {
             said = Some("this finding names no such record");
             return;
@@ -463,11 +436,7 @@ pub(super) fn click_strip(model: &mut Model, column: u16, width: u16) {
 /// The first step that a column of a strip of `width` columns shows, of `count` steps.
 fn strip_step(count: usize, column: u16, width: u16) -> usize {
     let (column, width) = (usize::from(column), usize::from(width.max(1)));
-    if count <= width {
-        column
-    } else {
-        column * count / width
-    }
+    if count <= width { column } else { column * count / width }
 }
 
 fn shown(model: &Model) -> Option<(ProposalId, String)> {
@@ -479,10 +448,7 @@ fn shown(model: &Model) -> Option<(ProposalId, String)> {
 fn too_soon(model: &mut Model) -> bool {
     let soon = model.guarded(model.desk.shown_since);
     if soon {
-        model.say(
-            false,
-            "this proposal has only just appeared: read it, then press again",
-        );
+        model.say(false, "this proposal has only just appeared: read it, then press again");
     }
     soon
 }
@@ -510,12 +476,7 @@ pub(super) fn send(
 ) -> Vec<Task> {
     if !effects.is_empty() {
         model.overlay = Some(Overlay::Confirm {
-            question: Question::Effects {
-                proposal,
-                seen,
-                text,
-                effects,
-            },
+            question: Question::Effects { proposal, seen, text, effects },
             since: model.now,
         });
         return Vec::new();
@@ -528,18 +489,9 @@ pub(super) fn send(
 }
 
 /// Asks for a decision to be recorded.
-pub(super) fn decide(
-    model: &mut Model,
-    proposal: ProposalId,
-    verdict: Verdict,
-    seen: String,
-) -> Task {
+pub(super) fn decide(model: &mut Model, proposal: ProposalId, verdict: Verdict, seen: String) -> Task {
     model.desk.asked.push(proposal.clone());
-    Task::Decide {
-        proposal,
-        verdict,
-        seen,
-    }
+    Task::Decide { proposal, verdict, seen }
 }
 
 fn decide_shown(model: &mut Model, verdict: Verdict) -> Vec<Task> {
@@ -554,12 +506,8 @@ fn decide_shown(model: &mut Model, verdict: Verdict) -> Vec<Task> {
 
 fn edit(model: &mut Model) {
     if let Some((proposal, seen)) = shown(model) {
-        model.overlay = Some(Overlay::Editing(Editing {
-            proposal,
-            text: seen.clone(),
-            original: seen,
-            taken: 0,
-        }));
+        model.overlay =
+            Some(Overlay::Editing(Editing { proposal, text: seen.clone(), original: seen, taken: 0 }));
     }
 }
 
@@ -650,36 +598,27 @@ pub(super) fn set_filter(model: &mut Model, text: &str) -> Result<(), String> {
 }
 
 fn copy(model: &mut Model) -> Vec<Task> {
-    let text = match model.screen {
-        Screen::Fleet => model
-            .fleet
-            .rows
-            .selected()
-            .and_then(|id| model.board.run(id))
-            .map(|view| match view.summary.sources.first() {
-                Some(source) => source.path.display().to_string(),
-                None => view.id.as_str().to_owned(),
+    let text =
+        match model.screen {
+            Screen::Fleet => model.fleet.rows.selected().and_then(|id| model.board.run(id)).map(|view| {
+                match view.summary.sources.first() {
+                    Some(source) => source.path.display().to_string(),
+                    None => view.id.as_str().to_owned(),
+                }
             }),
-        Screen::Run => match (&model.run.texts, model.run.tab) {
-            (Texts::Here(_, texts), Tab::Intent) => Some(texts.intent.clone()),
-            (Texts::Here(_, texts), Tab::Call) => Some(texts.call.clone()),
-            (Texts::Here(_, texts), Tab::Outcome) => Some(texts.outcome.clone()),
-            (Texts::Here(_, texts), Tab::Raw) => Some(texts.raw.clone()),
-            _ => model
-                .open_run()
-                .and_then(|view| view.findings.get(model.run.finding?))
-                .map(|finding| {
-                    let spans: Vec<&str> =
-                        finding.evidence.iter().map(|e| e.text.as_str()).collect();
+            Screen::Run => match (&model.run.texts, model.run.tab) {
+                (Texts::Here(_, texts), Tab::Intent) => Some(texts.intent.clone()),
+                (Texts::Here(_, texts), Tab::Call) => Some(texts.call.clone()),
+                (Texts::Here(_, texts), Tab::Outcome) => Some(texts.outcome.clone()),
+                (Texts::Here(_, texts), Tab::Raw) => Some(texts.raw.clone()),
+                _ => model.open_run().and_then(|view| view.findings.get(model.run.finding?)).map(|finding| {
+                    let spans: Vec<&str> = finding.evidence.iter().map(|e| e.text.as_str()).collect();
                     format!("{}\n{}", finding.sentence, spans.join("\n"))
                 }),
-        },
-        Screen::Desk => model.desk.shown().map(|e| e.proposal.payload.clone()),
-        Screen::Decisions => model
-            .decisions
-            .shown()
-            .map(|e| super::decisions::sent(e).to_owned()),
-    };
+            },
+            Screen::Desk => model.desk.shown().map(|e| e.proposal.payload.clone()),
+            Screen::Decisions => model.decisions.shown().map(|e| super::decisions::sent(e).to_owned()),
+        };
     match text.filter(|text| !text.is_empty()) {
         Some(text) => vec![Task::Copy { text }],
         None => {

@@ -30,15 +30,8 @@ pub enum Context {
 
 impl Context {
     /// All contexts, as help lists them.
-    pub const ALL: [Self; 7] = [
-        Self::Fleet,
-        Self::Run,
-        Self::Desk,
-        Self::Decisions,
-        Self::Replay,
-        Self::List,
-        Self::Any,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Fleet, Self::Run, Self::Desk, Self::Decisions, Self::Replay, Self::List, Self::Any];
 
     /// Its title.
     pub fn title(self) -> &'static str {
@@ -146,13 +139,7 @@ const fn row(
     hint: Option<&'static str>,
     help: &'static str,
 ) -> Command {
-    Command {
-        act,
-        name,
-        keys,
-        hint,
-        help,
-    }
+    Command { act, name, keys, hint, help }
 }
 
 /// All commands, in the order in which help and hints name them.
@@ -164,62 +151,14 @@ pub static COMMANDS: &[Command] = &[
         Some("approve"),
         "send the drafted text, after the grace time",
     ),
-    row(
-        Act::Edit,
-        "edit",
-        &[(In::Desk, &["e"])],
-        Some("edit"),
-        "change the text, then send that",
-    ),
-    row(
-        Act::Veto,
-        "veto",
-        &[(In::Desk, &["v"])],
-        Some("veto"),
-        "do not send it; asks for the reason",
-    ),
-    row(
-        Act::Defer,
-        "defer",
-        &[(In::Desk, &["d"])],
-        Some("defer"),
-        "not now: further down the desk",
-    ),
-    row(
-        Act::Undo,
-        "undo",
-        &[(In::Any, &["u"])],
-        Some("undo"),
-        "take back an approval within its grace time",
-    ),
-    row(
-        Act::Retry,
-        "retry",
-        &[(In::Desk, &["r"])],
-        None,
-        "try a failed delivery again",
-    ),
-    row(
-        Act::NextFinding,
-        "next-finding",
-        &[(In::Run, &["]"])],
-        Some("finding"),
-        "next finding of the run",
-    ),
-    row(
-        Act::PreviousFinding,
-        "previous-finding",
-        &[(In::Run, &["["])],
-        None,
-        "previous finding of the run",
-    ),
-    row(
-        Act::Claim,
-        "claim",
-        &[(In::Run, &["c"])],
-        Some("claim"),
-        "jump to the step that makes the claim",
-    ),
+    row(Act::Edit, "edit", &[(In::Desk, &["e"])], Some("edit"), "change the text, then send that"),
+    row(Act::Veto, "veto", &[(In::Desk, &["v"])], Some("veto"), "do not send it; asks for the reason"),
+    row(Act::Defer, "defer", &[(In::Desk, &["d"])], Some("defer"), "not now: further down the desk"),
+    row(Act::Undo, "undo", &[(In::Any, &["u"])], Some("undo"), "take back an approval within its grace time"),
+    row(Act::Retry, "retry", &[(In::Desk, &["r"])], None, "try a failed delivery again"),
+    row(Act::NextFinding, "next-finding", &[(In::Run, &["]"])], Some("finding"), "next finding of the run"),
+    row(Act::PreviousFinding, "previous-finding", &[(In::Run, &["["])], None, "previous finding of the run"),
+    row(Act::Claim, "claim", &[(In::Run, &["c"])], Some("claim"), "jump to the step that makes the claim"),
     row(
         Act::Against,
         "against",
@@ -227,13 +166,7 @@ pub static COMMANDS: &[Command] = &[
         Some("against"),
         "jump to the step that speaks against it",
     ),
-    row(
-        Act::JumpBack,
-        "jump-back",
-        &[(In::Run, &["b", "C-o"])],
-        None,
-        "back to where a jump began",
-    ),
+    row(Act::JumpBack, "jump-back", &[(In::Run, &["b", "C-o"])], None, "back to where a jump began"),
     row(
         Act::NextTab,
         "next-tab",
@@ -241,105 +174,31 @@ pub static COMMANDS: &[Command] = &[
         Some("tab"),
         "next tab: intent, call, outcome, evidence, plan, effects, raw",
     ),
-    row(
-        Act::PreviousTab,
-        "previous-tab",
-        &[(In::Run, &["S-Tab"])],
-        None,
-        "previous tab",
-    ),
-    row(
-        Act::Plan,
-        "plan",
-        &[(In::Run, &["p"])],
-        None,
-        "the run's plan",
-    ),
-    row(
-        Act::Follow,
-        "follow",
-        &[(In::Run, &["f"])],
-        Some("follow"),
-        "go along with the last step, or stop",
-    ),
+    row(Act::PreviousTab, "previous-tab", &[(In::Run, &["S-Tab"])], None, "previous tab"),
+    row(Act::Plan, "plan", &[(In::Run, &["p"])], None, "the run's plan"),
+    row(Act::Follow, "follow", &[(In::Run, &["f"])], Some("follow"), "go along with the last step, or stop"),
     row(
         Act::TextDown,
         "text-down",
-        &[
-            (In::Run, &["J"]),
-            (In::Desk, &["J"]),
-            (In::Decisions, &["J"]),
-        ],
+        &[(In::Run, &["J"]), (In::Desk, &["J"]), (In::Decisions, &["J"])],
         None,
         "scroll the text down",
     ),
     row(
         Act::TextUp,
         "text-up",
-        &[
-            (In::Run, &["K"]),
-            (In::Desk, &["K"]),
-            (In::Decisions, &["K"]),
-        ],
+        &[(In::Run, &["K"]), (In::Desk, &["K"]), (In::Decisions, &["K"])],
         None,
         "scroll the text up",
     ),
-    row(
-        Act::Verify,
-        "verify",
-        &[(In::Decisions, &["V"])],
-        Some("verify"),
-        "walk the chain of decisions",
-    ),
-    row(
-        Act::Reload,
-        "reload",
-        &[(In::Decisions, &["R"])],
-        None,
-        "read the decisions again",
-    ),
-    row(
-        Act::Play,
-        "play",
-        &[(In::Replay, &["Space"])],
-        Some("play"),
-        "play, or pause",
-    ),
-    row(
-        Act::Forward,
-        "forward",
-        &[(In::Replay, &[".", "l", "Right"])],
-        Some("step"),
-        "one record on",
-    ),
-    row(
-        Act::Backward,
-        "backward",
-        &[(In::Replay, &[",", "h", "Left"])],
-        None,
-        "one record back",
-    ),
-    row(
-        Act::Faster,
-        "faster",
-        &[(In::Replay, &["+", "="])],
-        Some("speed"),
-        "play faster",
-    ),
-    row(
-        Act::Slower,
-        "slower",
-        &[(In::Replay, &["-"])],
-        None,
-        "play slower",
-    ),
-    row(
-        Act::Begin,
-        "begin",
-        &[(In::Replay, &["0"])],
-        None,
-        "to the beginning",
-    ),
+    row(Act::Verify, "verify", &[(In::Decisions, &["V"])], Some("verify"), "walk the chain of decisions"),
+    row(Act::Reload, "reload", &[(In::Decisions, &["R"])], None, "read the decisions again"),
+    row(Act::Play, "play", &[(In::Replay, &["Space"])], Some("play"), "play, or pause"),
+    row(Act::Forward, "forward", &[(In::Replay, &[".", "l", "Right"])], Some("step"), "one record on"),
+    row(Act::Backward, "backward", &[(In::Replay, &[",", "h", "Left"])], None, "one record back"),
+    row(Act::Faster, "faster", &[(In::Replay, &["+", "="])], Some("speed"), "play faster"),
+    row(Act::Slower, "slower", &[(In::Replay, &["-"])], None, "play slower"),
+    row(Act::Begin, "begin", &[(In::Replay, &["0"])], None, "to the beginning"),
     row(Act::End, "end", &[(In::Replay, &["$"])], None, "to the end"),
     row(
         Act::SeekNext,
@@ -355,27 +214,9 @@ pub static COMMANDS: &[Command] = &[
         None,
         "to the previous record with a finding",
     ),
-    row(
-        Act::SeekTo,
-        "seek",
-        &[],
-        None,
-        "`:seek 120` goes to record 120, `:seek 50%` to the middle",
-    ),
-    row(
-        Act::Down,
-        "down",
-        &[(In::List, &["j", "Down"])],
-        None,
-        "one row down",
-    ),
-    row(
-        Act::Up,
-        "up",
-        &[(In::List, &["k", "Up"])],
-        None,
-        "one row up",
-    ),
+    row(Act::SeekTo, "seek", &[], None, "`:seek 120` goes to record 120, `:seek 50%` to the middle"),
+    row(Act::Down, "down", &[(In::List, &["j", "Down"])], None, "one row down"),
+    row(Act::Up, "up", &[(In::List, &["k", "Up"])], None, "one row up"),
     row(
         Act::First,
         "first",
@@ -383,41 +224,11 @@ pub static COMMANDS: &[Command] = &[
         None,
         "to the first row; lists sort themselves again",
     ),
-    row(
-        Act::Last,
-        "last",
-        &[(In::List, &["G", "End"])],
-        None,
-        "to the last row; steps are followed again",
-    ),
-    row(
-        Act::HalfDown,
-        "half-page-down",
-        &[(In::List, &["C-d"])],
-        None,
-        "half a page down",
-    ),
-    row(
-        Act::HalfUp,
-        "half-page-up",
-        &[(In::List, &["C-u"])],
-        None,
-        "half a page up",
-    ),
-    row(
-        Act::PageDown,
-        "page-down",
-        &[(In::List, &["PgDn", "C-f"])],
-        None,
-        "a page down",
-    ),
-    row(
-        Act::PageUp,
-        "page-up",
-        &[(In::List, &["PgUp", "C-b"])],
-        None,
-        "a page up",
-    ),
+    row(Act::Last, "last", &[(In::List, &["G", "End"])], None, "to the last row; steps are followed again"),
+    row(Act::HalfDown, "half-page-down", &[(In::List, &["C-d"])], None, "half a page down"),
+    row(Act::HalfUp, "half-page-up", &[(In::List, &["C-u"])], None, "half a page up"),
+    row(Act::PageDown, "page-down", &[(In::List, &["PgDn", "C-f"])], None, "a page down"),
+    row(Act::PageUp, "page-up", &[(In::List, &["PgUp", "C-b"])], None, "a page up"),
     row(
         Act::Open,
         "open",
@@ -432,28 +243,10 @@ pub static COMMANDS: &[Command] = &[
         None,
         "back: closes, unfilters, then to Fleet; never quits",
     ),
-    row(
-        Act::Fleet,
-        "fleet",
-        &[(In::Any, &["1"])],
-        Some("fleet"),
-        "all runs, by need",
-    ),
+    row(Act::Fleet, "fleet", &[(In::Any, &["1"])], Some("fleet"), "all runs, by need"),
     row(Act::Run, "run", &[(In::Any, &["2"])], None, "one run"),
-    row(
-        Act::Desk,
-        "desk",
-        &[(In::Any, &["3"])],
-        Some("desk"),
-        "proposals that wait for you",
-    ),
-    row(
-        Act::Decisions,
-        "decisions",
-        &[(In::Any, &["6"])],
-        None,
-        "what was decided, and what came of it",
-    ),
+    row(Act::Desk, "desk", &[(In::Any, &["3"])], Some("desk"), "proposals that wait for you"),
+    row(Act::Decisions, "decisions", &[(In::Any, &["6"])], None, "what was decided, and what came of it"),
     row(
         Act::Filter,
         "filter",
@@ -461,41 +254,11 @@ pub static COMMANDS: &[Command] = &[
         Some("filter"),
         "show only what fits: words, class: agent: state: tool: p>0.5",
     ),
-    row(
-        Act::Palette,
-        "palette",
-        &[(In::Any, &[":"])],
-        Some("command"),
-        "run a command by its name",
-    ),
-    row(
-        Act::Messages,
-        "messages",
-        &[],
-        None,
-        "all that was said in the corner",
-    ),
-    row(
-        Act::Copy,
-        "copy",
-        &[(In::Any, &["y"])],
-        None,
-        "put what is selected on the clipboard",
-    ),
-    row(
-        Act::Redraw,
-        "redraw",
-        &[(In::Any, &["C-l"])],
-        None,
-        "draw the screen anew",
-    ),
-    row(
-        Act::Help,
-        "help",
-        &[(In::Any, &["?"])],
-        Some("help"),
-        "keys that work here",
-    ),
+    row(Act::Palette, "palette", &[(In::Any, &[":"])], Some("command"), "run a command by its name"),
+    row(Act::Messages, "messages", &[], None, "all that was said in the corner"),
+    row(Act::Copy, "copy", &[(In::Any, &["y"])], None, "put what is selected on the clipboard"),
+    row(Act::Redraw, "redraw", &[(In::Any, &["C-l"])], None, "draw the screen anew"),
+    row(Act::Help, "help", &[(In::Any, &["?"])], Some("help"), "keys that work here"),
     row(
         Act::Quit,
         "quit",
@@ -519,11 +282,7 @@ pub fn of(act: Act) -> Option<&'static Command> {
 
 /// The command with a name; `:q` is short for `:quit`.
 pub fn by_name(name: &str) -> Option<&'static Command> {
-    let name = if name == "q" || name == "q!" {
-        "quit"
-    } else {
-        name
-    };
+    let name = if name == "q" || name == "q!" { "quit" } else { name };
     COMMANDS.iter().find(|c| c.name == name)
 }
 
@@ -557,9 +316,7 @@ pub fn enabled(act: Act, model: &Model) -> Result<(), Cow<'static, str>> {
             no("there is nothing to open yet")
         }
         Act::JumpBack if model.run.jumps.is_empty() => no("nothing was jumped from"),
-        Act::Run if model.run.run.is_none() && model.meant_run().is_none() => {
-            no("there is no run yet")
-        }
+        Act::Run if model.run.run.is_none() && model.meant_run().is_none() => no("there is no run yet"),
         Act::Play
         | Act::Forward
         | Act::Backward
@@ -591,9 +348,7 @@ fn decidable(act: Act, model: &Model) -> Result<(), Cow<'static, str>> {
         return Err(Cow::Borrowed("only on the desk (3)"));
     }
     if super::panes::Panes::of(model).detail.height == 0 {
-        return Err(Cow::Borrowed(
-            "open it first (Enter): its text is not on the screen",
-        ));
+        return Err(Cow::Borrowed("open it first (Enter): its text is not on the screen"));
     }
     let Some(entry) = model.desk.shown() else {
         return Err(Cow::Borrowed("nothing waits"));
@@ -604,15 +359,11 @@ fn decidable(act: Act, model: &Model) -> Result<(), Cow<'static, str>> {
     }
     match entry.state {
         State::Waiting => Ok(()),
-        State::Approved if in_grace(entry, model.now) => {
-            Err(Cow::Borrowed("already approved; u undoes it"))
-        }
+        State::Approved if in_grace(entry, model.now) => Err(Cow::Borrowed("already approved; u undoes it")),
         state => Err(Cow::Owned(format!("already {}", state.word()))),
     }
     .and(if act == Act::Edit && entry.proposal.payload.is_empty() {
-        Err(Cow::Borrowed(
-            "nothing would be sent, so there is no text to edit",
-        ))
+        Err(Cow::Borrowed("nothing would be sent, so there is no text to edit"))
     } else {
         Ok(())
     })
@@ -634,24 +385,12 @@ pub(super) fn undoable(model: &Model) -> Option<&crate::ledger::Entry> {
 pub fn markdown() -> String {
     let mut out = String::new();
     for context in Context::ALL {
-        let _ = writeln!(
-            out,
-            "**{}**\n\n| key | command | what it does |\n|---|---|---|",
-            context.title()
-        );
+        let _ = writeln!(out, "**{}**\n\n| key | command | what it does |\n|---|---|---|", context.title());
         for command in COMMANDS {
             for (_, keys) in command.keys.iter().filter(|(at, _)| *at == context) {
-                let keys: Vec<String> = keys
-                    .iter()
-                    .map(|key| format!("`{}`", key.replace('|', "\\|")))
-                    .collect();
-                let _ = writeln!(
-                    out,
-                    "| {} | {} | {} |",
-                    keys.join(" "),
-                    command.name,
-                    command.help
-                );
+                let keys: Vec<String> =
+                    keys.iter().map(|key| format!("`{}`", key.replace('|', "\\|"))).collect();
+                let _ = writeln!(out, "| {} | {} | {} |", keys.join(" "), command.name, command.help);
             }
         }
         out.push('\n');
@@ -671,10 +410,7 @@ mod tests {
             for (context, keys) in command.keys {
                 for key in *keys {
                     let parsed = Key::parse(key).unwrap_or_else(|| panic!("{key} cannot be read"));
-                    assert!(
-                        seen.insert((*context, parsed)),
-                        "{key} twice in {context:?}"
-                    );
+                    assert!(seen.insert((*context, parsed)), "{key} twice in {context:?}");
                 }
             }
         }
@@ -695,11 +431,7 @@ mod tests {
         let deciding = [Act::Approve, Act::Edit, Act::Veto, Act::Defer];
         for act in deciding {
             for (_, keys) in of(act).unwrap().keys {
-                assert!(
-                    open.keys
-                        .iter()
-                        .all(|(_, o)| o.iter().all(|k| !keys.contains(k)))
-                );
+                assert!(open.keys.iter().all(|(_, o)| o.iter().all(|k| !keys.contains(k))));
             }
         }
     }

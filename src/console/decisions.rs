@@ -52,10 +52,7 @@ impl Decisions {
     pub fn load(&mut self, mut history: Vec<Entry>, chain: Chain) {
         history.sort_by_key(|e| std::cmp::Reverse(e.decision.as_ref().map_or(0, |d| d.number)));
         self.latest = history.iter().map(|e| e.proposal.id.clone()).collect();
-        self.entries = history
-            .into_iter()
-            .map(|e| (e.proposal.id.clone(), e))
-            .collect();
+        self.entries = history.into_iter().map(|e| (e.proposal.id.clone(), e)).collect();
         if chain != Chain::NotChecked {
             self.chain = chain;
         }
@@ -78,11 +75,7 @@ impl Decisions {
         self.latest
             .iter()
             .filter(|id| {
-                self.filter.is_empty()
-                    || self
-                        .entries
-                        .get(id)
-                        .is_some_and(|e| admits(&self.filter, e))
+                self.filter.is_empty() || self.entries.get(id).is_some_and(|e| admits(&self.filter, e))
             })
             .cloned()
             .collect()
@@ -144,10 +137,7 @@ mod tests {
 
     #[test]
     fn a_difference_is_line_by_line() {
-        let signs: String = difference("a\nb\nc\n", "a\nx\nc\nd\n")
-            .iter()
-            .map(|l| l.sign)
-            .collect();
+        let signs: String = difference("a\nb\nc\n", "a\nx\nc\nd\n").iter().map(|l| l.sign).collect();
         assert_eq!(signs, " -+ +");
     }
 }

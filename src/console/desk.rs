@@ -60,23 +60,14 @@ impl Desk {
         let shown = self.rows.selected().cloned();
         desk.sort_by(|a, b| {
             let key = |e: &Entry| {
-                (
-                    rank(e),
-                    std::cmp::Reverse((e.proposal.p_wrong.get() * 1000.0) as u32),
-                    e.drafted,
-                )
+                (rank(e), std::cmp::Reverse((e.proposal.p_wrong.get() * 1000.0) as u32), e.drafted)
             };
             key(a).cmp(&key(b))
         });
         self.urgent = desk.iter().map(|e| e.proposal.id.clone()).collect();
-        self.entries = desk
-            .into_iter()
-            .map(|e| (e.proposal.id.clone(), e))
-            .collect();
+        self.entries = desk.into_iter().map(|e| (e.proposal.id.clone(), e)).collect();
         self.loaded = true;
-        let after = shown
-            .and_then(|id| self.entries.get(&id))
-            .map(|e| e.proposal.payload.clone());
+        let after = shown.and_then(|id| self.entries.get(&id)).map(|e| e.proposal.payload.clone());
         before.is_some() && before != after
     }
 
@@ -96,11 +87,7 @@ impl Desk {
         self.urgent
             .iter()
             .filter(|id| {
-                self.filter.is_empty()
-                    || self
-                        .entries
-                        .get(id)
-                        .is_some_and(|e| admits(&self.filter, e))
+                self.filter.is_empty() || self.entries.get(id).is_some_and(|e| admits(&self.filter, e))
             })
             .cloned()
             .collect()
@@ -118,27 +105,17 @@ impl Desk {
 
     /// The most urgent proposal of a run.
     pub fn of_run(&self, run: &RunId) -> Option<&Entry> {
-        self.urgent
-            .iter()
-            .filter_map(|id| self.entries.get(id))
-            .find(|e| e.proposal.target.run == *run)
+        self.urgent.iter().filter_map(|id| self.entries.get(id)).find(|e| e.proposal.target.run == *run)
     }
 
     /// How many wait for a person.
     pub fn waiting(&self) -> usize {
-        self.entries
-            .values()
-            .filter(|e| e.state == State::Waiting)
-            .count()
+        self.entries.values().filter(|e| e.state == State::Waiting).count()
     }
 
     /// When the one that has waited longest was drafted.
     pub fn oldest(&self) -> Option<Timestamp> {
-        self.entries
-            .values()
-            .filter(|e| e.state == State::Waiting)
-            .map(|e| e.drafted)
-            .min()
+        self.entries.values().filter(|e| e.state == State::Waiting).map(|e| e.drafted).min()
     }
 
     /// Waiting proposals by run.
@@ -154,19 +131,12 @@ impl Desk {
 
     /// The approval in its grace time that was made last.
     pub fn latest_in_grace(&self, now: Timestamp) -> Option<&Entry> {
-        self.entries
-            .values()
-            .filter(|e| in_grace(e, now))
-            .max_by_key(|e| e.grace_until)
+        self.entries.values().filter(|e| in_grace(e, now)).max_by_key(|e| e.grace_until)
     }
 
     /// When the first grace time that runs now ends.
     pub fn soonest_grace(&self, now: Timestamp) -> Option<Timestamp> {
-        self.entries
-            .values()
-            .filter(|e| in_grace(e, now))
-            .filter_map(|e| e.grace_until)
-            .min()
+        self.entries.values().filter(|e| in_grace(e, now)).filter_map(|e| e.grace_until).min()
     }
 }
 
@@ -178,22 +148,13 @@ pub fn in_grace(entry: &Entry, now: Timestamp) -> bool {
 /// Whole seconds until an approval is sent, rounded up.
 pub fn seconds_left(entry: &Entry, now: Timestamp) -> Option<u64> {
     let until = entry.grace_until.filter(|until| now < *until)?;
-    Some(
-        until
-            .duration_since(now)
-            .as_millis()
-            .unsigned_abs()
-            .div_ceil(1000) as u64,
-    )
+    Some(until.duration_since(now).as_millis().unsigned_abs().div_ceil(1000) as u64)
 }
 
 /// Whether somebody put it off.
 pub fn deferred(entry: &Entry) -> bool {
     entry.state == State::Waiting
-        && entry
-            .decision
-            .as_ref()
-            .is_some_and(|d| d.verdict == Verdict::Defer && d.undone.is_none())
+        && entry.decision.as_ref().is_some_and(|d| d.verdict == Verdict::Defer && d.undone.is_none())
 }
 
 /// The order of the desk: what waits, what failed, what was put off, what is on its way, the rest.

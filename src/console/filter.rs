@@ -65,10 +65,7 @@ impl Filter {
                 Some(rest) if !rest.is_empty() => (true, rest.to_owned()),
                 _ => (false, word),
             };
-            terms.push(Term {
-                negated,
-                test: Test::parse(&word)?,
-            });
+            terms.push(Term { negated, test: Test::parse(&word)? });
         }
         Ok(Self { terms })
     }
@@ -80,9 +77,7 @@ impl Filter {
 
     /// Whether it lets this through.
     pub fn admits(&self, facts: &Facts<'_>) -> bool {
-        self.terms
-            .iter()
-            .all(|term| term.test.holds(facts) != term.negated)
+        self.terms.iter().all(|term| term.test.holds(facts) != term.negated)
     }
 }
 
@@ -96,11 +91,7 @@ impl Test {
                     .ok()
                     .filter(|n| (0.0..=1.0).contains(n))
                     .ok_or_else(|| FilterError::Number(number.to_owned()))?;
-                return Ok(if above {
-                    Self::Above(bound)
-                } else {
-                    Self::Below(bound)
-                });
+                return Ok(if above { Self::Above(bound) } else { Self::Below(bound) });
             }
         }
         if let Some(exact) = word.strip_prefix('"') {
@@ -126,9 +117,7 @@ impl Test {
     fn holds(&self, facts: &Facts<'_>) -> bool {
         match self {
             Self::Word(word) => facts.texts.iter().any(|t| contains(t, word)),
-            Self::Class(word) => facts
-                .class
-                .is_some_and(|c| c.word().starts_with(word.as_str())),
+            Self::Class(word) => facts.class.is_some_and(|c| c.word().starts_with(word.as_str())),
             Self::Agent(word) => facts.agents.iter().any(|a| contains(a, word)),
             Self::State(word) => contains(facts.state, word),
             Self::Tool(word) => facts.tools.iter().any(|t| contains(t, word)),
@@ -145,9 +134,7 @@ fn contains(text: &str, word: &str) -> bool {
     }
     if text.is_ascii() && word.is_ascii() {
         let (text, word) = (text.as_bytes(), word.as_bytes());
-        return text
-            .windows(word.len())
-            .any(|stretch| stretch.eq_ignore_ascii_case(word));
+        return text.windows(word.len()).any(|stretch| stretch.eq_ignore_ascii_case(word));
     }
     text.to_lowercase().contains(word)
 }
@@ -206,14 +193,7 @@ mod tests {
         ] {
             assert!(admits(yes), "{yes}");
         }
-        for no in [
-            "billing",
-            "\"speed import\"",
-            "class:execution",
-            "p>0.95",
-            "-import",
-            "tool:Edit",
-        ] {
+        for no in ["billing", "\"speed import\"", "class:execution", "p>0.95", "-import", "tool:Edit"] {
             assert!(!admits(no), "{no}");
         }
     }
@@ -224,10 +204,7 @@ mod tests {
             Filter::parse("who:me").unwrap_err().to_string(),
             "no term `who:`; there are class: agent: state: tool: p> p<"
         );
-        assert!(matches!(
-            Filter::parse("p>many"),
-            Err(FilterError::Number(_))
-        ));
+        assert!(matches!(Filter::parse("p>many"), Err(FilterError::Number(_))));
         assert!(Filter::parse("https://example.com").is_ok());
     }
 }

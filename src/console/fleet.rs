@@ -25,12 +25,7 @@ pub struct Fleet {
 
 impl Default for Fleet {
     fn default() -> Self {
-        Self {
-            rows: Rows::new(false),
-            filter: Filter::default(),
-            filter_text: String::new(),
-            hidden: 0,
-        }
+        Self { rows: Rows::new(false), filter: Filter::default(), filter_text: String::new(), hidden: 0 }
     }
 }
 
@@ -48,11 +43,8 @@ impl Fleet {
     }
 
     fn order(&mut self, board: &Board, waiting: &HashMap<RunId, usize>) -> Vec<RunId> {
-        let mut shown: Vec<&RunView> = board
-            .runs()
-            .iter()
-            .filter(|view| self.filter.is_empty() || admits(&self.filter, view))
-            .collect();
+        let mut shown: Vec<&RunView> =
+            board.runs().iter().filter(|view| self.filter.is_empty() || admits(&self.filter, view)).collect();
         self.hidden = board.runs().len() - shown.len();
         shown.sort_by_cached_key(|view| {
             let count = waiting.get(&view.id).copied().unwrap_or(0);
@@ -76,25 +68,13 @@ pub fn need(view: &RunView, waiting: usize) -> impl Ord + use<> {
         Band::Alarm => 2,
     };
     let p = (summary.judged.p_fail.get() * 1000.0) as u32;
-    (
-        waiting > 0 || held,
-        band,
-        summary.assessed,
-        live,
-        p,
-        summary.last,
-        std::cmp::Reverse(view.id.clone()),
-    )
+    (waiting > 0 || held, band, summary.assessed, live, p, summary.last, std::cmp::Reverse(view.id.clone()))
 }
 
 fn admits(filter: &Filter, view: &RunView) -> bool {
     let summary = &view.summary;
-    let agents: Vec<&str> = summary
-        .agents
-        .iter()
-        .map(|agent| agent.name.as_str())
-        .chain([summary.format])
-        .collect();
+    let agents: Vec<&str> =
+        summary.agents.iter().map(|agent| agent.name.as_str()).chain([summary.format]).collect();
     let tools: Vec<&str> = summary.tools.iter().map(String::as_str).collect();
     filter.admits(&Facts {
         texts: &[
@@ -116,19 +96,13 @@ fn admits(filter: &Filter, view: &RunView) -> bool {
 /// Operational ones come last.
 pub fn leading(view: &RunView, at_most: usize) -> Vec<&Finding> {
     let weight = |finding: &Finding| {
-        let p = view
-            .steps
-            .get(finding.step.index())
-            .map_or(0.0, |s| s.judged.p_wrong.get());
+        let p = view.steps.get(finding.step.index()).map_or(0.0, |s| s.judged.p_wrong.get());
         let scored = finding.rule.class != Class::Operational;
         (scored, p, finding.strength.get())
     };
     let mut sorted: Vec<&Finding> = view.findings.iter().collect();
     sorted.sort_by(|a, b| {
-        weight(b)
-            .partial_cmp(&weight(a))
-            .unwrap_or(std::cmp::Ordering::Equal)
-            .then(a.step.cmp(&b.step))
+        weight(b).partial_cmp(&weight(a)).unwrap_or(std::cmp::Ordering::Equal).then(a.step.cmp(&b.step))
     });
     let mut steps: Vec<StepId> = Vec::new();
     sorted
@@ -151,12 +125,7 @@ pub fn evidence(finding: &Finding, part: Part) -> Option<&Evidence> {
 
 /// The lowest reliability among the last 12 steps: what the sparkline's lowest bar shows.
 pub fn lowest(view: &RunView) -> Option<u8> {
-    view.steps
-        .iter()
-        .rev()
-        .take(SPARK)
-        .map(|s| s.judged.p_wrong.reliability())
-        .min()
+    view.steps.iter().rev().take(SPARK).map(|s| s.judged.p_wrong.reliability()).min()
 }
 
 /// How many steps a sparkline shows.

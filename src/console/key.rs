@@ -75,11 +75,7 @@ const NAMES: &[(&str, Code)] = &[
 impl Key {
     /// A key without modifiers.
     pub const fn of(code: Code) -> Self {
-        Self {
-            code,
-            ctrl: false,
-            alt: false,
-        }
+        Self { code, ctrl: false, alt: false }
     }
 
     /// A character without modifiers.
@@ -89,11 +85,7 @@ impl Key {
 
     /// A character with Ctrl.
     pub const fn ctrl(c: char) -> Self {
-        Self {
-            code: Code::Char(c),
-            ctrl: true,
-            alt: false,
-        }
+        Self { code: Code::Char(c), ctrl: true, alt: false }
     }
 
     /// The character that it types, if it types one.
@@ -186,9 +178,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_back() {
-        for text in [
-            "j", "G", "?", "C-d", "A-x", "Enter", "S-Tab", "Space", "F5", "-", "C--",
-        ] {
+        for text in ["j", "G", "?", "C-d", "A-x", "Enter", "S-Tab", "Space", "F5", "-", "C--"] {
             let key = Key::parse(text).unwrap();
             assert_eq!(key.to_string(), text);
         }

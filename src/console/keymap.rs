@@ -69,10 +69,8 @@ impl Keymap {
             let keys = keys
                 .iter()
                 .map(|key| {
-                    Key::parse(key).ok_or_else(|| KeymapError::NoKey {
-                        command: name.clone(),
-                        key: key.clone(),
-                    })
+                    Key::parse(key)
+                        .ok_or_else(|| KeymapError::NoKey { command: name.clone(), key: key.clone() })
                 })
                 .collect::<Result<Vec<_>, _>>()?;
             map.bound.retain(|_, act| *act != command.act);
@@ -125,15 +123,7 @@ impl Keymap {
             .filter(|(at, _)| *at == context)
             .flat_map(|(_, keys)| keys.iter().map(|key| Key::parse(key)))
             .collect();
-        keys.sort_by_key(|key| {
-            (
-                table
-                    .iter()
-                    .position(|t| *t == Some(*key))
-                    .unwrap_or(usize::MAX),
-                *key,
-            )
-        });
+        keys.sort_by_key(|key| (table.iter().position(|t| *t == Some(*key)).unwrap_or(usize::MAX), *key));
         keys
     }
 }
@@ -143,29 +133,19 @@ mod tests {
     use super::*;
 
     fn change(name: &str, keys: &[&str]) -> (String, Vec<String>) {
-        (
-            name.to_owned(),
-            keys.iter().map(|k| (*k).to_owned()).collect(),
-        )
+        (name.to_owned(), keys.iter().map(|k| (*k).to_owned()).collect())
     }
 
     #[test]
     fn keys_can_be_changed_and_swapped() {
         let map = Keymap::with(&[change("approve", &["e"]), change("edit", &["a"])]).unwrap();
-        assert_eq!(
-            map.bound.get(&(Context::Desk, Key::char('e'))),
-            Some(&Act::Approve)
-        );
-        assert_eq!(
-            map.bound.get(&(Context::Desk, Key::char('a'))),
-            Some(&Act::Edit)
-        );
+        assert_eq!(map.bound.get(&(Context::Desk, Key::char('e'))), Some(&Act::Approve));
+        assert_eq!(map.bound.get(&(Context::Desk, Key::char('a'))), Some(&Act::Edit));
     }
 
     #[test]
     fn conflicts_and_mistakes_are_said_in_one_sentence() {
-        let error =
-            |changes: &[(String, Vec<String>)]| Keymap::with(changes).unwrap_err().to_string();
+        let error = |changes: &[(String, Vec<String>)]| Keymap::with(changes).unwrap_err().to_string();
         assert_eq!(
             error(&[change("approve", &["v"])]),
             "keys.approve: `v` already runs veto there; give one of them another key"

@@ -17,10 +17,7 @@ pub struct Line {
 impl Line {
     /// A line that holds this text, the cursor at its end.
     pub fn of(text: &str) -> Self {
-        Self {
-            text: text.to_owned(),
-            cursor: text.len(),
-        }
+        Self { text: text.to_owned(), cursor: text.len() }
     }
 
     /// The text.
@@ -30,22 +27,14 @@ impl Line {
 
     /// What stands before the cursor, and what from it on.
     pub fn halves(&self) -> (&str, &str) {
-        self.text
-            .split_at_checked(self.cursor)
-            .unwrap_or((&self.text, ""))
+        self.text.split_at_checked(self.cursor).unwrap_or((&self.text, ""))
     }
 
     /// Inserts text at the cursor; line ends become spaces, what cannot be typed is left out.
     pub fn insert(&mut self, text: &str) {
         let clean: String = text
             .chars()
-            .map(|c| {
-                if matches!(c, '\n' | '\r' | '\t') {
-                    ' '
-                } else {
-                    c
-                }
-            })
+            .map(|c| if matches!(c, '\n' | '\r' | '\t') { ' ' } else { c })
             .filter(|c| !crate::text::is_hostile(*c))
             .collect();
         let room = LINE_BYTES.saturating_sub(self.text.len());

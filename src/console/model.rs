@@ -290,10 +290,7 @@ impl Model {
             Screen::Fleet => self.fleet.rows.selected().cloned(),
             Screen::Run => self.run.run.clone(),
             Screen::Desk => self.desk.shown().map(|e| e.proposal.target.run.clone()),
-            Screen::Decisions => self
-                .decisions
-                .shown()
-                .map(|e| e.proposal.target.run.clone()),
+            Screen::Decisions => self.decisions.shown().map(|e| e.proposal.target.run.clone()),
         }
     }
 
@@ -302,20 +299,9 @@ impl Model {
         if self.messages.len() >= MESSAGES {
             self.messages.remove(0);
         }
-        let seconds = if grave {
-            2 * TOAST_SECONDS
-        } else {
-            TOAST_SECONDS
-        };
-        self.toast_until = self
-            .now
-            .checked_add(jiff::SignedDuration::from_secs(seconds))
-            .ok();
-        self.messages.push(Toast {
-            at: self.now,
-            grave,
-            text: crate::text::excerpt(&text.into(), 400),
-        });
+        let seconds = if grave { 2 * TOAST_SECONDS } else { TOAST_SECONDS };
+        self.toast_until = self.now.checked_add(jiff::SignedDuration::from_secs(seconds)).ok();
+        self.messages.push(Toast { at: self.now, grave, text: crate::text::excerpt(&text.into(), 400) });
         self.dirty = true;
     }
 
@@ -358,11 +344,7 @@ impl Model {
     /// When the next tick is needed because something on the screen changes with time alone; `None`:
     /// never.
     pub fn next_tick(&self) -> Option<Timestamp> {
-        let after = |ms: i64| {
-            self.now
-                .checked_add(jiff::SignedDuration::from_millis(ms))
-                .ok()
-        };
+        let after = |ms: i64| self.now.checked_add(jiff::SignedDuration::from_millis(ms)).ok();
         let toast = self.toast_until.filter(|until| *until > self.now);
         let grace = self.desk.soonest_grace(self.now).and_then(|until| {
             // At each whole second before the end, so that the count on the screen is right.
@@ -371,9 +353,7 @@ impl Model {
             after(if part == 0 { 1000 } else { part })
         });
         let ages = match self.screen {
-            Screen::Fleet | Screen::Desk
-                if self.replay.is_none() && !self.board.runs().is_empty() =>
-            {
+            Screen::Fleet | Screen::Desk if self.replay.is_none() && !self.board.runs().is_empty() => {
                 let second = self.now.as_second().rem_euclid(60);
                 after((60 - second) * 1000)
             }
@@ -403,12 +383,7 @@ pub fn age(now: Timestamp, then: Timestamp) -> String {
 /// The time of day on the operator's clock.
 pub fn time_of_day(zone: &TimeZone, time: Timestamp) -> String {
     let zoned = time.to_zoned_datetime(zone.clone());
-    format!(
-        "{:02}:{:02}:{:02}",
-        zoned.hour(),
-        zoned.minute(),
-        zoned.second()
-    )
+    format!("{:02}:{:02}:{:02}", zoned.hour(), zoned.minute(), zoned.second())
 }
 
 /// The day and the time of day on the operator's clock.

@@ -29,25 +29,11 @@ pub(super) fn pressed(model: &mut Model, key: Key) -> Vec<Task> {
             model.overlay = pager(key, scroll).map(|scroll| Overlay::Messages { scroll });
         }
         Overlay::Palette { line, at } => return palette(model, key, line, at),
-        Overlay::Filter {
-            line,
-            before,
-            error,
-        } => filter(model, key, line, before, error),
-        Overlay::Veto {
-            proposal,
-            seen,
-            mut line,
-            since,
-        } => match key.code {
+        Overlay::Filter { line, before, error } => filter(model, key, line, before, error),
+        Overlay::Veto { proposal, seen, mut line, since } => match key.code {
             Code::Esc => {}
             Code::Enter if line.text().trim().is_empty() && model.guarded(since) => {
-                model.overlay = Some(Overlay::Veto {
-                    proposal,
-                    seen,
-                    line,
-                    since,
-                });
+                model.overlay = Some(Overlay::Veto { proposal, seen, line, since });
             }
             Code::Enter => {
                 let reason = line.text().trim().to_owned();
@@ -55,12 +41,7 @@ pub(super) fn pressed(model: &mut Model, key: Key) -> Vec<Task> {
             }
             _ => {
                 line.key(key);
-                model.overlay = Some(Overlay::Veto {
-                    proposal,
-                    seen,
-                    line,
-                    since,
-                });
+                model.overlay = Some(Overlay::Veto { proposal, seen, line, since });
             }
         },
         Overlay::Confirm { question, since } => return confirm(model, key, question, since),
@@ -136,11 +117,15 @@ fn palette(model: &mut Model, key: Key, mut line: Line, mut at: usize) -> Vec<Ta
             let (name, argument) = text.split_once(' ').unwrap_or((&text, ""));
             let chosen = if at == 0 { by_name(name) } else { None }.or_else(|| {
                 // What is typed runs what it plainly means: a beginning, not any letters of it.
+<<<<<<< HEAD
                 fitting
                     .get(at)
                     .copied()
                     .filter(|c| at > 0 || (!name.is_empty() && c.name.starts_with(name)))
                     .filter(|c| !c.act.decides())
+=======
+                fitting.get(at).copied().filter(|c| at > 0 || (!name.is_empty() && c.name.starts_with(name)))
+>>>>>>> main
             });
             let Some(command) = chosen else {
                 if !text.is_empty() {
@@ -186,11 +171,7 @@ fn filter(model: &mut Model, key: Key, mut line: Line, before: String, mut error
             }
         }
     }
-    model.overlay = Some(Overlay::Filter {
-        line,
-        before,
-        error,
-    });
+    model.overlay = Some(Overlay::Filter { line, before, error });
 }
 
 fn confirm(model: &mut Model, key: Key, question: Question, since: jiff::Timestamp) -> Vec<Task> {
@@ -210,38 +191,18 @@ fn confirm(model: &mut Model, key: Key, question: Question, since: jiff::Timesta
             vec![Task::Quit]
         }
         (Question::Discard { .. }, true, _) => Vec::new(),
-        (
-            Question::Effects {
-                proposal,
-                seen,
-                text,
-                ..
-            },
-            true,
-            _,
-        ) => send(model, proposal, seen, text, Vec::new()),
+        (Question::Effects { proposal, seen, text, .. }, true, _) => {
+            send(model, proposal, seen, text, Vec::new())
+        }
         (Question::Quit { editing } | Question::Discard { editing }, _, true) => {
             model.overlay = Some(Overlay::Editing(editing));
             Vec::new()
         }
         (Question::Effects { text: None, .. }, _, true) => Vec::new(),
-        (
-            Question::Effects {
-                proposal,
-                seen,
-                text: Some(text),
-                ..
-            },
-            _,
-            true,
-        ) => {
+        (Question::Effects { proposal, seen, text: Some(text), .. }, _, true) => {
             // Back to the edited text: it is not thrown away by a no.
-            model.overlay = Some(Overlay::Editing(super::model::Editing {
-                proposal,
-                original: seen,
-                text,
-                taken: 0,
-            }));
+            model.overlay =
+                Some(Overlay::Editing(super::model::Editing { proposal, original: seen, text, taken: 0 }));
             Vec::new()
         }
         (question, false, false) => again(model, question),
@@ -283,20 +244,15 @@ fn editor(model: &mut Model, key: Key) -> Vec<Task> {
                 return Vec::new();
             }
             // What was edited may have been decided elsewhere meanwhile.
-            let effects = model
-                .desk
-                .entry(&editing.proposal)
-                .map(|e| e.proposal.effects.clone())
-                .unwrap_or_default();
+            let effects =
+                model.desk.entry(&editing.proposal).map(|e| e.proposal.effects.clone()).unwrap_or_default();
             model.overlay = None;
             let text = editing.changed().then_some(editing.text);
             send(model, editing.proposal, editing.original, text, effects)
         }
         Some(EditKey::Leave) if editing.changed() => {
-            model.overlay = Some(Overlay::Confirm {
-                question: Question::Discard { editing },
-                since: model.now,
-            });
+            model.overlay =
+                Some(Overlay::Confirm { question: Question::Discard { editing }, since: model.now });
             Vec::new()
         }
         Some(EditKey::Leave) => {

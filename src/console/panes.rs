@@ -38,17 +38,7 @@ impl Area {
     /// The upper `rows` of it, and the rest.
     pub fn split_top(self, rows: u16) -> (Self, Self) {
         let rows = rows.min(self.height);
-        (
-            Self {
-                height: rows,
-                ..self
-            },
-            Self {
-                y: self.y + rows,
-                height: self.height - rows,
-                ..self
-            },
-        )
+        (Self { height: rows, ..self }, Self { y: self.y + rows, height: self.height - rows, ..self })
     }
 
     /// All but the lowest `rows`, and those.
@@ -59,17 +49,7 @@ impl Area {
     /// The left `columns` of it, and the rest.
     pub fn split_left(self, columns: u16) -> (Self, Self) {
         let columns = columns.min(self.width);
-        (
-            Self {
-                width: columns,
-                ..self
-            },
-            Self {
-                x: self.x + columns,
-                width: self.width - columns,
-                ..self
-            },
-        )
+        (Self { width: columns, ..self }, Self { x: self.x + columns, width: self.width - columns, ..self })
     }
 
     /// Without a margin of one cell on every side.
@@ -123,28 +103,13 @@ impl Panes {
     /// Where everything is, for a model as it stands.
     pub fn of(model: &Model) -> Self {
         let (columns, rows) = (model.columns, model.rows);
-        let whole = Area {
-            x: 0,
-            y: 0,
-            width: columns,
-            height: rows,
-        };
+        let whole = Area { x: 0, y: 0, width: columns, height: rows };
         if columns < LEAST_COLUMNS || rows < LEAST_ROWS {
-            return Self {
-                title: whole.split_top(1).0,
-                tiny: true,
-                ..Self::default()
-            };
+            return Self { title: whole.split_top(1).0, tiny: true, ..Self::default() };
         }
         let (title, rest) = whole.split_top(1);
         let (frame, hint) = rest.split_bottom(1);
-        let panes = Self {
-            title,
-            frame,
-            hint,
-            one: columns < ONE_PANE_COLUMNS,
-            ..Self::default()
-        };
+        let panes = Self { title, frame, hint, one: columns < ONE_PANE_COLUMNS, ..Self::default() };
         match model.screen {
             Screen::Fleet => panes.fleet(),
             Screen::Run => panes.run(model),

@@ -40,12 +40,7 @@ pub fn faster(speed: f32) -> f32 {
 
 /// The next slower speed, or the slowest.
 pub fn slower(speed: f32) -> f32 {
-    SPEEDS
-        .iter()
-        .rev()
-        .copied()
-        .find(|s| *s < speed)
-        .unwrap_or(speed)
+    SPEEDS.iter().rev().copied().find(|s| *s < speed).unwrap_or(speed)
 }
 
 #[cfg(test)]

@@ -20,15 +20,7 @@ impl<Id: Clone + Eq + Hash> Rows<Id> {
     /// An empty list. `keeps`: its selection stays on the id that it is on even before its reader has
     /// moved; otherwise it stays on the first row until then.
     pub fn new(keeps: bool) -> Self {
-        Self {
-            order: Vec::new(),
-            selected: None,
-            at: 0,
-            top: 0,
-            sorted: true,
-            keeps,
-            fresh: 0,
-        }
+        Self { order: Vec::new(), selected: None, at: 0, top: 0, sorted: true, keeps, fresh: 0 }
     }
 
     /// All rows.
@@ -76,11 +68,7 @@ impl<Id: Clone + Eq + Hash> Rows<Id> {
             let there: HashSet<&Id> = now.iter().collect();
             let old = std::mem::take(&mut self.order);
             let known: HashSet<Id> = old.iter().cloned().collect();
-            let gone_above = old
-                .iter()
-                .take(self.at)
-                .filter(|id| !there.contains(id))
-                .count();
+            let gone_above = old.iter().take(self.at).filter(|id| !there.contains(id)).count();
             self.order = old.into_iter().filter(|id| there.contains(id)).collect();
             self.at = self.at.saturating_sub(gone_above);
             self.top = self.top.saturating_sub(gone_above);
@@ -101,11 +89,7 @@ impl<Id: Clone + Eq + Hash> Rows<Id> {
     pub fn replace(&mut self, now: Vec<Id>) {
         self.order = now;
         self.fresh = 0;
-        self.at = self
-            .selected
-            .as_ref()
-            .and_then(|id| self.order.iter().position(|o| o == id))
-            .unwrap_or(0);
+        self.at = self.selected.as_ref().and_then(|id| self.order.iter().position(|o| o == id)).unwrap_or(0);
         self.selected = self.order.get(self.at).cloned();
     }
 
@@ -188,10 +172,7 @@ mod tests {
         assert_eq!((rows.selected(), rows.fresh()), (Some(&2), 1));
         rows.release();
         rows.refresh(vec![9, 3, 2, 1]);
-        assert_eq!(
-            (rows.order(), rows.selected()),
-            (&[9, 3, 2, 1][..], Some(&9))
-        );
+        assert_eq!((rows.order(), rows.selected()), (&[9, 3, 2, 1][..], Some(&9)));
     }
 
     #[test]
@@ -203,10 +184,7 @@ mod tests {
         let seen_at = rows.at() - rows.top();
         rows.refresh((5..50).collect());
         rows.settle(10);
-        assert_eq!(
-            (rows.selected(), rows.at() - rows.top()),
-            (Some(&20), seen_at)
-        );
+        assert_eq!((rows.selected(), rows.at() - rows.top()), (Some(&20), seen_at));
     }
 
     #[test]

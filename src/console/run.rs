@@ -31,15 +31,8 @@ pub enum Tab {
 
 impl Tab {
     /// All tabs, from left to right.
-    pub const ALL: [Self; 7] = [
-        Self::Intent,
-        Self::Call,
-        Self::Outcome,
-        Self::Evidence,
-        Self::Plan,
-        Self::Effects,
-        Self::Raw,
-    ];
+    pub const ALL: [Self; 7] =
+        [Self::Intent, Self::Call, Self::Outcome, Self::Evidence, Self::Plan, Self::Effects, Self::Raw];
 
     /// Its name.
     pub fn word(self) -> &'static str {
@@ -155,11 +148,7 @@ impl RunScreen {
         }
         if !self.filter.is_empty() {
             self.shown = Some(
-                view.steps
-                    .iter()
-                    .filter(|s| admits(&self.filter, view, s))
-                    .map(|s| s.step.id)
-                    .collect(),
+                view.steps.iter().filter(|s| admits(&self.filter, view, s)).map(|s| s.step.id).collect(),
             );
         } else {
             self.shown = None;
@@ -169,10 +158,7 @@ impl RunScreen {
             self.seen = self.count;
         }
         if let Some(at) = self.finding
-            && view
-                .findings
-                .get(at)
-                .is_none_or(|f| Some(f.step) != self.step)
+            && view.findings.get(at).is_none_or(|f| Some(f.step) != self.step)
         {
             self.finding = None;
         }
@@ -180,10 +166,8 @@ impl RunScreen {
             self.finding = strongest(view, self.step);
         }
         // A step that has closed since, or got its outcome, is read again.
-        let state = self
-            .step
-            .and_then(|id| view.steps.get(id.index()))
-            .map(|s| (s.step.closed, s.step.outcome));
+        let state =
+            self.step.and_then(|id| view.steps.get(id.index())).map(|s| (s.step.closed, s.step.outcome));
         if self.texts.step() == self.step && self.read_at != state {
             self.texts = Texts::None;
         }
@@ -212,9 +196,7 @@ impl RunScreen {
     pub fn at(&self) -> usize {
         let Some(step) = self.step else { return 0 };
         match &self.shown {
-            Some(shown) => shown
-                .partition_point(|s| *s < step)
-                .min(shown.len().saturating_sub(1)),
+            Some(shown) => shown.partition_point(|s| *s < step).min(shown.len().saturating_sub(1)),
             None => step.index(),
         }
     }
@@ -280,10 +262,7 @@ impl RunScreen {
 
 fn admits(filter: &Filter, view: &RunView, step: &StepView) -> bool {
     let summary = &view.summary;
-    let agent = summary
-        .agents
-        .get(usize::from(step.step.agent.0))
-        .map_or("", |a| a.name.as_str());
+    let agent = summary.agents.get(usize::from(step.step.agent.0)).map_or("", |a| a.name.as_str());
     let tool = tool_name(view, step);
     filter.admits(&Facts {
         texts: &[&step.step.label, tool],
@@ -298,21 +277,14 @@ fn admits(filter: &Filter, view: &RunView, step: &StepView) -> bool {
 /// The name of the tool that a step called, `says` for a message.
 pub fn tool_name<'a>(view: &'a RunView, step: &StepView) -> &'a str {
     match step.step.action {
-        Action::Call { tool, .. } => view
-            .summary
-            .tools
-            .get(usize::from(tool))
-            .map_or("", String::as_str),
+        Action::Call { tool, .. } => view.summary.tools.get(usize::from(tool)).map_or("", String::as_str),
         Action::Message => "says",
     }
 }
 
 /// The findings at a step with their positions among the run's.
 pub fn findings_at(view: &RunView, step: StepId) -> impl Iterator<Item = (usize, &Finding)> {
-    view.findings
-        .iter()
-        .enumerate()
-        .filter(move |(_, f)| f.step == step)
+    view.findings.iter().enumerate().filter(move |(_, f)| f.step == step)
 }
 
 fn strongest(view: &RunView, step: Option<StepId>) -> Option<usize> {
@@ -325,16 +297,13 @@ fn strongest(view: &RunView, step: Option<StepId>) -> Option<usize> {
 pub fn next_finding(view: &RunView, screen: &RunScreen, by: i64) -> Option<usize> {
     let mut order: Vec<usize> = (0..view.findings.len()).collect();
     order.sort_by_key(|at| view.findings.get(*at).map(|f| (f.step, *at)));
-    let here = screen
-        .finding
-        .and_then(|at| order.iter().position(|o| *o == at));
+    let here = screen.finding.and_then(|at| order.iter().position(|o| *o == at));
     let to = match here {
         Some(at) => (at as i64).checked_add(by)?,
         // No finding here: the nearest one in the direction.
         None => {
-            let after = order
-                .partition_point(|at| view.findings.get(*at).map(|f| f.step) <= screen.step)
-                as i64;
+            let after =
+                order.partition_point(|at| view.findings.get(*at).map(|f| f.step) <= screen.step) as i64;
             if by > 0 { after } else { after - 1 }
         }
     };

@@ -128,13 +128,7 @@ fn applied(model: &mut Model, news: Update) {
     model.board.apply(news);
     model.stale = true;
     model.dirty = true;
-    let problems: Vec<String> = model
-        .board
-        .problems
-        .iter()
-        .skip(model.problems_said)
-        .cloned()
-        .collect();
+    let problems: Vec<String> = model.board.problems.iter().skip(model.problems_said).cloned().collect();
     model.problems_said = model.board.problems.len();
     for problem in problems {
         model.say(true, problem);
@@ -176,11 +170,7 @@ fn moused(model: &mut Model, mouse: Mouse) -> Vec<Task> {
     }
     match mouse.act {
         MouseAct::WheelUp | MouseAct::WheelDown => {
-            let by = if mouse.act == MouseAct::WheelUp {
-                -3
-            } else {
-                3
-            };
+            let by = if mouse.act == MouseAct::WheelUp { -3 } else { 3 };
             model.dirty = true;
             if panes.text.holds(x, y) || panes.detail.holds(x, y) {
                 super::act::scroll_text(model, by);

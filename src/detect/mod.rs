@@ -5,14 +5,36 @@
 //! deterministic and keep hashes and numbers, not texts. A finding without evidence does not ship.
 //! A rule may be no worse than O(n log n) over a run.
 
+mod agents;
+mod checks;
+pub mod claims;
+mod constraint;
+mod contract;
+mod edits;
+mod execution;
+mod fault;
+mod integrity;
+mod internal;
+mod pattern;
+mod plan;
+mod provenance;
+mod repetition;
+pub mod runner;
+#[cfg(test)]
+pub(crate) mod scene;
+mod shell;
+mod speech;
+mod summary;
+mod taint;
+
 use serde::Serialize;
+
+pub use runner::CheckKind;
 
 use crate::trace::{Observation, Probability, RecordRef, Run, StepId};
 
 /// What sort of failure it is.
-#[derive(
-    Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, serde::Deserialize,
-)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Class {
     /// Said, or used, what nothing supports.
@@ -88,11 +110,7 @@ pub const EVIDENCE_BYTES: usize = 240;
 impl Evidence {
     /// Takes a text out of a record through the gate.
     pub fn new(record: RecordRef, part: Part, text: &str) -> Self {
-        Self {
-            record,
-            part,
-            text: crate::text::excerpt(text, EVIDENCE_BYTES),
-        }
+        Self { record, part, text: crate::text::excerpt(text, EVIDENCE_BYTES) }
     }
 }
 
@@ -174,19 +192,35 @@ pub trait Family: Send {
     /// of this step has `own_words` set but keeps whatever else was known of it).
     /// At [`Observation::End`] a family says what it would say if nothing more came; it may be asked
     /// again later, and what it said at an earlier end is then forgotten by its caller.
+    ///
+    /// `found` holds all findings of the run so far, of every family, in the order in which they were
+    /// made: a family may read them and only ever adds to their end.
     fn observe(&mut self, seen: &Observation<'_>, run: &Run, found: &mut Vec<Finding>);
 }
 
 /// All families, fresh, in a fixed order. `internal_signals` adds the internal ones.
 pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
-    let _ = internal_signals;
-    Vec::new()
+    let mut families: Vec<Box<dyn Family>> = vec![
+        Box::new(claims::Claims::default()),
+        Box::new(repetition::Repetition::default()),
+        Box::new(execution::Execution::default()),
+        Box::new(contract::Contract::default()),
+        Box::new(provenance::Provenance::default()),
+        Box::new(edits::Edits::default()),
+        Box::new(plan::Plan::default()),
+        Box::new(constraint::Constraint::default()),
+        Box::new(integrity::Integrity::default()),
+        Box::new(agents::Agents::default()),
+    ];
+    if internal_signals {
+        families.push(Box::new(internal::Internal::default()));
+    }
+    // Follows what the others found: it comes last.
+    families.push(Box::new(taint::Taint::default()));
+    families
 }
 
 /// All rules.
 pub fn rules() -> Vec<&'static Rule> {
-    families(true)
-        .iter()
-        .flat_map(|family| family.rules().iter().copied())
-        .collect()
+    families(true).iter().flat_map(|family| family.rules().iter().copied()).collect()
 }

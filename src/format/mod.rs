@@ -8,9 +8,11 @@
 mod chat;
 mod claude_code;
 mod codex;
+mod json;
 mod native;
-
-use std::borrow::Cow;
+mod prose;
+#[cfg(test)]
+mod testing;
 
 use crate::trace::{Event, RunId};
 
@@ -64,12 +66,7 @@ pub trait Reader: Send {
 }
 
 /// All formats, the surest first: on equal certainty the earlier one wins.
-pub static ALL: &[&dyn Format] = &[
-    &native::Native,
-    &claude_code::ClaudeCode,
-    &codex::Codex,
-    &chat::Chat,
-];
+pub static ALL: &[&dyn Format] = &[&native::Native, &claude_code::ClaudeCode, &codex::Codex, &chat::Chat];
 
 /// The format with this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Format> {
@@ -88,7 +85,8 @@ pub fn sniff(head: &[&[u8]]) -> Option<&'static dyn Format> {
     best.map(|(_, format)| format)
 }
 
-/// Borrowed text for an owned or borrowed string: spares every adapter the same match.
-pub(crate) fn borrowed<'a>(text: impl Into<Cow<'a, str>>) -> Cow<'a, str> {
-    text.into()
+/// The name that a sub-agent has in its run, from its kind and its id as the client gives them: the
+/// same from its log and from a hook's input.
+pub fn sub_agent_name(kind: &str, id: &str) -> String {
+    json::agent_name(kind, id)
 }

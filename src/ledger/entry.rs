@@ -12,6 +12,27 @@ use serde::{Deserialize, Serialize};
 
 use crate::recover::Proposal;
 
+/// In which mode a policy had the proposal drafted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// Only recorded: it is kept off the desk and holds nobody.
+    Observe,
+    /// A person decides.
+    #[default]
+    Suggest,
+}
+
+impl Mode {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Suggest => "suggest",
+        }
+    }
+}
+
 /// How far a proposal is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -37,6 +58,24 @@ pub enum State {
 }
 
 impl State {
+    /// Every state.
+    pub const ALL: [Self; 9] = [
+        Self::Waiting,
+        Self::Approved,
+        Self::Leased,
+        Self::Delivered,
+        Self::Confirmed,
+        Self::Failed,
+        Self::Vetoed,
+        Self::Superseded,
+        Self::Expired,
+    ];
+
+    /// The state that a word stands for.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.word() == word)
+    }
+
     /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
@@ -101,6 +140,23 @@ pub enum Operator {
     },
 }
 
+impl Operator {
+    /// `person` or `policy`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Person { .. } => "person",
+            Self::Policy { .. } => "policy",
+        }
+    }
+
+    /// The name.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Person { name } | Self::Policy { name } => name,
+        }
+    }
+}
+
 /// A decision as it stands in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Decision {
@@ -147,6 +203,17 @@ pub enum Outcome {
     Unknown,
 }
 
+impl Outcome {
+    /// The words for it.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Recovered => "recovered",
+            Self::NotRecovered => "not recovered",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// A proposal with all that is known of it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
@@ -164,4 +231,6 @@ pub struct Entry {
     pub delivery: Option<Delivery>,
     /// What happened after it.
     pub outcome: Outcome,
+    /// Why it was superseded or expired, one clause; empty otherwise. Through the gate.
+    pub note: String,
 }

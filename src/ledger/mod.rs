@@ -1,6 +1,95 @@
 //! The ledger: what was proposed, decided, delivered and seen to arrive, in SQLite. It is the bus
 //! between processes: consoles and hooks meet here and nowhere else. Only this room knows SQL.
+//!
+//! A [`Ledger`] is one connection and is used by one thread; whoever needs another opens another.
+//! The clock is a parameter everywhere, so that a replay and a test have their own. What must never
+//! happen (two decisions on one proposal, a text sent that nobody approved, a decision changed) is
+//! refused by the schema itself, in `schema.rs`, and not only by the code above it.
+//!
+//! Texts pass the gate before they are stored. To add a table or a column: a new step at the end of
+//! `schema::STEPS`; a step that has been released is never changed.
 
+mod audit;
+mod decisions;
+mod deliveries;
 pub mod entry;
+mod error;
+mod hooks;
+mod proposals;
+mod schema;
 
-pub use entry::{Decision, Delivery, Entry, Operator, Outcome, State, Verdict};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+pub use audit::{Broken, Chain, LoggedDecision};
+pub use decisions::{Decided, LONGEST_TEXT, Undo, as_sent};
+pub use deliveries::{Handed, Lease};
+pub use entry::{Decision, Delivery, Entry, Mode, Operator, Outcome, State, Verdict};
+pub use error::{LedgerError, Result};
+pub use hooks::{Held, HookSeen};
+pub use proposals::Standing;
+
+/// How long a writer waits for another one before it gives up, where the caller does not say.
+pub const PATIENCE: Duration = Duration::from_secs(5);
+
+/// An open ledger.
+#[derive(Debug)]
+pub struct Ledger {
+    db: Connection,
+    path: PathBuf,
+}
+
+impl Ledger {
+    /// Opens the ledger at `path` for reading and writing; makes it, readable by its owner alone,
+    /// where there is none, and brings an older one up to date.
+    ///
+    /// # Errors
+    /// The file cannot be made or read, is no ledger, is locked, or was written by a newer medbay.
+    pub fn open(path: &Path) -> Result<Self> {
+        Self::open_patient(path, PATIENCE)
+    }
+
+    /// As [`Ledger::open`], with a bound of its own on waiting for other writers.
+    ///
+    /// # Errors
+    /// As [`Ledger::open`].
+    pub fn open_patient(path: &Path, patience: Duration) -> Result<Self> {
+        Ok(Self { db: schema::open(path, patience)?, path: path.to_owned() })
+    }
+
+    /// Opens a ledger that is there for reading alone.
+    ///
+    /// # Errors
+    /// There is none, or as [`Ledger::open`].
+    pub fn open_read_only(path: &Path) -> Result<Self> {
+        Ok(Self { db: schema::open_read_only(path, PATIENCE)?, path: path.to_owned() })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A number that changes when another connection has written. Cheap: for polls.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn data_version(&self) -> Result<i64> {
+        self.db
+            .query_row("PRAGMA data_version", [], |row| row.get(0))
+            .map_err(|e| self.failed("look for changes in", e))
+    }
+
+    /// A transaction that holds the write lock from its beginning, so that what it reads stays true
+    /// until it commits.
+    fn write(&self) -> Result<Transaction<'_>> {
+        Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)
+            .map_err(|e| self.failed("write to", e))
+    }
+
+    fn failed(&self, doing: &'static str, error: rusqlite::Error) -> LedgerError {
+        LedgerError::of_sqlite(&self.path, doing, error)
+    }
+}

@@ -1,6 +1,14 @@
 //! Recovery: from a finding to a proposal that a person can approve, and the limits on what may be
-//! proposed or done.
+//! proposed or delivered.
+//!
+//! Pure. To add a remedy: add it to [`Remedy`], say in `draft.rs` when it is the cheapest that fits and
+//! what its text is.
 
+pub mod draft;
+pub mod policy;
 pub mod proposal;
+mod replan;
 
+pub use draft::{Ground, draft};
+pub use policy::{Policy, Spent, Used};
 pub use proposal::{Hold, Proposal, ProposalId, Remedy, Target};

@@ -23,14 +23,7 @@ impl ProposalId {
             hasher.update((part.len() as u64).to_le_bytes());
             hasher.update(part.as_bytes());
         }
-        Self(
-            hasher
-                .finalize()
-                .iter()
-                .take(6)
-                .map(|byte| format!("{byte:02x}"))
-                .collect(),
-        )
+        Self(hasher.finalize().iter().take(6).map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// Takes an id as it is stored.
@@ -109,7 +102,7 @@ pub struct Target {
     pub step: u32,
     /// The record of the step's action, 0-based in its source.
     pub record: u32,
-    /// The call's id; empty for a message.
+    /// The anchor of the call (a digest of its id, in hex); empty for a message.
     pub call_id: String,
     /// How many records of the run had been read when it was drafted: the log position.
     pub position: u32,
@@ -165,8 +158,5 @@ pub struct Proposal {
 
 /// SHA-256 of a text as 64 hex digits: what an approval binds to.
 pub fn digest(text: &str) -> String {
-    Sha256::digest(text.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -6,9 +6,7 @@ use crate::detect::Class;
 use crate::trace::{AgentId, Probability, StepId};
 
 /// What is to be done about a step or a run.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Band {
     /// Nothing.

@@ -49,18 +49,7 @@ impl Columns {
         let spark = take(SPARK as u16, width >= 54);
         let agent = take(if width >= 110 { 16 } else { 11 }, width >= 70);
         let title = (area.x + 4, right.saturating_sub(area.x + 5));
-        Self {
-            title,
-            agent,
-            spark,
-            class,
-            rel,
-            fail,
-            desk,
-            reach,
-            tokens,
-            age,
-        }
+        Self { title, agent, spark, class, rel, fail, desk, reach, tokens, age }
     }
 }
 
@@ -109,11 +98,7 @@ pub(super) fn draw(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
 
 /// Marks a row as selected.
 pub(super) fn selected(list: Area, y: u16, pen: &mut Pen<'_>) {
-    let line = Area {
-        y,
-        height: 1,
-        ..list
-    };
+    let line = Area { y, height: 1, ..list };
     pen.wash(line, Role::Selection);
     let marker = pen.glyphs().marker;
     pen.text(list.x, y, 1, marker, Role::Accent);
@@ -131,24 +116,12 @@ fn heads(columns: &Columns, y: u16, pen: &mut Pen<'_>) {
         (columns.tokens, "tokens"),
     ] {
         if word == "tokens" {
-            pen.text_right(
-                x,
-                x + width,
-                y,
-                if width > 0 { word } else { "" },
-                Role::Dim,
-            );
+            pen.text_right(x, x + width, y, if width > 0 { word } else { "" }, Role::Dim);
         } else {
             pen.text(x, y, width, word, Role::Dim);
         }
     }
-    pen.text_right(
-        columns.age.0,
-        columns.age.0 + columns.age.1,
-        y,
-        "age",
-        Role::Dim,
-    );
+    pen.text_right(columns.age.0, columns.age.0 + columns.age.1, y, "age", Role::Dim);
 }
 
 fn row(model: &Model, view: &RunView, waiting: usize, c: &Columns, y: u16, pen: &mut Pen<'_>) {
@@ -163,11 +136,7 @@ fn row(model: &Model, view: &RunView, waiting: usize, c: &Columns, y: u16, pen: 
     };
     let state = pen.glyphs().state(summary.state.word);
     pen.text(c.title.0 - 2, y, 1, state, state_role);
-    let role = if quiet && judged.band == Band::Pass {
-        Role::Dim
-    } else {
-        Role::Text
-    };
+    let role = if quiet && judged.band == Band::Pass { Role::Dim } else { Role::Text };
     pen.text(c.title.0, y, c.title.1, name(view), role);
     pen.text(c.agent.0, y, c.agent.1, summary.format, Role::Dim);
     if !summary.assessed {
@@ -237,12 +206,7 @@ pub(super) fn made_of(view: &RunView, dot: &str) -> String {
     match summary.agents.len() {
         0 => {}
         1 => parts.extend(summary.agents.first().map(|a| a.name.clone())),
-        n => parts.extend(
-            summary
-                .agents
-                .first()
-                .map(|a| format!("{} + {}", a.name, n - 1)),
-        ),
+        n => parts.extend(summary.agents.first().map(|a| format!("{} + {}", a.name, n - 1))),
     }
     let steps = view.steps.len();
     parts.push(format!("{steps} step{}", if steps == 1 { "" } else { "s" }));
@@ -259,26 +223,11 @@ pub(super) fn made_of(view: &RunView, dot: &str) -> String {
 fn why(model: &Model, view: &RunView, panes: &Panes, pen: &mut Pen<'_>) {
     let dot = pen.glyphs().dot;
     let y = panes.tabs.y;
-    pen.divider(
-        panes.frame.x,
-        panes.frame.right() - 1,
-        y,
-        name(view),
-        &made_of(view, dot),
-    );
-    let area = Area {
-        x: panes.detail.x + 1,
-        width: panes.detail.width.saturating_sub(2),
-        ..panes.detail
-    };
+    pen.divider(panes.frame.x, panes.frame.right() - 1, y, name(view), &made_of(view, dot));
+    let area = Area { x: panes.detail.x + 1, width: panes.detail.width.saturating_sub(2), ..panes.detail };
     let mut lines: Vec<(&str, String, Role, String)> = Vec::new();
     if let Some(reason) = &view.gone {
-        lines.push((
-            "lost",
-            format!("{reason}; what was read stays here"),
-            Role::Alarm,
-            String::new(),
-        ));
+        lines.push(("lost", format!("{reason}; what was read stays here"), Role::Alarm, String::new()));
     } else if !view.summary.assessed {
         lines.push((
             "listed",
@@ -289,22 +238,16 @@ fn why(model: &Model, view: &RunView, panes: &Panes, pen: &mut Pen<'_>) {
     }
     let found = leading(view, 2);
     if let Some(first) = found.first() {
-        for (word, part, role) in [
-            ("says", Part::Claim, Role::Claim),
-            ("shows", Part::Against, Role::Against),
-        ] {
+        for (word, part, role) in
+            [("says", Part::Claim, Role::Claim), ("shows", Part::Against, Role::Against)]
+        {
             if let Some(span) = evidence(first, part) {
                 let at = super::run::place(view, span.record);
                 lines.push((word, span.text.clone(), role, at));
             }
         }
         if lines.len() < 2 || found.len() == 1 {
-            lines.push((
-                "finds",
-                first.sentence.clone(),
-                Role::Text,
-                first.rule.id.to_owned(),
-            ));
+            lines.push(("finds", first.sentence.clone(), Role::Text, first.rule.id.to_owned()));
         }
         if let Some(second) = found.get(1) {
             let at = format!("step {}", second.step.0);
@@ -331,20 +274,13 @@ fn why(model: &Model, view: &RunView, panes: &Panes, pen: &mut Pen<'_>) {
             ),
             state => format!("{}, {}", entry.proposal.remedy.words(), state.word()),
         };
-        lines.push((
-            "desk",
-            text,
-            Role::Accent,
-            view.summary.reach.word().to_owned(),
-        ));
+        lines.push(("desk", text, Role::Accent, view.summary.reach.word().to_owned()));
     }
     let state = &view.summary.state;
     let sure = if state.sure { "" } else { " (inferred)" };
     lines.push((
         "state",
-        format!("{}: {}{sure}", state.word.word(), state.reason)
-            .trim_end_matches(": ")
-            .to_owned(),
+        format!("{}: {}{sure}", state.word.word(), state.reason).trim_end_matches(": ").to_owned(),
         Role::Dim,
         sources(view),
     ));
@@ -352,11 +288,7 @@ fn why(model: &Model, view: &RunView, panes: &Panes, pen: &mut Pen<'_>) {
         let at = pen.text_right(area.x + area.width / 2, area.right(), y, right, Role::Dim);
         pen.text(area.x, y, 6, word, Role::Dim);
         let from = area.x + 7;
-        let end = if right.is_empty() {
-            area.right()
-        } else {
-            at.saturating_sub(2)
-        };
+        let end = if right.is_empty() { area.right() } else { at.saturating_sub(2) };
         pen.text(from, y, end.saturating_sub(from), text, *role);
     }
 }
@@ -381,17 +313,8 @@ fn empty(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
     let area = panes.frame.inner();
     let mut lines: Vec<(String, Role)> = Vec::new();
     if model.fleet.hidden > 0 {
-        lines.push((
-            format!("No run fits /{}", model.fleet.filter_text),
-            Role::Strong,
-        ));
-        lines.push((
-            format!(
-                "{} runs are hidden. Esc shows them again.",
-                model.fleet.hidden
-            ),
-            Role::Dim,
-        ));
+        lines.push((format!("No run fits /{}", model.fleet.filter_text), Role::Strong));
+        lines.push((format!("{} runs are hidden. Esc shows them again.", model.fleet.hidden), Role::Dim));
     } else if !model.board.caught_up {
         lines.push(("Looking for agent logs".to_owned(), Role::Strong));
         for place in &model.looked {
@@ -407,31 +330,14 @@ fn empty(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
             lines.push((format!("  {problem}"), Role::Alarm));
         }
         lines.push((String::new(), Role::Dim));
-        lines.push((
-            "Start an agent and its run appears here, or try:".to_owned(),
-            Role::Dim,
-        ));
-        lines.push((
-            "  medbay PATH          a log, or a folder of logs".to_owned(),
-            Role::Text,
-        ));
-        lines.push((
-            "  medbay sample-runs   the bundled runs".to_owned(),
-            Role::Text,
-        ));
-        lines.push((
-            "  medbay doctor        what was found on this machine".to_owned(),
-            Role::Text,
-        ));
+        lines.push(("Start an agent and its run appears here, or try:".to_owned(), Role::Dim));
+        lines.push(("  medbay PATH          a log, or a folder of logs".to_owned(), Role::Text));
+        lines.push(("  medbay sample-runs   the bundled runs".to_owned(), Role::Text));
+        lines.push(("  medbay doctor        what was found on this machine".to_owned(), Role::Text));
     }
     let height = lines.len() as u16;
     let y0 = area.y + area.height.saturating_sub(height) / 3;
-    let width = lines
-        .iter()
-        .map(|(l, _)| pen.cells(l))
-        .max()
-        .unwrap_or(0)
-        .min(area.width.saturating_sub(4));
+    let width = lines.iter().map(|(l, _)| pen.cells(l)).max().unwrap_or(0).min(area.width.saturating_sub(4));
     let x = area.x + area.width.saturating_sub(width) / 2;
     for ((line, role), y) in lines.iter().zip(y0..area.bottom()) {
         pen.text(x, y, width, line, *role);

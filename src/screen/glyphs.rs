@@ -74,13 +74,7 @@ impl Glyphs {
 
     /// The glyph of a class.
     pub fn class(&self, class: Class) -> &'static str {
-        let [
-            hallucination,
-            execution,
-            inconsistent,
-            propagation,
-            operational,
-        ] = self.classes;
+        let [hallucination, execution, inconsistent, propagation, operational] = self.classes;
         match class {
             Class::Hallucination => hallucination,
             Class::ExecutionError => execution,
@@ -115,10 +109,7 @@ impl Glyphs {
             // The fullest cell stays empty at its top, so that rows do not touch.
             (&EIGHTHS[..7], reliability * 7 / 101)
         };
-        steps
-            .get(at.min(steps.len().saturating_sub(1)))
-            .copied()
-            .unwrap_or(" ")
+        steps.get(at.min(steps.len().saturating_sub(1))).copied().unwrap_or(" ")
     }
 
     /// What stands for a grapheme where only ASCII may be drawn.
@@ -150,10 +141,7 @@ mod tests {
     #[test]
     fn levels_go_from_empty_to_full() {
         assert_eq!((UNICODE.level(0), UNICODE.level(100)), ("▁", "▇"));
-        assert_eq!(
-            (ASCII.level(0), ASCII.level(55), ASCII.level(100)),
-            ("0", "5", "9")
-        );
+        assert_eq!((ASCII.level(0), ASCII.level(55), ASCII.level(100)), ("0", "5", "9"));
     }
 
     #[test]

@@ -16,12 +16,7 @@ use super::theme::Role;
 
 /// A ratatui rectangle as an area.
 pub(super) fn area(rect: Rect) -> Area {
-    Area {
-        x: rect.x,
-        y: rect.y,
-        width: rect.width,
-        height: rect.height,
-    }
+    Area { x: rect.x, y: rect.y, width: rect.width, height: rect.height }
 }
 
 /// An area as a ratatui rectangle.
@@ -41,6 +36,7 @@ fn mode_role(model: &Model) -> Role {
 /// The line at the top: the mode, where you are, what needs you.
 pub(super) fn title(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
     let line = panes.title;
+<<<<<<< HEAD
     let mut right = right_title(model, pen);
     if panes.one {
         right = right.trim_start_matches("last record ").to_owned();
@@ -52,6 +48,10 @@ pub(super) fn title(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
         &right,
         Role::Dim,
     );
+=======
+    let right = right_title(model, pen);
+    let right_at = pen.text_right(line.x + line.width / 3, line.right() - 1, line.y, &right, Role::Dim);
+>>>>>>> main
     let mut x = line.x + 1;
     x += pen.text(x, line.y, 7, "medbay ", Role::Dim);
     let mode = format!(" {} ", model.mode());
@@ -61,12 +61,8 @@ pub(super) fn title(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
     match model.screen {
         Screen::Fleet => {
             let count = model.board.runs().len();
-            let needing = model
-                .board
-                .runs()
-                .iter()
-                .filter(|view| view.summary.judged.band == Band::Alarm)
-                .count();
+            let needing =
+                model.board.runs().iter().filter(|view| view.summary.judged.band == Band::Alarm).count();
             let waiting = model.desk.waiting();
             let runs = format!("{count} run{}", if count == 1 { "" } else { "s" });
             // What needs somebody first: it is what remains where there is no room.
@@ -88,11 +84,8 @@ pub(super) fn title(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
         Screen::Run => match model.open_run() {
             Some(view) => {
                 let summary = &view.summary;
-                let state = format!(
-                    " {} {}",
-                    pen.glyphs().state(summary.state.word),
-                    summary.state.word.word()
-                );
+                let state =
+                    format!(" {} {}", pen.glyphs().state(summary.state.word), summary.state.word.word());
                 let agents: Vec<&str> = summary.agents.iter().map(|a| a.name.as_str()).collect();
                 let what = format!("  {} {dot} {}", summary.format, agents.join(", "));
                 let title = name(view);
@@ -108,10 +101,7 @@ pub(super) fn title(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
             let waiting = model.desk.waiting();
             let text = match model.desk.oldest() {
                 Some(oldest) => {
-                    format!(
-                        "desk {waiting} waiting {dot} oldest {}",
-                        age(model.clock(), oldest)
-                    )
+                    format!("desk {waiting} waiting {dot} oldest {}", age(model.clock(), oldest))
                 }
                 None => "desk clear".to_owned(),
             };
@@ -125,21 +115,15 @@ pub(super) fn title(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
 
 /// What a run is called: its title, else its id.
 pub(super) fn name(view: &crate::engine::RunView) -> &str {
-    if view.summary.title.is_empty() {
-        view.id.as_str()
-    } else {
-        &view.summary.title
-    }
+    if view.summary.title.is_empty() { view.id.as_str() } else { &view.summary.title }
 }
 
 fn right_title(model: &Model, pen: &Pen<'_>) -> String {
     let dot = pen.glyphs().dot;
     if let Some(replay) = model.replay {
         let [play, pause] = pen.glyphs().play;
-        let clock = replay
-            .clock
-            .map(|time| format!("{} {dot} ", time_of_day(&model.zone, time)))
-            .unwrap_or_default();
+        let clock =
+            replay.clock.map(|time| format!("{} {dot} ", time_of_day(&model.zone, time))).unwrap_or_default();
         return format!(
             "{} {clock}{}/{} {dot} x{}",
             if replay.playing { play } else { pause },
@@ -186,9 +170,7 @@ pub(super) fn hint(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
     let line = panes.hint;
     let (x, width) = (line.x + 1, line.width.saturating_sub(2));
     match &model.overlay {
-        Some(Overlay::Filter {
-            line: typed, error, ..
-        }) => {
+        Some(Overlay::Filter { line: typed, error, .. }) => {
             typed_line(pen, x, line.y, width, "/", typed.text());
             if let Some(error) = error {
                 pen.text_right(x + width / 3, x + width, line.y, error, Role::Warning);
@@ -209,23 +191,11 @@ pub(super) fn hint(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
                 x,
                 line.y,
                 width,
-                &[
-                    ("C-s", "send"),
-                    ("Esc", "leave"),
-                    ("C-e", "own editor"),
-                    ("C-u", "undo"),
-                    ("C-r", "redo"),
-                ],
+                &[("C-s", "send"), ("Esc", "leave"), ("C-e", "own editor"), ("C-u", "undo"), ("C-r", "redo")],
             );
         }
         Some(Overlay::Help { .. } | Overlay::Messages { .. }) => {
-            keys(
-                pen,
-                x,
-                line.y,
-                width,
-                &[("j k", "scroll"), ("any other key", "close")],
-            );
+            keys(pen, x, line.y, width, &[("j k", "scroll"), ("any other key", "close")]);
         }
         None => {
             let grace = model.desk.latest_in_grace(model.now).and_then(|entry| {
@@ -238,13 +208,9 @@ pub(super) fn hint(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
             });
             let mut end = x + width;
             if let Some(grace) = grace {
-                end = pen
-                    .text_right(x, end, line.y, &grace, Role::Accent)
-                    .saturating_sub(2);
+                end = pen.text_right(x, end, line.y, &grace, Role::Accent).saturating_sub(2);
             } else if let Some(word) = reach(model) {
-                end = pen
-                    .text_right(x + width / 2, end, line.y, &word, Role::Dim)
-                    .saturating_sub(2);
+                end = pen.text_right(x + width / 2, end, line.y, &word, Role::Dim).saturating_sub(2);
             }
             let hints = hints(model);
             let hints: Vec<(&str, &str)> = hints.iter().map(|(k, w)| (k.as_str(), *w)).collect();
@@ -258,16 +224,11 @@ pub(super) const VETO: &str = "veto because: ";
 
 fn asked(question: &Question) -> String {
     match question {
-        Question::Quit { .. } => {
-            "Leave and lose the edited text?  y yes  n go on editing".to_owned()
+        Question::Quit { .. } => "Leave and lose the edited text?  y yes  n go on editing".to_owned(),
+        Question::Discard { .. } => "Throw the edited text away?  y yes  n go on editing".to_owned(),
+        Question::Effects { effects, .. } => {
+            format!("This repeats or leaves behind: {}.  y approve all the same  n no", effects.join(", "))
         }
-        Question::Discard { .. } => {
-            "Throw the edited text away?  y yes  n go on editing".to_owned()
-        }
-        Question::Effects { effects, .. } => format!(
-            "This repeats or leaves behind: {}.  y approve all the same  n no",
-            effects.join(", ")
-        ),
     }
 }
 
@@ -357,11 +318,7 @@ fn reach(model: &Model) -> Option<String> {
 /// The toast, on the lower line of the frame, where it covers nothing that is read.
 pub(super) fn toast(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
     let Some(toast) = model.toast() else { return };
-    let role = if toast.grave {
-        Role::Warning
-    } else {
-        Role::Notice
-    };
+    let role = if toast.grave { Role::Warning } else { Role::Notice };
     let y = panes.frame.bottom().saturating_sub(1);
     let text = format!(" {} ", toast.text);
     let left = panes.frame.x + 2;
@@ -371,12 +328,7 @@ pub(super) fn toast(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
 /// All that fits a terminal that is too small: the worst run on one line.
 pub(super) fn one_line(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
     let line = panes.title;
-    let worst = model
-        .fleet
-        .rows
-        .order()
-        .first()
-        .and_then(|id| model.board.run(id));
+    let worst = model.fleet.rows.order().first().and_then(|id| model.board.run(id));
     match worst {
         Some(view) => {
             let judged = &view.summary.judged;
@@ -386,20 +338,8 @@ pub(super) fn one_line(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
                 pen.glyphs().band(judged.band),
                 judged.p_fail.reliability()
             );
-            let used = pen.text(
-                line.x,
-                line.y,
-                line.width,
-                &lead,
-                Role::of_band(judged.band),
-            );
-            pen.text(
-                line.x + used,
-                line.y,
-                line.width - used,
-                name(view),
-                Role::Text,
-            );
+            let used = pen.text(line.x, line.y, line.width, &lead, Role::of_band(judged.band));
+            pen.text(line.x + used, line.y, line.width - used, name(view), Role::Text);
         }
         None => {
             let text = format!("medbay {}: no runs", model.mode());

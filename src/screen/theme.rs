@@ -14,10 +14,8 @@ use crate::score::Band;
 use super::glyphs::{ASCII, Glyphs, UNICODE};
 
 /// Themes that come with the program: name and text.
-pub static BUNDLED: &[(&str, &str)] = &[
-    ("dark", include_str!("../../themes/dark.toml")),
-    ("light", include_str!("../../themes/light.toml")),
-];
+pub static BUNDLED: &[(&str, &str)] =
+    &[("dark", include_str!("../../themes/dark.toml")), ("light", include_str!("../../themes/light.toml"))];
 
 /// What a colour is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
@@ -243,9 +241,7 @@ impl TryFrom<String> for Paint {
             return Ok(Self::Named(at as u8));
         }
         let wrong = || {
-            format!(
-                "`{text}` is no colour: write \"#rrggbb\", \"default\" or a name such as \"bright-red\""
-            )
+            format!("`{text}` is no colour: write \"#rrggbb\", \"default\" or a name such as \"bright-red\"")
         };
         let hex = text
             .strip_prefix('#')
@@ -307,11 +303,7 @@ fn distance(a: (u8, u8, u8), b: (u8, u8, u8)) -> u32 {
 fn indexed(r: u8, g: u8, b: u8) -> u8 {
     const LEVELS: [u8; 6] = [0, 95, 135, 175, 215, 255];
     let level = |v: u8| {
-        LEVELS
-            .iter()
-            .enumerate()
-            .min_by_key(|(_, l)| l.abs_diff(v))
-            .map_or((0, 0), |(at, l)| (at as u8, *l))
+        LEVELS.iter().enumerate().min_by_key(|(_, l)| l.abs_diff(v)).map_or((0, 0), |(at, l)| (at as u8, *l))
     };
     let ((ri, rl), (gi, gl), (bi, bl)) = (level(r), level(g), level(b));
     let grey = ((u16::from(r) + u16::from(g) + u16::from(b)) / 3).saturating_sub(3) / 10;
@@ -328,14 +320,8 @@ fn indexed(r: u8, g: u8, b: u8) -> u8 {
 impl Patch {
     fn over(self, base: Self) -> Self {
         // A new colour makes the base's colour for 16 colours wrong, unless it brings its own.
-        let ansi = self
-            .ansi
-            .or(if self.fg.is_some() { None } else { base.ansi });
-        let ansi_bg = self.ansi_bg.or(if self.bg.is_some() {
-            None
-        } else {
-            base.ansi_bg
-        });
+        let ansi = self.ansi.or(if self.fg.is_some() { None } else { base.ansi });
+        let ansi_bg = self.ansi_bg.or(if self.bg.is_some() { None } else { base.ansi_bg });
         Self {
             fg: self.fg.or(base.fg),
             bg: self.bg.or(base.bg),
@@ -400,10 +386,7 @@ impl Theme {
 
     fn of(roles: &BTreeMap<Role, Patch>, depth: Depth, ascii: bool) -> Self {
         Self {
-            styles: roles
-                .iter()
-                .map(|(role, patch)| (*role, patch.style(*role, depth)))
-                .collect(),
+            styles: roles.iter().map(|(role, patch)| (*role, patch.style(*role, depth))).collect(),
             glyphs: if ascii { &ASCII } else { &UNICODE },
         }
     }
@@ -490,20 +473,14 @@ mod tests {
         let alarm = theme.style(Role::Alarm);
         assert_eq!(alarm.fg, Some(Color::Rgb(1, 2, 3)));
         assert!(alarm.add_modifier.contains(Modifier::BOLD));
-        assert_eq!(
-            theme.style(Role::Pass).fg,
-            Some(Color::Rgb(0x1a, 0x7f, 0x37))
-        );
+        assert_eq!(theme.style(Role::Pass).fg, Some(Color::Rgb(0x1a, 0x7f, 0x37)));
     }
 
     #[test]
     fn mistakes_are_said_with_file_and_line() {
         let said = |text: &str| own(text).unwrap_err().to_string();
         let unknown = said("[roles]\n\nalrm = { fg = \"#010203\" }\n");
-        assert!(
-            unknown.starts_with("theme /themes/mine.toml, line 3: unknown variant `alrm`"),
-            "{unknown}"
-        );
+        assert!(unknown.starts_with("theme /themes/mine.toml, line 3: unknown variant `alrm`"), "{unknown}");
         let field = said("[roles]\nalarm = { fgg = \"#010203\" }\n");
         assert!(field.contains("line 2: unknown field `fgg`"), "{field}");
         let colour = said("[roles]\nalarm = { fg = \"#01020\" }\n");
@@ -514,12 +491,8 @@ mod tests {
 
     #[test]
     fn an_unknown_theme_names_those_that_exist() {
-        let error =
-            Theme::named("drak", Path::new("/t"), &|_| None, Depth::None, false).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "there is no theme `drak`; there are dark, light, and files in /t"
-        );
+        let error = Theme::named("drak", Path::new("/t"), &|_| None, Depth::None, false).unwrap_err();
+        assert_eq!(error.to_string(), "there is no theme `drak`; there are dark, light, and files in /t");
     }
 
     #[test]
@@ -529,21 +502,13 @@ mod tests {
             let style = theme.style(role);
             assert_eq!((style.fg, style.bg), (None, None), "{role:?}");
         }
-        assert!(
-            theme
-                .style(Role::Selection)
-                .add_modifier
-                .contains(Modifier::REVERSED)
-        );
+        assert!(theme.style(Role::Selection).add_modifier.contains(Modifier::REVERSED));
     }
 
     #[test]
     fn fewer_colours_are_near_ones() {
         assert_eq!(indexed(255, 0, 0), 196);
         assert_eq!(indexed(0x44, 0x44, 0x44), 238);
-        assert_eq!(
-            Paint::Rgb(250, 80, 80).color(Depth::Sixteen),
-            Some(Color::LightRed)
-        );
+        assert_eq!(Paint::Rgb(250, 80, 80).color(Depth::Sixteen), Some(Color::LightRed));
     }
 }

@@ -16,10 +16,7 @@ pub use redact::redact;
 pub fn excerpt(text: &str, bytes: usize) -> String {
     // The gate's work is proportional to the text: cut first, but leave room for a secret that
     // straddles the cut to be recognised.
-    let head = clip(
-        text.trim_start(),
-        bytes.saturating_mul(4).saturating_add(256),
-    );
+    let head = clip(text.trim_start(), bytes.saturating_mul(4).saturating_add(256));
     let cleaned = clean(head);
     let shown = redact(&cleaned);
     let line = shown.trim_end();

@@ -9,19 +9,10 @@ use super::Maybe;
 /// Shapes of secrets, each with a name that stands in for what was taken out. The first group, where
 /// there is one, is kept in front.
 const SHAPES: &[(&str, &str)] = &[
-    (
-        "private key",
-        r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)",
-    ),
+    ("private key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)"),
     ("Anthropic key", r"\bsk-ant-[A-Za-z0-9_-]{8,}"),
-    (
-        "API key",
-        r"\bsk-(?:proj-|svcacct-|or-v1-)?[A-Za-z0-9_-]{16,}",
-    ),
-    (
-        "GitHub token",
-        r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})",
-    ),
+    ("API key", r"\bsk-(?:proj-|svcacct-|or-v1-)?[A-Za-z0-9_-]{16,}"),
+    ("GitHub token", r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})"),
     ("GitLab token", r"\bglpat-[A-Za-z0-9_-]{16,}"),
     ("AWS key", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
     ("Google key", r"\bAIza[0-9A-Za-z_-]{30,}"),
@@ -29,31 +20,19 @@ const SHAPES: &[(&str, &str)] = &[
     ("Stripe key", r"\b[rs]k_(?:live|test)_[A-Za-z0-9]{10,}"),
     ("Hugging Face token", r"\bhf_[A-Za-z0-9]{20,}"),
     ("npm token", r"\bnpm_[A-Za-z0-9]{30,}"),
-    (
-        "JSON web token",
-        r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}",
-    ),
-    (
-        "bearer token",
-        r"(?i)(\bauthorization\s*[:=]\s*(?:bearer|basic|token)\s+)[A-Za-z0-9._~+/=-]{8,}",
-    ),
+    ("JSON web token", r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}"),
+    ("bearer token", r"(?i)(\bauthorization\s*[:=]\s*(?:bearer|basic|token)\s+)[A-Za-z0-9._~+/=-]{8,}"),
     (
         "password",
         r#"(?i)(\b[a-z0-9_-]*(?:password|passwd|secret|api[_-]?key|access[_-]?token|auth[_-]?token|private[_-]?token)["']?\s*[:=]\s*["']?)[^\s"',;&]{8,}"#,
     ),
-    (
-        "credentials",
-        r"(\b[a-z][a-z0-9+.-]*://[^\s/:@]+:)[^\s/@]{3,}(?:@)",
-    ),
+    ("credentials", r"(\b[a-z][a-z0-9+.-]*://[^\s/:@]+:)[^\s/@]{3,}(?:@)"),
 ];
 
 static PATTERNS: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|| {
     // The shapes are constants and a test compiles them all: one that does not compile is a defect
     // that the test finds, and is left out here.
-    SHAPES
-        .iter()
-        .filter_map(|(name, shape)| Regex::new(shape).ok().map(|r| (*name, r)))
-        .collect()
+    SHAPES.iter().filter_map(|(name, shape)| Regex::new(shape).ok().map(|r| (*name, r))).collect()
 });
 
 /// Words and letters without which no shape can match: spares most texts the patterns.
@@ -108,19 +87,10 @@ mod tests {
         ] {
             let shown = redact(secret).into_owned();
             assert!(shown.starts_with("«redacted: "), "{secret} gave {shown}");
-            assert!(
-                !shown.contains("EXAMPLE") && !shown.contains("c2lnbmF0dXJl"),
-                "{shown}"
-            );
+            assert!(!shown.contains("EXAMPLE") && !shown.contains("c2lnbmF0dXJl"), "{shown}");
         }
-        assert_eq!(
-            redact("DB_PASSWORD=hunter2hunter2 next"),
-            "DB_PASSWORD=«redacted: password» next"
-        );
-        assert_eq!(
-            redact("postgres://me:s3cret@db/x"),
-            "postgres://me:«redacted: credentials»@db/x"
-        );
+        assert_eq!(redact("DB_PASSWORD=hunter2hunter2 next"), "DB_PASSWORD=«redacted: password» next");
+        assert_eq!(redact("postgres://me:s3cret@db/x"), "postgres://me:«redacted: credentials»@db/x");
         assert_eq!(
             redact("Authorization: Bearer abcdefgh12345"),
             "Authorization: Bearer «redacted: bearer token»"
@@ -129,12 +99,9 @@ mod tests {
 
     #[test]
     fn ordinary_text_is_left_alone() {
-        for text in [
-            "the password is too short",
-            "ask-me-anything",
-            "task-list: done",
-            "https://example.com:8080/a",
-        ] {
+        for text in
+            ["the password is too short", "ask-me-anything", "task-list: done", "https://example.com:8080/a"]
+        {
             assert_eq!(redact(text), text);
         }
     }

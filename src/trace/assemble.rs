@@ -1,22 +1,81 @@
 //! Assembling steps from events.
+//!
+//! A step opens with its action: a call, or a message that ends a turn. The words and the reasoning
+//! before it are its intent; the call's result closes it. Whoever watches is told of each in the
+//! order of the log, with the texts at hand; afterwards the texts are gone.
 
-use super::event::Event;
-use super::identity::{RecordRef, RunId};
-use super::observe::Observation;
-use super::run::Run;
+use jiff::Timestamp;
+use rustc_hash::FxHashMap;
+
+use super::effect::{Effect, effects_of, mark_undone};
+use super::entity::{Brought, hash_lower};
+use super::event::{Author, Closing, Event, EventKind, FactOf, Lifecycle, PlanItem, Status, Usage};
+use super::identity::{AgentId, RecordRef, RunId, StepId};
+use super::observe::{ClosedStep, Disorder, Observation, Passage};
+use super::run::{Agent, PlanLine, Run, StateWord};
+use super::step::{Action, LABEL_BYTES, Step};
+use super::tool::{Request, ToolKind, call_hash, outcome_hash};
+use crate::text::{clip, clip_front, excerpt};
 
 /// How much of one text is kept while its step is open, in bytes: the first and the last half of it.
 pub const KEPT_BYTES: usize = 256 * 1024;
 
+/// How many calls may be open at once; the texts of the oldest are dropped past it.
+const MOST_OPEN: usize = 64;
+
+const TITLE_BYTES: usize = 120;
+const PLAN_BYTES: usize = 160;
+
+/// Told of everything that happens, with the run so far.
+pub type Watch<'w> = dyn FnMut(&Observation<'_>, &Run) + 'w;
+
 /// Turns events, in the order of their records, into a run, and tells a watcher what happened.
 pub struct Assembler {
     run: Run,
+    speaking: Vec<Speaking>,
+    open: Vec<Open>,
+    /// Every call id that was seen, with its step.
+    calls: FxHashMap<u64, StepId>,
+    /// The latest time of each source, to notice times that go back.
+    latest: FxHashMap<u16, Timestamp>,
+    titled: bool,
+    /// How often each agent said or called the same without an id.
+    said: FxHashMap<u64, u32>,
+}
+
+/// What an agent has said since its last step.
+#[derive(Default)]
+struct Speaking {
+    words: Vec<Passage>,
+    reasoning: Vec<Passage>,
+    since: Option<Timestamp>,
+}
+
+/// A call that has not been answered.
+struct Open {
+    step: StepId,
+    agent: AgentId,
+    id: u64,
+    kind: ToolKind,
+    tool: String,
+    request: Request,
+    input: Passage,
+    intent: Vec<Passage>,
+    reasoning: Vec<Passage>,
 }
 
 impl Assembler {
     /// An assembler that has read nothing.
     pub fn new(id: RunId) -> Self {
-        Self { run: Run::new(id) }
+        Self {
+            run: Run::new(id),
+            speaking: Vec::new(),
+            open: Vec::new(),
+            calls: FxHashMap::default(),
+            latest: FxHashMap::default(),
+            titled: false,
+            said: FxHashMap::default(),
+        }
     }
 
     /// The run so far.
@@ -24,13 +83,656 @@ impl Assembler {
         &self.run
     }
 
+    /// Makes an agent known before it acts, e.g. a sub-agent by its file.
+    pub fn introduce(&mut self, name: &str, parent: Option<&str>) -> AgentId {
+        let parent = parent.map(|parent| self.agent(parent));
+        let id = self.agent(name);
+        if let Some(agent) = self.run.agents.get_mut(usize::from(id.0))
+            && agent.parent.is_none()
+            && parent != Some(id)
+        {
+            agent.parent = parent;
+        }
+        id
+    }
+
+    /// Counts a record. Call it once for each, before its events.
+    pub fn begin_record(&mut self) {
+        self.run.records += 1;
+    }
+
     /// Takes one event in. `agent` is the agent of the source for events that name none.
-    pub fn take(
+    pub fn take(&mut self, record: RecordRef, agent: &str, event: Event<'_>, watch: &mut Watch<'_>) {
+        let agent = self.agent(event.agent.as_deref().unwrap_or(agent));
+        if let Some(time) = event.time {
+            self.keep_time(record, agent, time, watch);
+        }
+        match event.kind {
+            EventKind::System { text } => {
+                self.run.entities.note(&text, Brought::Prompt, self.next_or_none());
+                watch(&Observation::System { passage: &passage(record, &text) }, &self.run);
+            }
+            EventKind::Prompt { text, author } => self.prompt(record, agent, &text, author, watch),
+            EventKind::Reasoning { text } => {
+                if let Some(speaking) = self.speaking(agent) {
+                    speaking.reasoning.push(passage(record, &text));
+                    speaking.since = speaking.since.or(event.time);
+                }
+            }
+            EventKind::Message { text, closing } => {
+                self.message(record, agent, &text, closing, event.time, watch)
+            }
+            EventKind::Call { call_id, tool, input } => {
+                self.call(record, agent, (&call_id, &tool, &input), event.time, watch);
+            }
+            EventKind::Result { call_id, status, exit_code, text } => {
+                self.result(record, agent, &call_id, (status, exit_code), &text, event.time, watch);
+            }
+            EventKind::InputReplaced { call_id, input } => self.replace_input(hash_of(&call_id), &input),
+            EventKind::Plan { items } => self.plan(record, agent, &items, watch),
+            EventKind::Handoff { to, call_id, text } => {
+                let to = self.introduce_from(agent, &to);
+                let step = self.calls.get(&hash_of(&call_id)).copied();
+                let passage = passage(record, &text);
+                watch(&Observation::Handoff { from: agent, to, step, passage: &passage }, &self.run);
+            }
+            EventKind::Return { from, call_id, text } => {
+                let from = self.introduce_from(agent, &from);
+                self.run.entities.note(&text, Brought::Prompt, self.next_or_none());
+                let step = self.calls.get(&hash_of(&call_id)).copied();
+                let passage = passage(record, &text);
+                watch(&Observation::Return { from, to: agent, step, passage: &passage }, &self.run);
+            }
+            EventKind::Usage(usage) => self.usage(usage),
+            EventKind::Fact { of, text } => self.fact(of, &text),
+            EventKind::Tools { tools } => watch(&Observation::Tools { tools: &tools }, &self.run),
+            EventKind::Lifecycle { what, text } => self.lifecycle(record, agent, what, &text, watch),
+            EventKind::Receipt { text } => {
+                self.run.entities.note(&text, Brought::Prompt, self.next_or_none());
+                let passage = passage(record, &text);
+                watch(&Observation::Receipt { agent, passage: &passage }, &self.run);
+            }
+            EventKind::Ignored => {}
+            EventKind::Unknown { kind } => self.unknown(&kind),
+        }
+    }
+
+    /// Nothing more will come: words that waited for what follows them become messages.
+    pub fn finish(&mut self, watch: &mut Watch<'_>) {
+        for agent in 0..self.speaking.len() {
+            self.close_words(AgentId(agent as u16), watch);
+        }
+    }
+
+    fn agent(&mut self, name: &str) -> AgentId {
+        let found = self.run.agents.iter().position(|agent| agent.name == name);
+        let index = found.unwrap_or_else(|| {
+            // A log cannot make more agents than their ids can count: the rest share the last one.
+            if self.run.agents.len() < usize::from(u16::MAX) {
+                self.run.agents.push(Agent { name: excerpt(name, 64), parent: None });
+                self.speaking.push(Speaking::default());
+            }
+            self.run.agents.len() - 1
+        });
+        AgentId(index as u16)
+    }
+
+    fn introduce_from(&mut self, parent: AgentId, name: &str) -> AgentId {
+        let parent = self.run.agent_name(parent).to_owned();
+        self.introduce(name, Some(&parent))
+    }
+
+    fn speaking(&mut self, agent: AgentId) -> Option<&mut Speaking> {
+        self.speaking.get_mut(usize::from(agent.0))
+    }
+
+    /// The step that will begin next; `None` before the first.
+    fn next_or_none(&self) -> Option<StepId> {
+        (!self.run.steps.is_empty()).then(|| self.next())
+    }
+
+    fn next(&self) -> StepId {
+        StepId(self.run.steps.len() as u32)
+    }
+
+    fn keep_time(&mut self, record: RecordRef, agent: AgentId, time: Timestamp, watch: &mut Watch<'_>) {
+        let run = &mut self.run;
+        run.began = Some(run.began.map_or(time, |t| t.min(time)));
+        run.last = Some(run.last.map_or(time, |t| t.max(time)));
+        let latest = self.latest.entry(record.source).or_insert(time);
+        // Writers flush in batches: within a second, order says nothing.
+        if time.as_millisecond() + 1000 < latest.as_millisecond() {
+            let text = format!("{time} after {latest}");
+            *latest = time;
+            let passage = Passage { record, text };
+            let seen =
+                Observation::Disorder { agent, step: None, what: Disorder::TimeWentBack, passage: &passage };
+            watch(&seen, &self.run);
+        } else {
+            *latest = time.max(*latest);
+        }
+    }
+
+    fn state(&mut self, word: StateWord, reason: &str, sure: bool) {
+        self.run.state.word = word;
+        self.run.state.sure = sure;
+        if self.run.state.reason != reason {
+            reason.clone_into(&mut self.run.state.reason);
+        }
+    }
+
+    fn prompt(
         &mut self,
-        _record: RecordRef,
-        _agent: &str,
-        _event: Event<'_>,
-        _watch: &mut dyn FnMut(&Observation<'_>, &Run),
+        record: RecordRef,
+        agent: AgentId,
+        text: &str,
+        author: Author,
+        watch: &mut Watch<'_>,
     ) {
+        if author == Author::Person {
+            self.close_words(agent, watch);
+            if !self.titled && !text.trim().is_empty() {
+                self.titled = true;
+                self.run.title = excerpt(text, TITLE_BYTES);
+            }
+            self.state(StateWord::Working, "its user has spoken", false);
+        }
+        self.run.entities.note(text, Brought::Prompt, self.next_or_none());
+        let passage = passage(record, text);
+        watch(&Observation::Prompt { agent, author, passage: &passage }, &self.run);
+    }
+
+    fn message(
+        &mut self,
+        record: RecordRef,
+        agent: AgentId,
+        text: &str,
+        closing: Closing,
+        time: Option<Timestamp>,
+        watch: &mut Watch<'_>,
+    ) {
+        if text.trim().is_empty() {
+            return;
+        }
+        self.run.entities.note(text, Brought::OwnWords, Some(self.next()));
+        if let Some(speaking) = self.speaking(agent) {
+            speaking.words.push(passage(record, text));
+            speaking.since = speaking.since.or(time);
+        }
+        if closing == Closing::Yes {
+            self.close_words(agent, watch);
+        } else {
+            self.state(StateWord::Working, "it has spoken and not ended its turn", false);
+        }
+    }
+
+    /// A name for what was said or called without an id, that a lagging log cannot shift.
+    fn anchor_of(&mut self, agent: AgentId, hash: u64) -> u64 {
+        let hash = hash ^ u64::from(agent.0).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let count = self.said.entry(hash).or_default();
+        *count += 1;
+        hash.wrapping_add(u64::from(*count))
+    }
+
+    /// Makes the agent's latest words a message step.
+    fn close_words(&mut self, agent: AgentId, watch: &mut Watch<'_>) {
+        let Some(speaking) = self.speaking(agent) else {
+            return;
+        };
+        let mut said = std::mem::take(speaking);
+        let Some(message) = said.words.pop() else {
+            // Thoughts alone are no step; they wait for one.
+            speaking.reasoning = said.reasoning;
+            return;
+        };
+        let step = Step {
+            id: self.next(),
+            agent,
+            action: Action::Message,
+            record: message.record,
+            intent: said.words.first().or(said.reasoning.first()).map(|p| p.record),
+            outcome: None,
+            status: Status::Ok,
+            exit_code: None,
+            closed: true,
+            began: said.since,
+            ended: said.since,
+            label: excerpt(&message.text, LABEL_BYTES).into(),
+            call_hash: 0,
+            outcome_hash: 0,
+            anchor: self.anchor_of(agent, hash_lower(&message.text)),
+        };
+        self.run.steps.push(step);
+        if agent == AgentId(0) {
+            self.state(StateWord::Waiting, "it has ended its turn", false);
+        }
+        if let Some(step) = self.run.steps.last() {
+            let closed = ClosedStep {
+                step,
+                intent: &said.words,
+                reasoning: &said.reasoning,
+                tool: "",
+                request: None,
+                input: &Passage::default(),
+                outcome: None,
+                message: Some(&message),
+                effects: &[],
+            };
+            watch(&Observation::Step(closed), &self.run);
+        }
+    }
+
+    fn call(
+        &mut self,
+        record: RecordRef,
+        agent: AgentId,
+        (call_id, tool, input): (&str, &str, &str),
+        time: Option<Timestamp>,
+        watch: &mut Watch<'_>,
+    ) {
+        let id = if call_id.is_empty() { 0 } else { hash_of(call_id) };
+        let kind = ToolKind::of(tool);
+        let request = Request::parse(kind, input);
+        let said = self.speaking(agent).map(std::mem::take).unwrap_or_default();
+        let step_id = self.next();
+        self.run.entities.note(input, Brought::OwnWords, Some(step_id));
+        let call_hash = call_hash(tool, input);
+        let anchor = if id == 0 { self.anchor_of(agent, call_hash) } else { id };
+        let step = Step {
+            id: step_id,
+            agent,
+            action: Action::Call { tool: self.tool(tool), kind },
+            record,
+            intent: said.words.first().or(said.reasoning.first()).map(|p| p.record),
+            outcome: None,
+            status: Status::Unknown,
+            exit_code: None,
+            closed: false,
+            began: time,
+            ended: None,
+            label: excerpt(request.subject(), LABEL_BYTES).into(),
+            call_hash,
+            outcome_hash: 0,
+            anchor,
+        };
+        self.run.steps.push(step);
+        self.state(StateWord::Working, "a call is open", false);
+        let open = Open {
+            step: step_id,
+            agent,
+            id,
+            kind,
+            tool: excerpt(tool, 64),
+            request,
+            input: passage(record, input),
+            intent: said.words,
+            reasoning: said.reasoning,
+        };
+        if id != 0 && self.calls.insert(id, step_id).is_some() {
+            let passage = passage(record, call_id);
+            let seen = Observation::Disorder {
+                agent,
+                step: Some(step_id),
+                what: Disorder::CallIdReused,
+                passage: &passage,
+            };
+            watch(&seen, &self.run);
+        }
+        if let Some(step) = self.run.steps.last() {
+            watch(&Observation::Called { step: open.view(step, None, &[]) }, &self.run);
+        }
+        if self.open.len() >= MOST_OPEN {
+            self.open.remove(0);
+        }
+        self.open.push(open);
+    }
+
+    fn tool(&mut self, name: &str) -> u16 {
+        let name = excerpt(name, 64);
+        let found = self.run.tools.iter().position(|tool| *tool == name);
+        let index = found.unwrap_or_else(|| {
+            if self.run.tools.len() < usize::from(u16::MAX) {
+                self.run.tools.push(name);
+            }
+            self.run.tools.len() - 1
+        });
+        index as u16
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "a result's parts, each of its own type")]
+    fn result(
+        &mut self,
+        record: RecordRef,
+        agent: AgentId,
+        call_id: &str,
+        (status, exit_code): (Status, Option<i32>),
+        text: &str,
+        time: Option<Timestamp>,
+        watch: &mut Watch<'_>,
+    ) {
+        let place = if call_id.is_empty() {
+            self.open.iter().rposition(|open| open.agent == agent)
+        } else {
+            let id = hash_of(call_id);
+            self.open.iter().position(|open| open.id == id)
+        };
+        let outcome = passage(record, text);
+        let Some(open) = place.map(|place| self.open.remove(place)) else {
+            let step = self.calls.get(&hash_of(call_id)).copied();
+            let what = if step.is_some() { Disorder::SecondResult } else { Disorder::ResultWithoutCall };
+            watch(&Observation::Disorder { agent, step, what, passage: &outcome }, &self.run);
+            return;
+        };
+        let status = settled(status, exit_code, open.request.background);
+        // What another agent reports is its word, not an observation.
+        let brought = if open.kind == ToolKind::Agent { Brought::Prompt } else { Brought::Outcome };
+        self.run.entities.note(text, brought, Some(open.step));
+        if status == Status::Ok && matches!(open.kind, ToolKind::Write | ToolKind::Edit) {
+            for path in &open.request.paths {
+                self.run.entities.note(path, Brought::OwnWrite, Some(open.step));
+            }
+        }
+        if open.kind == ToolKind::Shell {
+            mark_undone(&mut self.run.effects, &open.request, status);
+        }
+        let first_effect = self.run.effects.len();
+        self.run.effects.extend(effects_of(open.step, &open.tool, open.kind, &open.request, status));
+        if let Some(step) = self.run.steps.get_mut(open.step.index()) {
+            step.status = status;
+            step.exit_code = exit_code;
+            step.outcome = Some(record);
+            step.outcome_hash = outcome_hash(&outcome.text);
+            step.ended = time;
+            step.closed = true;
+        }
+        self.state(StateWord::Working, "a call has come back", false);
+        if let Some(step) = self.run.steps.get(open.step.index()) {
+            let effects = self.run.effects.get(first_effect..).unwrap_or_default();
+            watch(&Observation::Step(open.view(step, Some(&outcome), effects)), &self.run);
+        }
+    }
+
+    fn replace_input(&mut self, id: u64, input: &str) {
+        let Some(open) = self.open.iter_mut().find(|open| open.id == id) else {
+            return;
+        };
+        open.request = Request::parse(open.kind, input);
+        open.input.text = kept(input);
+        if let Some(step) = self.run.steps.get_mut(open.step.index()) {
+            step.label = excerpt(open.request.subject(), LABEL_BYTES).into();
+            step.call_hash = call_hash(&open.tool, input);
+        }
+    }
+
+    fn plan(&mut self, record: RecordRef, agent: AgentId, items: &[PlanItem<'_>], watch: &mut Watch<'_>) {
+        self.run.plan = items
+            .iter()
+            .map(|item| PlanLine { text: excerpt(&item.text, PLAN_BYTES), status: item.status, record })
+            .collect();
+        watch(&Observation::Plan { agent, record, items }, &self.run);
+    }
+
+    fn usage(&mut self, usage: Usage) {
+        let total = &mut self.run.usage;
+        if usage.cumulative {
+            total.input = total.input.max(usage.input);
+            total.cached = total.cached.max(usage.cached);
+            total.output = total.output.max(usage.output);
+            total.cost_usd = usage.cost_usd.or(total.cost_usd);
+        } else {
+            total.input = total.input.saturating_add(usage.input);
+            total.cached = total.cached.saturating_add(usage.cached);
+            total.output = total.output.saturating_add(usage.output);
+            if let Some(cost) = usage.cost_usd {
+                total.cost_usd = Some(total.cost_usd.unwrap_or(0.0) + cost);
+            }
+        }
+    }
+
+    fn fact(&mut self, of: FactOf, text: &str) {
+        let text = excerpt(text, TITLE_BYTES);
+        match of {
+            FactOf::Title if !text.is_empty() => {
+                self.titled = true;
+                self.run.title = text;
+            }
+            FactOf::Model => self.run.model = text,
+            FactOf::WorkingDirectory => self.run.working_directory = text,
+            FactOf::Title | FactOf::Version => {}
+        }
+    }
+
+    fn lifecycle(
+        &mut self,
+        record: RecordRef,
+        agent: AgentId,
+        what: Lifecycle,
+        text: &str,
+        watch: &mut Watch<'_>,
+    ) {
+        if matches!(
+            what,
+            Lifecycle::TurnEnd
+                | Lifecycle::End
+                | Lifecycle::Error
+                | Lifecycle::Limit
+                | Lifecycle::Interrupted
+        ) {
+            self.close_words(agent, watch);
+        }
+        if agent == AgentId(0) {
+            match what {
+                Lifecycle::Start | Lifecycle::TurnStart => {
+                    self.state(StateWord::Working, "a turn has begun", true)
+                }
+                Lifecycle::TurnEnd => self.state(StateWord::Waiting, "its turn has ended", true),
+                Lifecycle::End => self.state(StateWord::Done, "the log says that it ended", true),
+                Lifecycle::Error => self.state(StateWord::Failed, "the log ends with an error", true),
+                Lifecycle::Limit => self.state(StateWord::Failed, "it met a limit", true),
+                Lifecycle::Interrupted => self.state(StateWord::Waiting, "its user broke the turn off", true),
+                Lifecycle::Waiting => {
+                    self.state(StateWord::Waiting, "it asks for a permission or an answer", true)
+                }
+                Lifecycle::Compaction => {}
+            }
+        }
+        let passage = passage(record, text);
+        watch(&Observation::Lifecycle { agent, what, passage: &passage }, &self.run);
+    }
+
+    fn unknown(&mut self, kind: &str) {
+        let kind = excerpt(kind, 64);
+        let unknown = &mut self.run.unknown;
+        // A hostile log cannot make this list long: past a hundred kinds the last one takes the rest.
+        let place = unknown
+            .iter()
+            .position(|(known, _)| *known == kind)
+            .or_else(|| unknown.len().checked_sub(1).filter(|last| *last >= 99));
+        match place.and_then(|place| unknown.get_mut(place)) {
+            Some((_, count)) => *count += 1,
+            None => unknown.push((kind, 1)),
+        }
+    }
+}
+
+impl Open {
+    fn view<'a>(
+        &'a self,
+        step: &'a Step,
+        outcome: Option<&'a Passage>,
+        effects: &'a [Effect],
+    ) -> ClosedStep<'a> {
+        ClosedStep {
+            step,
+            intent: &self.intent,
+            reasoning: &self.reasoning,
+            tool: &self.tool,
+            request: Some(&self.request),
+            input: &self.input,
+            outcome,
+            message: None,
+            effects,
+        }
+    }
+}
+
+/// The status that an exit code and the background settle. Unknown never becomes ok by itself.
+fn settled(status: Status, exit_code: Option<i32>, background: bool) -> Status {
+    match (status, exit_code) {
+        (Status::Ok | Status::Unknown, Some(code)) if code != 0 => Status::Error,
+        (Status::Ok | Status::Unknown, _) if background => Status::Unknown,
+        (Status::Unknown, Some(_)) => Status::Ok,
+        (status, _) => status,
+    }
+}
+
+fn hash_of(call_id: &str) -> u64 {
+    hash_lower(call_id)
+}
+
+fn passage(record: RecordRef, text: &str) -> Passage {
+    Passage { record, text: kept(text) }
+}
+
+fn kept(text: &str) -> String {
+    if text.len() <= KEPT_BYTES {
+        return text.to_owned();
+    }
+    format!("{}\n…\n{}", clip(text, KEPT_BYTES / 2), clip_front(text, KEPT_BYTES / 2))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::borrow::Cow;
+
+    fn event(kind: EventKind<'static>) -> Event<'static> {
+        Event { agent: None, time: None, kind }
+    }
+
+    fn words(text: &'static str, closing: Closing) -> Event<'static> {
+        event(EventKind::Message { text: text.into(), closing })
+    }
+
+    fn call(id: &'static str, tool: &'static str, input: &'static str) -> Event<'static> {
+        event(EventKind::Call { call_id: id.into(), tool: tool.into(), input: input.into() })
+    }
+
+    fn result(
+        id: &'static str,
+        status: Status,
+        exit_code: Option<i32>,
+        text: &'static str,
+    ) -> Event<'static> {
+        event(EventKind::Result { call_id: id.into(), status, exit_code, text: Cow::Borrowed(text) })
+    }
+
+    /// Assembles events, one a record, and lists what a watcher saw.
+    fn assemble(events: Vec<Event<'static>>) -> (Assembler, Vec<String>) {
+        let mut assembler = Assembler::new(RunId::new("t"));
+        let mut seen = Vec::new();
+        for (index, event) in events.into_iter().enumerate() {
+            let record = RecordRef { index: index as u32, ..RecordRef::default() };
+            assembler.begin_record();
+            assembler.take(record, "main", event, &mut |o, _| {
+                seen.push(match o {
+                    Observation::Step(s) => format!(
+                        "step {} {} {:?}",
+                        s.step.id.0,
+                        s.step.status.word(),
+                        s.step.outcome.map(|r| r.index)
+                    ),
+                    Observation::Called { step } => {
+                        format!("called {} after {} words", step.tool, step.intent.len())
+                    }
+                    Observation::Disorder { what, .. } => format!("{what:?}"),
+                    other => format!("{other:?}").split([' ', '{']).next().unwrap_or_default().to_owned(),
+                });
+            });
+        }
+        (assembler, seen)
+    }
+
+    #[test]
+    fn words_before_a_call_are_its_intent_and_the_result_closes_it() {
+        let (assembler, seen) = assemble(vec![
+            words("I run the tests.", Closing::Unknown),
+            call("c1", "Bash", r#"{"command":"cargo test"}"#),
+            result("c1", Status::Ok, Some(101), "test result: FAILED"),
+            words("All done.", Closing::Yes),
+        ]);
+        assert_eq!(seen, ["called Bash after 1 words", "step 0 error Some(2)", "step 1 ok None"]);
+        let steps = &assembler.run().steps;
+        assert_eq!(steps[0].intent.map(|r| r.index), Some(0));
+        assert_eq!(&*steps[0].label, "cargo test");
+        assert!(steps[1].is_message());
+    }
+
+    #[test]
+    fn parallel_calls_are_paired_by_id() {
+        let (assembler, _) = assemble(vec![
+            call("a", "Read", r#"{"file_path":"x.rs"}"#),
+            call("b", "Read", r#"{"file_path":"y.rs"}"#),
+            result("b", Status::Error, None, "no such file"),
+            result("a", Status::Ok, None, "text"),
+        ]);
+        let outcomes: Vec<_> =
+            assembler.run().steps.iter().map(|s| (s.status, s.outcome.map(|r| r.index))).collect();
+        assert_eq!(outcomes, [(Status::Ok, Some(3)), (Status::Error, Some(2))]);
+    }
+
+    #[test]
+    fn unknown_is_never_ok_and_a_background_call_is_unknown() {
+        let (assembler, _) = assemble(vec![
+            call("a", "Bash", r#"{"command":"make","run_in_background":true}"#),
+            result("a", Status::Ok, Some(0), "started"),
+            call("b", "lookup", "x"),
+            result("b", Status::Unknown, None, "y"),
+        ]);
+        assert!(assembler.run().steps.iter().all(|s| s.status == Status::Unknown));
+    }
+
+    #[test]
+    fn a_log_out_of_order_is_told_and_loses_nothing() {
+        let (assembler, seen) = assemble(vec![
+            result("nowhere", Status::Ok, None, "x"),
+            call("a", "Bash", "{}"),
+            result("a", Status::Ok, None, "x"),
+            result("a", Status::Ok, None, "x"),
+            call("a", "Bash", "{}"),
+        ]);
+        assert_eq!(
+            seen,
+            [
+                "ResultWithoutCall",
+                "called Bash after 0 words",
+                "step 0 ok Some(2)",
+                "SecondResult",
+                "CallIdReused",
+                "called Bash after 0 words"
+            ]
+        );
+        assert_eq!(assembler.run().records, 5);
+    }
+
+    #[test]
+    fn waiting_words_become_a_message_when_the_turn_ends() {
+        let (mut assembler, _) = assemble(vec![words("The answer is 7.", Closing::Unknown)]);
+        assert!(assembler.run().steps.is_empty());
+        assembler.finish(&mut |_, _| {});
+        assert_eq!(assembler.run().steps.len(), 1);
+        assert_eq!(assembler.run().state.word, StateWord::Waiting);
+    }
+
+    #[test]
+    fn what_a_sub_agent_reports_is_not_an_observation() {
+        let (assembler, _) = assemble(vec![
+            call("a", "Task", r#"{"prompt":"count"}"#),
+            result("a", Status::Ok, None, "There are 12840 orders in /data/orders.csv"),
+        ]);
+        let mut origins = Vec::new();
+        super::super::entity::scan("12840", |m| origins.push(assembler.run().entities.get(m.hash).copied()));
+        let origin = origins[0].unwrap().origin;
+        assert!(origin.prompt && !origin.observed);
     }
 }

@@ -1,9 +1,10 @@
 //! Entities: paths, URLs, ids, numbers and the like, kept as hashes with the step that first brought
 //! them and from where. A rule asks: where does this come from?
 
+use std::hash::Hasher as _;
 use std::ops::Range;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHasher};
 use serde::Serialize;
 
 use super::identity::StepId;
@@ -12,7 +13,8 @@ use super::identity::StepId;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EntityKind {
-    /// A file's path: holds a `/` or ends in a known extension.
+    /// A file's path: begins with `/`, `./`, `../` or `~/`, has two slashes or more, or ends in a
+    /// known extension.
     Path,
     /// A URL.
     Url,
@@ -37,6 +39,13 @@ pub struct Origin {
     pub own_words: bool,
 }
 
+impl Origin {
+    /// Whether anything but the agent's own words vouches for it.
+    pub fn is_grounded(self) -> bool {
+        self.prompt || self.observed || self.own_write
+    }
+}
+
 /// An entity as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entity {
@@ -48,10 +57,83 @@ pub struct Entity {
     pub origin: Origin,
 }
 
+/// How an entity comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Brought {
+    /// By a prompt or by the instructions.
+    Prompt,
+    /// By the outcome of a call.
+    Outcome,
+    /// By a successful write of the agent.
+    OwnWrite,
+    /// By the agent's words, or by an argument of its call.
+    OwnWords,
+}
+
+/// No more entities than this are kept; past it [`Entities::is_full`] says so and rules that ask
+/// "from nowhere?" must abstain.
+pub const MOST_ENTITIES: usize = 1 << 18;
+
 /// All entities of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Entities {
     known: FxHashMap<u64, Entity>,
+    full: bool,
+}
+
+impl Entities {
+    /// What is known of an entity.
+    pub fn get(&self, hash: u64) -> Option<&Entity> {
+        self.known.get(&hash)
+    }
+
+    /// Whether some entities had to be left out.
+    pub fn is_full(&self) -> bool {
+        self.full
+    }
+
+    /// How many are known.
+    pub fn len(&self) -> usize {
+        self.known.len()
+    }
+
+    /// Whether none is known.
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty()
+    }
+
+    /// Takes in all entities of a text, and the file names at the end of its paths.
+    pub fn note(&mut self, text: &str, brought: Brought, step: Option<StepId>) {
+        scan(text, |mention| {
+            self.note_one(mention.hash, brought, step);
+            if let Some(name) = mention.file_name {
+                self.note_one(name, brought, step);
+            }
+        });
+    }
+
+    fn note_one(&mut self, hash: u64, brought: Brought, step: Option<StepId>) {
+        if self.known.len() >= MOST_ENTITIES && !self.known.contains_key(&hash) {
+            self.full = true;
+            return;
+        }
+        let entity = self.known.entry(hash).or_insert(Entity {
+            first: step,
+            first_observed: None,
+            origin: Origin::default(),
+        });
+        match brought {
+            Brought::Prompt => entity.origin.prompt = true,
+            Brought::OwnWrite => entity.origin.own_write = true,
+            Brought::OwnWords => entity.origin.own_words = true,
+            Brought::Outcome => {
+                entity.origin.observed = true;
+                if entity.first_observed.is_none() {
+                    entity.first_observed = step;
+                }
+            }
+        }
+    }
 }
 
 /// One entity found in a text.
@@ -61,6 +143,302 @@ pub struct Mention {
     pub kind: EntityKind,
     /// Its hash, equal for spellings that mean the same.
     pub hash: u64,
+    /// Of a path with directories: the hash of its last part alone.
+    pub file_name: Option<u64>,
     /// Where it stands in the text, in bytes.
     pub span: Range<usize>,
+}
+
+/// Finds the entities of a text, in order. Linear in the text.
+pub fn scan(text: &str, mut found: impl FnMut(Mention)) {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        if !begins(byte) {
+            at += 1;
+            continue;
+        }
+        let length = bytes.iter().skip(at).take_while(|b| continues(**b)).count();
+        let end = at + length;
+        if let Some(mention) = text.get(at..end).and_then(|token| classify(token, at)) {
+            found(mention);
+        }
+        at = end.max(at + 1);
+    }
+}
+
+fn begins(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'~' | b'#' | b'_' | b'$')
+}
+
+fn continues(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'/' | b'.'
+                | b'~'
+                | b'#'
+                | b'_'
+                | b'-'
+                | b':'
+                | b'@'
+                | b'+'
+                | b'%'
+                | b'?'
+                | b'='
+                | b'&'
+                | b','
+                | b'$'
+        )
+}
+
+fn classify(token: &str, at: usize) -> Option<Mention> {
+    let token = token.trim_end_matches(['.', ',', ':', '?', '-', '/', '=', '&', '+']);
+    let digits = token.bytes().filter(u8::is_ascii_digit).count();
+    let mention = |kind, hash, file_name| Some(Mention { kind, hash, file_name, span: at..at + token.len() });
+    if token.len() < 2 || token.len() > 400 {
+        return None;
+    }
+    if let Some(scheme) = token.find("://") {
+        if scheme == 0 || token.len() < scheme + 5 {
+            return None;
+        }
+        return mention(EntityKind::Url, hash_lower(token), None);
+    }
+    if let Some((name, host)) = token.split_once('@') {
+        if !name.is_empty() && host.contains('.') && !host.contains('/') {
+            return mention(EntityKind::Email, hash_lower(token), None);
+        }
+        return None;
+    }
+    if let Some(number) = number(token) {
+        return mention(EntityKind::Number, number, None);
+    }
+    // `file.rs:12:3` and `key:value` name their first part.
+    let token = token.split([':', ',', '=', '&', '?']).next().unwrap_or(token);
+    let mention = |kind, hash, file_name| Some(Mention { kind, hash, file_name, span: at..at + token.len() });
+    if is_path(token) {
+        let path = token.trim_start_matches("./");
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let file_name = (name.len() < path.len() && !name.is_empty()).then(|| hash_lower(name));
+        return mention(EntityKind::Path, hash_lower(path), file_name);
+    }
+    if token.contains('/') || token.contains('$') {
+        return None;
+    }
+    if is_id(token, digits) {
+        return mention(EntityKind::Id, hash_lower(token.trim_start_matches('#')), None);
+    }
+    None
+}
+
+/// The hash of a number in canonical form: `1,234.50`, `1234.5` and `$1234.50` are one.
+fn number(token: &str) -> Option<u64> {
+    let bare = token.trim_start_matches(['$', '#']).trim_end_matches('%');
+    if token.starts_with('#') && bare.len() > 2 {
+        return None;
+    }
+    let (whole, fraction) = bare.split_once('.').unwrap_or((bare, ""));
+    let digits: String = whole.chars().filter(|c| *c != ',').collect();
+    let plain = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+    if digits.is_empty() || !plain(&digits) || !plain(fraction) {
+        return None;
+    }
+    if digits.len() < 2 && fraction.is_empty() {
+        return None;
+    }
+    let fraction = fraction.trim_end_matches('0');
+    let whole = digits.trim_start_matches('0');
+    Some(hash_lower(&format!("n{whole}.{fraction}")))
+}
+
+fn is_path(token: &str) -> bool {
+    let slashes = token.bytes().filter(|b| *b == b'/').count();
+    if !token.bytes().any(|b| b.is_ascii_alphabetic()) || token.starts_with("//") {
+        return false;
+    }
+    if slashes == 0 {
+        return token.len() > 3 && has_known_extension(token) && !token.starts_with('.');
+    }
+    let rooted = ["/", "./", "../", "~/"].iter().any(|root| token.starts_with(root));
+    (rooted && token.len() > 3) || has_known_extension(token) || slashes >= 2
+}
+
+/// Extensions that make a word a file's name.
+const EXTENSIONS: &[&str] = &[
+    "bash",
+    "bat",
+    "bin",
+    "c",
+    "cc",
+    "cfg",
+    "conf",
+    "cpp",
+    "cs",
+    "css",
+    "csv",
+    "db",
+    "diff",
+    "dockerfile",
+    "docx",
+    "env",
+    "gif",
+    "go",
+    "gradle",
+    "h",
+    "hpp",
+    "html",
+    "ini",
+    "ipynb",
+    "java",
+    "jpeg",
+    "jpg",
+    "js",
+    "json",
+    "jsonl",
+    "jsx",
+    "kt",
+    "lock",
+    "log",
+    "lua",
+    "m",
+    "md",
+    "mjs",
+    "parquet",
+    "patch",
+    "pdf",
+    "php",
+    "pl",
+    "png",
+    "proto",
+    "ps1",
+    "py",
+    "r",
+    "rb",
+    "rs",
+    "rst",
+    "scala",
+    "sh",
+    "sql",
+    "sqlite",
+    "svg",
+    "swift",
+    "tar",
+    "tex",
+    "tf",
+    "toml",
+    "ts",
+    "tsv",
+    "tsx",
+    "txt",
+    "vue",
+    "wasm",
+    "xlsx",
+    "xml",
+    "yaml",
+    "yml",
+    "zig",
+    "zip",
+];
+
+fn has_known_extension(token: &str) -> bool {
+    let Some((stem, extension)) = token.rsplit_once('.') else {
+        return false;
+    };
+    !stem.is_empty()
+        && stem.bytes().any(|b| b.is_ascii_alphanumeric())
+        && EXTENSIONS.binary_search(&extension.to_ascii_lowercase().as_str()).is_ok()
+}
+
+fn is_id(token: &str, digits: usize) -> bool {
+    if let Some(rest) = token.strip_prefix('#') {
+        return rest.len() >= 2 && digits >= 2;
+    }
+    let letters = token.bytes().filter(u8::is_ascii_alphabetic).count();
+    let hex = token.bytes().all(|b| b.is_ascii_hexdigit());
+    if letters == 0 || digits == 0 || token.contains('.') {
+        return false;
+    }
+    (hex && token.len() >= 7) || (digits >= 3 && token.len() >= 5) || (digits >= 2 && token.len() >= 10)
+}
+
+/// The hash of a word, letter case ignored.
+pub fn hash_lower(word: &str) -> u64 {
+    let mut hasher = FxHasher::default();
+    for byte in word.bytes() {
+        hasher.write_u8(byte.to_ascii_lowercase());
+    }
+    hasher.write_usize(word.len());
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Vec<(EntityKind, &str)> {
+        let mut all = Vec::new();
+        scan(text, |m| all.push((m.kind, &text[m.span])));
+        all
+    }
+
+    #[test]
+    fn the_extensions_are_sorted() {
+        assert!(EXTENSIONS.is_sorted());
+    }
+
+    #[test]
+    fn entities_of_each_kind_are_found() {
+        use EntityKind::*;
+        assert_eq!(
+            found("See src/import.rs:12 and /w/app/prices.py, or prices.py."),
+            [(Path, "src/import.rs"), (Path, "/w/app/prices.py"), (Path, "prices.py")]
+        );
+        assert_eq!(found("at https://example.com/a?b=1."), [(Url, "https://example.com/a?b=1")]);
+        assert_eq!(found("mail ann@example.com now"), [(Email, "ann@example.com")]);
+        assert_eq!(
+            found("order #W6390527 by mei_kovacs_8020 at 1a2b3c4d"),
+            [(Id, "#W6390527"), (Id, "mei_kovacs_8020"), (Id, "1a2b3c4d")]
+        );
+        assert_eq!(
+            found("4,966 of 4966 cost $12.50"),
+            [(Number, "4,966"), (Number, "4966"), (Number, "$12.50")]
+        );
+    }
+
+    #[test]
+    fn spellings_of_one_thing_have_one_hash() {
+        let hash = |text: &str| {
+            let mut all = Vec::new();
+            scan(text, |m| all.push(m.hash));
+            all[0]
+        };
+        assert_eq!(hash("4,966"), hash("4966.0"));
+        assert_eq!(hash("$12.50"), hash("12.5"));
+        assert_eq!(hash("./src/a.rs"), hash("src/a.rs"));
+        assert_eq!(hash("#W6390527"), hash("w6390527"));
+    }
+
+    #[test]
+    fn ordinary_words_are_no_entities() {
+        assert_eq!(found("and/or, e.g. v2 python3 pass/fail 7 times (12:30) gpt-4o it's ... -- 3/4"), []);
+    }
+
+    #[test]
+    fn where_a_thing_comes_from_is_kept() {
+        let mut entities = Entities::default();
+        entities.note("fix src/a.rs", Brought::Prompt, None);
+        entities.note("see /tmp/made/up.txt", Brought::OwnWords, Some(StepId(3)));
+        let get = |e: &Entities, text: &str| {
+            let mut known = None;
+            scan(text, |m| known = e.get(m.hash).copied());
+            known.unwrap()
+        };
+        assert!(get(&entities, "src/a.rs").origin.prompt);
+        assert!(get(&entities, "a.rs").origin.prompt);
+        assert!(!get(&entities, "/tmp/made/up.txt").origin.is_grounded());
+        entities.note("cat: /tmp/made/up.txt", Brought::Outcome, Some(StepId(5)));
+        let known = get(&entities, "/tmp/made/up.txt");
+        assert_eq!((known.first, known.first_observed), (Some(StepId(3)), Some(StepId(5))));
+    }
 }

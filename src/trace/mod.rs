@@ -19,9 +19,7 @@ pub mod tool;
 pub use assemble::Assembler;
 pub use effect::{Effect, EffectKind, EffectStatus};
 pub use entity::{Entities, Entity, EntityKind, Origin};
-pub use event::{
-    Author, Closing, Event, EventKind, FactOf, Lifecycle, PlanItem, PlanStatus, Status, Usage,
-};
+pub use event::{Author, Closing, Event, EventKind, FactOf, Lifecycle, PlanItem, PlanStatus, Status, Usage};
 pub use identity::{AgentId, RecordRef, RunId, StepId};
 pub use observe::{ClosedStep, Disorder, Observation, Passage};
 pub use probability::Probability;

@@ -18,11 +18,7 @@ impl Probability {
 
     /// Clamps `value` into 0..=1.
     pub fn new(value: f64) -> Self {
-        if value.is_nan() {
-            Self(0.0)
-        } else {
-            Self(value.clamp(0.0, 1.0) as f32)
-        }
+        if value.is_nan() { Self(0.0) } else { Self(value.clamp(0.0, 1.0) as f32) }
     }
 
     /// The number.

@@ -61,11 +61,7 @@ impl Run {
             entities: Entities::default(),
             plan: Vec::new(),
             usage: Usage::default(),
-            state: RunState {
-                word: StateWord::Unknown,
-                reason: String::new(),
-                sure: false,
-            },
+            state: RunState { word: StateWord::Unknown, reason: String::new(), sure: false },
             records: 0,
             unknown: Vec::new(),
             began: None,
@@ -75,9 +71,7 @@ impl Run {
 
     /// The name of an agent, empty for one that is not there.
     pub fn agent_name(&self, agent: AgentId) -> &str {
-        self.agents
-            .get(usize::from(agent.0))
-            .map_or("", |a| a.name.as_str())
+        self.agents.get(usize::from(agent.0)).map_or("", |a| a.name.as_str())
     }
 
     /// The name of a tool by its position in `tools`.

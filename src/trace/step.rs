@@ -39,8 +39,9 @@ pub struct Step {
     pub call_hash: u64,
     /// Hash of the outcome's text with digits that look like times and addresses left out; 0 without one.
     pub outcome_hash: u64,
-    /// Hash of the call id as the log gives it; 0 without one.
-    pub call_id_hash: u64,
+    /// What names the step whatever its position: the hash of the call id as the log gives it, else of
+    /// what was said or called, counted up where the agent said or called the same before.
+    pub anchor: u64,
 }
 
 /// The longest label, in bytes.
@@ -77,7 +78,6 @@ impl Step {
 
     /// Whether it is known to have failed.
     pub fn failed(&self) -> bool {
-        matches!(self.status, Status::Error | Status::Timeout)
-            || self.exit_code.is_some_and(|code| code != 0)
+        matches!(self.status, Status::Error | Status::Timeout) || self.exit_code.is_some_and(|code| code != 0)
     }
 }

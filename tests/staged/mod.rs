@@ -11,8 +11,8 @@ use medbay::recover::{Hold, Proposal, ProposalId, Remedy, Target};
 use medbay::score::{Band, Contribution, Judgement, RunJudgement};
 use medbay::screen::{Depth, Editor, Theme};
 use medbay::trace::{
-    Action, Agent, AgentId, Effect, EffectKind, EffectStatus, PlanLine, PlanStatus, Probability,
-    RecordRef, RunId, RunState, StateWord, Status, Step, StepId, ToolKind, Usage,
+    Action, Agent, AgentId, Effect, EffectKind, EffectStatus, PlanLine, PlanStatus, Probability, RecordRef,
+    RunId, RunState, StateWord, Status, Step, StepId, ToolKind, Usage,
 };
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
@@ -51,12 +51,7 @@ pub static REPEAT: Rule = Rule {
 };
 
 pub fn record(index: u32) -> RecordRef {
-    RecordRef {
-        offset: u64::from(index) * 700,
-        length: 699,
-        index,
-        source: 0,
-    }
+    RecordRef { offset: u64::from(index) * 700, length: 699, index, source: 0 }
 }
 
 /// A step as a test names it.
@@ -71,15 +66,7 @@ pub struct Made {
 }
 
 pub fn call(tool: u16, label: &'static str, wrong: f64) -> Made {
-    Made {
-        agent: 0,
-        tool: Some(tool),
-        label,
-        status: Status::Ok,
-        exit: None,
-        wrong,
-        class: None,
-    }
+    Made { agent: 0, tool: Some(tool), label, status: Status::Ok, exit: None, wrong, class: None }
 }
 
 pub fn step(at: u32, made: &Made) -> StepView {
@@ -89,24 +76,12 @@ pub fn step(at: u32, made: &Made) -> StepView {
         _ => Band::Pass,
     };
     let why = if band == Band::Pass {
-        vec![Contribution {
-            feature: "calls succeed",
-            logit: -0.8,
-        }]
+        vec![Contribution { feature: "calls succeed", logit: -0.8 }]
     } else {
         vec![
-            Contribution {
-                feature: "claim.tests-pass",
-                logit: 3.1,
-            },
-            Contribution {
-                feature: "claim.stale",
-                logit: 0.9,
-            },
-            Contribution {
-                feature: "calls succeed",
-                logit: -0.8,
-            },
+            Contribution { feature: "claim.tests-pass", logit: 3.1 },
+            Contribution { feature: "claim.stale", logit: 0.9 },
+            Contribution { feature: "calls succeed", logit: -0.8 },
         ]
     };
     StepView {
@@ -114,10 +89,7 @@ pub fn step(at: u32, made: &Made) -> StepView {
             id: StepId(at),
             agent: AgentId(made.agent),
             action: match made.tool {
-                Some(tool) => Action::Call {
-                    tool,
-                    kind: ToolKind::Shell,
-                },
+                Some(tool) => Action::Call { tool, kind: ToolKind::Shell },
                 None => Action::Message,
             },
             record: record(3 * at + 1),
@@ -176,23 +148,14 @@ pub fn delta(run: MadeRun) -> RunDelta {
             title: run.title.to_owned(),
             model: "model-a".to_owned(),
             working_directory: "/home/ada/shop".to_owned(),
-            state: RunState {
-                word: run.state,
-                reason: run.reason.to_owned(),
-                sure: false,
-            },
+            state: RunState { word: run.state, reason: run.reason.to_owned(), sure: false },
             agents: run
                 .agents
                 .iter()
                 .enumerate()
-                .map(|(at, name)| Agent {
-                    name: (*name).to_owned(),
-                    parent: (at > 0).then_some(AgentId(0)),
-                })
+                .map(|(at, name)| Agent { name: (*name).to_owned(), parent: (at > 0).then_some(AgentId(0)) })
                 .collect(),
-            tools: ["Read", "Bash", "Edit", "Grep", "Task"]
-                .map(str::to_owned)
-                .to_vec(),
+            tools: ["Read", "Bash", "Edit", "Grep", "Task"].map(str::to_owned).to_vec(),
             plan: vec![
                 PlanLine {
                     text: "Find out why the import is slow".to_owned(),
@@ -204,11 +167,7 @@ pub fn delta(run: MadeRun) -> RunDelta {
                     status: PlanStatus::Active,
                     record: record(4),
                 },
-                PlanLine {
-                    text: "Run all tests".to_owned(),
-                    status: PlanStatus::Pending,
-                    record: record(4),
-                },
+                PlanLine { text: "Run all tests".to_owned(), status: PlanStatus::Pending, record: record(4) },
             ],
             effects: vec![
                 Effect {
@@ -263,24 +222,11 @@ pub fn delta(run: MadeRun) -> RunDelta {
 /// The run that says that all tests pass.
 pub fn import_run() -> RunDelta {
     let made = [
-        Made {
-            agent: 0,
-            ..call(0, "src/import.rs", 0.04)
-        },
+        Made { agent: 0, ..call(0, "src/import.rs", 0.04) },
         call(1, "cargo test -q", 0.08),
-        Made {
-            agent: 0,
-            ..call(4, "find all callers of batch()", 0.05)
-        },
-        Made {
-            agent: 1,
-            ..call(3, "\"batch\"", 0.05)
-        },
-        Made {
-            agent: 1,
-            tool: None,
-            ..call(0, "found 3 callers, all in src/import.rs", 0.10)
-        },
+        Made { agent: 0, ..call(4, "find all callers of batch()", 0.05) },
+        Made { agent: 1, ..call(3, "\"batch\"", 0.05) },
+        Made { agent: 1, tool: None, ..call(0, "found 3 callers, all in src/import.rs", 0.10) },
         call(2, "src/import.rs", 0.12),
         Made {
             status: Status::Error,
@@ -295,26 +241,15 @@ pub fn import_run() -> RunDelta {
             status: Status::Error,
             ..call(1, "cargo test", 0.48)
         },
-        Made {
-            status: Status::Unknown,
-            ..call(1, "git push origin main", 0.22)
-        },
+        Made { status: Status::Unknown, ..call(1, "git push origin main", 0.22) },
         call(2, "src/import.rs", 0.20),
         Made {
             tool: None,
             class: Some(Class::Hallucination),
-            ..call(
-                0,
-                "All 42 tests pass and the import is twice as fast.",
-                0.93,
-            )
+            ..call(0, "All 42 tests pass and the import is twice as fast.", 0.93)
         },
     ];
-    let steps = made
-        .iter()
-        .enumerate()
-        .map(|(at, m)| step(at as u32, m))
-        .collect();
+    let steps = made.iter().enumerate().map(|(at, m)| step(at as u32, m)).collect();
     let findings = vec![
         Finding {
             rule: &REPEAT,
@@ -323,11 +258,7 @@ pub fn import_run() -> RunDelta {
             strength: Probability::new(0.5),
             evidence: vec![
                 Evidence::new(record(25), Part::Claim, "cargo test"),
-                Evidence::new(
-                    record(20),
-                    Part::Against,
-                    "test result: FAILED. 41 passed; 1 failed",
-                ),
+                Evidence::new(record(20), Part::Against, "test result: FAILED. 41 passed; 1 failed"),
             ],
             sentence: "the second failing run of the same tests".to_owned(),
             instruction: "Read the first failure before you edit again.".to_owned(),
@@ -339,11 +270,7 @@ pub fn import_run() -> RunDelta {
             root: None,
             strength: Probability::new(0.9),
             evidence: vec![
-                Evidence::new(
-                    record(34),
-                    Part::Claim,
-                    "All 42 tests pass and the import is twice as fast.",
-                ),
+                Evidence::new(record(34), Part::Claim, "All 42 tests pass and the import is twice as fast."),
                 Evidence::new(
                     record(26),
                     Part::Against,
@@ -423,32 +350,14 @@ pub fn runs() -> Vec<RunDelta> {
         StateWord::Stuck,
         0.78,
         320,
-        &[
-            0.1, 0.15, 0.1, 0.1, 0.3, 0.3, 0.42, 0.45, 0.5, 0.55, 0.66, 0.69,
-        ],
+        &[0.1, 0.15, 0.1, 0.1, 0.3, 0.3, 0.42, 0.45, 0.5, 0.55, 0.66, 0.69],
     );
     billing.summary.judged.class = Some(Class::ExecutionError);
     billing.summary.reach = Reach::Correctable;
-    let mut listed = plain(
-        "0009-old",
-        "last week's triage",
-        "chat",
-        StateWord::Unknown,
-        0.0,
-        700_000,
-        &[],
-    );
+    let mut listed = plain("0009-old", "last week's triage", "chat", StateWord::Unknown, 0.0, 700_000, &[]);
     listed.summary.assessed = false;
     vec![
-        plain(
-            "1201-docs",
-            "docs site",
-            "claude-code",
-            StateWord::Working,
-            0.03,
-            65,
-            &[0.03; 30],
-        ),
+        plain("1201-docs", "docs site", "claude-code", StateWord::Working, 0.03, 65, &[0.03; 30]),
         billing,
         plain(
             "3c88-retail",
@@ -469,15 +378,7 @@ pub fn runs() -> Vec<RunDelta> {
             840,
             &[0.05, 0.1, 0.05, 0.05],
         ),
-        plain(
-            "ab12-nightly",
-            "nightly triage",
-            "chat",
-            StateWord::Done,
-            0.07,
-            4_000,
-            &[0.07; 9],
-        ),
+        plain("ab12-nightly", "nightly triage", "chat", StateWord::Done, 0.07, 4_000, &[0.07; 9]),
         listed,
     ]
 }
@@ -506,14 +407,10 @@ pub fn proposal(id: &str, run: &str, remedy: Remedy, p: f64) -> Proposal {
             "Operator: Run `cargo test` again now and read its last lines. Report the numbers that it prints. \
              Fix the failures in tests/import.rs before you say that it is done.\n[medbay {id}]"
         ),
-        hold: Some(Hold {
-            until: "cargo test".to_owned(),
-            at_most: 3,
-        }),
+        hold: Some(Hold { until: "cargo test".to_owned(), at_most: 3 }),
         tokens: 1_200,
         seconds: 40,
-        why: "an instruction that names the next check mends this more often than a contradiction"
-            .to_owned(),
+        why: "an instruction that names the next check mends this more often than a contradiction".to_owned(),
         effects: Vec::new(),
         model: "default-1".to_owned(),
     }
@@ -535,9 +432,7 @@ pub fn decision(number: i64, verdict: Verdict, seen: &str, age: i64) -> Decision
     Decision {
         number,
         verdict,
-        by: Operator::Person {
-            name: "ada".to_owned(),
-        },
+        by: Operator::Person { name: "ada".to_owned() },
         at: ago(age),
         seen: seen.to_owned(),
         undone: None,
@@ -552,36 +447,16 @@ pub fn desk() -> Vec<Entry> {
     replan.target.format = "codex".to_owned();
     vec![
         entry(replan, State::Waiting, 300),
-        entry(
-            proposal(
-                "1a1a1a1a1a1a",
-                "5f1c-import",
-                Remedy::CorrectivePrompt,
-                0.93,
-            ),
-            State::Waiting,
-            125,
-        ),
+        entry(proposal("1a1a1a1a1a1a", "5f1c-import", Remedy::CorrectivePrompt, 0.93), State::Waiting, 125),
     ]
 }
 
 pub fn history() -> Vec<Entry> {
-    let mut edited = entry(
-        proposal("3c3c3c3c3c3c", "1201-docs", Remedy::CorrectivePrompt, 0.81),
-        State::Confirmed,
-        7_000,
-    );
+    let mut edited =
+        entry(proposal("3c3c3c3c3c3c", "1201-docs", Remedy::CorrectivePrompt, 0.81), State::Confirmed, 7_000);
     let seen = edited.proposal.payload.clone();
-    let text = seen.replace(
-        "Report the numbers that it prints. ",
-        "Show me the numbers. ",
-    );
-    edited.decision = Some(decision(
-        2,
-        Verdict::Edit { text: text.clone() },
-        &seen,
-        6_900,
-    ));
+    let text = seen.replace("Report the numbers that it prints. ", "Show me the numbers. ");
+    edited.decision = Some(decision(2, Verdict::Edit { text: text.clone() }, &seen, 6_900));
     edited.delivery = Some(Delivery {
         channel: "claude-code hook".to_owned(),
         text,
@@ -591,11 +466,8 @@ pub fn history() -> Vec<Entry> {
         attempts: 1,
     });
     edited.outcome = Outcome::Recovered;
-    let mut vetoed = entry(
-        proposal("4d4d4d4d4d4d", "ab12-nightly", Remedy::Retry, 0.55),
-        State::Vetoed,
-        90_000,
-    );
+    let mut vetoed =
+        entry(proposal("4d4d4d4d4d4d", "ab12-nightly", Remedy::Retry, 0.55), State::Vetoed, 90_000);
     vetoed.proposal.class = Class::ExecutionError;
     let seen = vetoed.proposal.payload.clone();
     let reason = "it had mended itself".to_owned();
@@ -614,16 +486,8 @@ pub struct Staged {
 impl Staged {
     pub fn empty(columns: u16, rows: u16) -> Self {
         let mut model = Model::new(now(), columns, rows);
-        model.looked = vec![
-            "/home/ada/.claude/projects".to_owned(),
-            "/home/ada/.codex/sessions".to_owned(),
-        ];
-        Self {
-            model,
-            tasks: Vec::new(),
-            theme: Theme::dark(Depth::Truecolor, false),
-            editor: None,
-        }
+        model.looked = vec!["/home/ada/.claude/projects".to_owned(), "/home/ada/.codex/sessions".to_owned()];
+        Self { model, tasks: Vec::new(), theme: Theme::dark(Depth::Truecolor, false), editor: None }
     }
 
     /// Over the staged board and desk, a second after they were filled.
@@ -707,9 +571,7 @@ impl Staged {
         let size = (self.model.columns, self.model.rows);
         let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
         terminal
-            .draw(|frame| {
-                medbay::screen::draw(&self.model, &self.theme, self.editor.as_ref(), frame)
-            })
+            .draw(|frame| medbay::screen::draw(&self.model, &self.theme, self.editor.as_ref(), frame))
             .unwrap();
         terminal.backend().clone()
     }
@@ -721,21 +583,15 @@ impl Staged {
 }
 
 pub fn ledger(desk: Vec<Entry>, history: Vec<Entry>) -> Msg {
-    Msg::Ledger(Box::new(LedgerView {
-        desk,
-        history,
-        chain: Chain::Holds { decisions: 2 },
-    }))
+    Msg::Ledger(Box::new(LedgerView { desk, history, chain: Chain::Holds { decisions: 2 } }))
 }
 
 fn parse(keys: &str) -> Vec<Key> {
     let mut parsed = Vec::new();
     let mut rest = keys;
     while let Some(c) = rest.chars().next() {
-        if let Some((name, tail)) = rest
-            .strip_prefix('<')
-            .and_then(|r| r.split_once('>'))
-            .filter(|(name, _)| !name.is_empty())
+        if let Some((name, tail)) =
+            rest.strip_prefix('<').and_then(|r| r.split_once('>')).filter(|(name, _)| !name.is_empty())
         {
             parsed.push(Key::parse(name).unwrap_or(Key::of(Code::Esc)));
             rest = tail;

@@ -1,0 +1,119 @@
+//! `medbay hook`: called by an agent's hook system.
+//!
+//! Nothing may go wrong for the agent here: whatever fails, the process ends well and says nothing,
+//! and the log says why. The environment holds keys and is never logged.
+
+use std::io::{self, IsTerminal as _, Read as _, Write as _};
+use std::panic::{self, AssertUnwindSafe};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::bail;
+
+use super::{CLEAN, Common};
+use crate::config::{Config, Mode, OnHoldTimeout};
+use crate::deliver::hook::{self, Dialect, HookError, HookInput, Setup, TimedOut};
+use crate::engine::{Judge, turn};
+use crate::format;
+use crate::ledger::{self, Ledger};
+use crate::recover::Proposal;
+
+/// Largest input that is read, in bytes.
+const LARGEST_INPUT: u64 = 64 << 20;
+/// How long a hook waits for another writer of the ledger.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Arguments of `hook`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// The agent: claude-code
+    #[arg(value_name = "AGENT")]
+    pub(crate) agent: String,
+}
+
+/// Reads the hook's JSON from standard input and answers in its form.
+pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
+    let Some(dialect) = Dialect::by_name(&args.agent) else {
+        bail!(
+            "no agent is called {}: `medbay hook` speaks claude-code",
+            crate::text::quoted(&args.agent, 60)
+        );
+    };
+    if io::stdin().is_terminal() {
+        bail!("`medbay hook` is called by an agent with its event as JSON: `medbay connect` sets that up");
+    }
+    // A panic's words go to the log: on standard error the agent would show or read them.
+    panic::set_hook(Box::new(|info| tracing::error!("the hook failed: {info}")));
+    match panic::catch_unwind(AssertUnwindSafe(|| answer(dialect, common))) {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!("{error}"),
+        // The panic hook has said what it was.
+        Err(_) => {}
+    }
+    Ok(ExitCode::from(CLEAN))
+}
+
+fn answer(dialect: Dialect, common: &Common) -> Result<(), HookError> {
+    let mut bytes = Vec::new();
+    io::stdin()
+        .lock()
+        .take(LARGEST_INPUT + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| HookError::Input(e.to_string()))?;
+    if bytes.len() as u64 > LARGEST_INPUT {
+        return Err(HookError::Input(format!("it is larger than {LARGEST_INPUT} bytes")));
+    }
+    let input = dialect.read(&bytes)?;
+    drop(bytes);
+    let ledger = Ledger::open_patient(common.db(), PATIENCE)?;
+    hook::serve(
+        &input,
+        &setup(dialect, &common.config),
+        &ledger,
+        &mut |input| assess(dialect, input, common),
+        &mut |line| {
+            let mut out = io::stdout().lock();
+            writeln!(out, "{line}")?;
+            out.flush()
+        },
+    )
+}
+
+fn setup(dialect: Dialect, config: &Config) -> Setup {
+    Setup {
+        dialect,
+        mode: match *config.mode {
+            Mode::Observe => ledger::Mode::Observe,
+            Mode::Suggest => ledger::Mode::Suggest,
+        },
+        hold: Duration::from_secs((*config.hold_seconds).into()),
+        timed_out: match *config.on_hold_timeout {
+            OnHoldTimeout::GoOn => TimedOut::GoOn,
+            OnHoldTimeout::Deny => TimedOut::Deny,
+            OnHoldTimeout::Ask => TimedOut::Ask,
+        },
+        most_stops: *config.max_stop_blocks,
+        ..Setup::default()
+    }
+}
+
+/// Judges the run at the end of its turn: what its log holds, joined with what the hook knows before
+/// the log does, and gives what is proposed.
+fn assess(dialect: Dialect, input: &HookInput, common: &Common) -> Vec<Proposal> {
+    let judge = match common.judge() {
+        Ok(judge) => judge,
+        Err(error) => {
+            tracing::error!("{error:#}: the embedded model judges instead");
+            Judge::embedded()
+        }
+    };
+    let format = format::by_name(dialect.format());
+    match turn::judged(&input.transcript, format, "main", input.last_message.as_deref(), &judge) {
+        Ok(Some(assessor)) => assessor.proposals(),
+        Ok(None) => Vec::new(),
+        Err(error) => {
+            tracing::error!("the run's log cannot be read at the end of its turn: {error}");
+            Vec::new()
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! The configuration as text: what is in effect with its origins, and the defaults as a file.
+
+use std::fmt::Write as _;
+
+use super::{Config, Origin};
+
+/// One row: section, key, value as TOML (empty: not set), origin, what it means.
+struct Row<'a> {
+    section: &'static str,
+    key: &'static str,
+    value: String,
+    origin: &'a Origin,
+    meaning: &'static str,
+}
+
+fn text(value: impl AsRef<str>) -> String {
+    toml::Value::String(value.as_ref().to_owned()).to_string()
+}
+
+fn path(value: &std::path::Path) -> String {
+    text(value.to_string_lossy())
+}
+
+fn float(value: f64) -> String {
+    toml::Value::Float(value).to_string()
+}
+
+impl Config {
+    fn rows(&self) -> Vec<Row<'_>> {
+        macro_rules! row {
+            ($section:literal, $key:literal, $setting:expr, $value:expr, $meaning:literal) => {
+                Row {
+                    section: $section,
+                    key: $key,
+                    value: $value,
+                    origin: &$setting.origin,
+                    meaning: $meaning,
+                }
+            };
+        }
+        let list = self.paths.iter().map(|p| path(p)).collect::<Vec<_>>();
+        let mut rows = vec![
+            row!("", "db", self.db, path(&self.db), "the ledger"),
+            row!(
+                "",
+                "model",
+                self.model,
+                self.model.as_deref().map(path).unwrap_or_default(),
+                "the model file that judges; without it the built-in one"
+            ),
+            row!(
+                "",
+                "format",
+                self.format,
+                self.format.as_deref().map(text).unwrap_or_default(),
+                "the log format; without it each source shows its own"
+            ),
+            row!("", "theme", self.theme, text(&*self.theme), "the colour theme's name, or a file"),
+            row!("", "color", self.color, self.color.to_string(), "whether colour is used"),
+            row!(
+                "",
+                "internal_signals",
+                self.internal_signals,
+                self.internal_signals.to_string(),
+                "whether what the model said it thought counts as evidence"
+            ),
+            row!(
+                "",
+                "operator",
+                self.operator,
+                text(&*self.operator),
+                "who decides, as decisions name the person"
+            ),
+            row!(
+                "",
+                "paths",
+                self.paths,
+                format!("[{}]", list.join(", ")),
+                "what is opened when no path is given; empty: the agents' own directories"
+            ),
+            row!(
+                "",
+                "grace_seconds",
+                self.grace_seconds,
+                self.grace_seconds.to_string(),
+                "how long an approval can be undone"
+            ),
+            row!(
+                "policy",
+                "mode",
+                self.mode,
+                text(self.mode.word()),
+                "\"suggest\": a person decides; \"observe\": only record what would be proposed"
+            ),
+            row!(
+                "policy",
+                "hold_seconds",
+                self.hold_seconds,
+                self.hold_seconds.to_string(),
+                "how long an agent waits at an alarm for a decision; 0: not at all"
+            ),
+            row!(
+                "policy",
+                "on_hold_timeout",
+                self.on_hold_timeout,
+                text(self.on_hold_timeout.word()),
+                "then: \"go-on\", \"deny\" or \"ask\" (the agent asks its own user)"
+            ),
+            row!(
+                "policy",
+                "max_stop_blocks",
+                self.max_stop_blocks,
+                self.max_stop_blocks.to_string(),
+                "how many times in a row the end of a turn is kept open"
+            ),
+            row!(
+                "limits",
+                "retries_per_run",
+                self.retries_per_run,
+                self.retries_per_run.to_string(),
+                "recoveries that are delivered to one run"
+            ),
+            row!(
+                "limits",
+                "cost_usd_per_run",
+                self.cost_usd_per_run,
+                float(*self.cost_usd_per_run),
+                "what recoveries of one run may cost, in US dollars"
+            ),
+            row!(
+                "limits",
+                "tokens_per_run",
+                self.tokens_per_run,
+                self.tokens_per_run.to_string(),
+                "what recoveries of one run may cost, in tokens"
+            ),
+            row!(
+                "costs",
+                "miss",
+                self.cost_miss,
+                float(*self.cost_miss),
+                "what it costs to miss a wrong step"
+            ),
+            row!(
+                "costs",
+                "interruption",
+                self.cost_interruption,
+                float(*self.cost_interruption),
+                "what it costs to interrupt a person for nothing"
+            ),
+            row!(
+                "spool",
+                "directory",
+                self.spool_directory,
+                path(&self.spool_directory),
+                "where approved texts for home-made agents are laid"
+            ),
+        ];
+        for (command, keys) in self.keys.iter() {
+            let keys: Vec<String> = keys.iter().map(text).collect();
+            rows.push(Row {
+                section: "keys",
+                key: "",
+                value: format!("{} = [{}]", text(command), keys.join(", ")),
+                origin: &self.keys.origin,
+                meaning: "",
+            });
+        }
+        rows
+    }
+
+    /// What is in effect, each value with its origin as a comment. A configuration file in itself.
+    pub fn with_origins(&self) -> String {
+        let mut out = String::new();
+        match &self.file {
+            Some(file) => {
+                let _ = writeln!(out, "# {}", file.display());
+            }
+            None => out.push_str("# no configuration file\n"),
+        }
+        let mut section = "";
+        for row in self.rows() {
+            enter(&mut out, &mut section, row.section);
+            let line = match (row.key, row.value.as_str()) {
+                ("", value) => value.to_owned(),
+                (key, "") => format!("# {key} is not set"),
+                (key, value) => format!("{key} = {value}"),
+            };
+            let _ = writeln!(out, "{line:<44}  # {}", row.origin);
+        }
+        out
+    }
+
+    /// These values as a file to begin with: each key commented out, with what it means.
+    pub fn as_default_file(&self) -> String {
+        let mut out = String::from(
+            "# medbay's configuration. Take out the # before what you want to change.\n\
+             # Flags win over the environment, the environment over this file.\n",
+        );
+        let mut section = "";
+        for row in self.rows() {
+            enter(&mut out, &mut section, row.section);
+            let value = if row.value.is_empty() { "\"\"" } else { &row.value };
+            let _ = writeln!(out, "\n# {}\n# {} = {value}", row.meaning, row.key);
+        }
+        out.push_str(
+            "\n# Keys of the console, by the command's name: one key or a list.\n[keys]\n# approve = \"a\"\n",
+        );
+        out
+    }
+}
+
+fn enter(out: &mut String, section: &mut &'static str, next: &'static str) {
+    if *section != next {
+        *section = next;
+        let _ = writeln!(out, "\n[{next}]");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Environment, Flags};
+    use super::*;
+
+    fn environment() -> Environment {
+        Environment::of([("HOME", "/home/someone"), ("USER", "someone")])
+    }
+
+    fn load(text: &str) -> Config {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config.toml");
+        std::fs::write(&path, text).unwrap();
+        let flags = Flags { config: Some(path), ..Flags::default() };
+        Config::load(&flags, &environment()).unwrap()
+    }
+
+    #[test]
+    fn what_is_printed_can_be_read_again() {
+        let config =
+            load("theme = \"a\\\"b\"\n[keys]\n\"desk approve\" = [\"a\", \"ctrl-a\"]\nquit = \"q\"\n");
+        let again = load(&config.with_origins());
+        assert_eq!(*again.theme, "a\"b");
+        assert_eq!(again.keys.value, config.keys.value);
+        assert_eq!(*again.db, *config.db);
+    }
+
+    #[test]
+    fn the_default_file_holds_every_key_and_changes_nothing() {
+        let defaults = Config::defaults(&environment());
+        let text = defaults.as_default_file();
+        let config = load(&text);
+        assert_eq!(*config.db, *defaults.db);
+        // Every key that the printed configuration has, taken out of its comment, is a known key.
+        let live: String = text
+            .lines()
+            .map(|line| match line.strip_prefix("# ") {
+                Some(rest)
+                    if rest.split_once(" = ").is_some_and(|(k, _)| !k.contains(' '))
+                        && !rest.starts_with("model")
+                        && !rest.starts_with("format") =>
+                {
+                    rest
+                }
+                _ => line,
+            })
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let config = load(&live);
+        assert!(matches!(config.spool_directory.origin, Origin::File(..)), "{live}");
+        assert_eq!(*config.on_hold_timeout, *defaults.on_hold_timeout);
+    }
+}

@@ -1,0 +1,267 @@
+//! What a hook does at each event: it drains what was approved for its run, at the end of a turn it
+//! also judges, and where the policy says so it holds the run while a person decides.
+//!
+//! The order of a delivery, and what a crash leaves behind:
+//!
+//! 1. The text is leased (committed). Killed here: nothing was said; the lease runs out.
+//! 2. The answer is written to standard output. Killed here: the agent drops the output of a hook that
+//!    did not end well, and the lease runs out. Should the agent have taken it all the same, the next
+//!    process to lease sees that it is not the first, finds the tag in the agent's log, and confirms
+//!    instead of sending again.
+//! 3. The delivery is recorded (committed), and the process ends well. Killed between the two: the
+//!    text stays *delivered* without a receipt, is shown so, and the operator sends it again by hand.
+//!
+//! So nothing is lost out of sight, and nothing is applied twice.
+
+use std::io;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::{Answer, Dialect, HookError, HookEvent, HookInput, holds_receipt};
+use crate::deliver::holder;
+use crate::ledger::{Handed, Lease, Ledger, Mode, Standing};
+use crate::recover::Proposal;
+
+/// How long a lease is good: much longer than writing an answer takes.
+const LEASE: Duration = Duration::from_secs(10);
+/// Between two looks at the ledger while a run is held.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long before its own time limit a hook answers at the latest.
+const MARGIN: Duration = Duration::from_secs(2);
+
+/// What happens when a held call's time is over without a decision.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TimedOut {
+    /// The agent goes on.
+    #[default]
+    GoOn,
+    /// The call is refused.
+    Deny,
+    /// The agent asks its own user.
+    Ask,
+}
+
+/// How a hook is to behave.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// How the agent speaks.
+    pub dialect: Dialect,
+    /// What becomes of what is drafted.
+    pub mode: Mode,
+    /// How long a run is held for a decision; zero: not at all.
+    pub hold: Duration,
+    /// What happens when that is over.
+    pub timed_out: TimedOut,
+    /// When the agent gives up on a hook.
+    pub timeout: Duration,
+    /// How many times in a row the end of a turn may be kept open.
+    pub most_stops: u32,
+}
+
+impl Default for Setup {
+    /// No hold; the time limit that `medbay connect` writes.
+    fn default() -> Self {
+        Self {
+            dialect: Dialect::ClaudeCode,
+            mode: Mode::Suggest,
+            hold: Duration::ZERO,
+            timed_out: TimedOut::GoOn,
+            timeout: Duration::from_secs(60),
+            most_stops: 3,
+        }
+    }
+}
+
+/// One call of a hook.
+struct Call<'a> {
+    input: &'a HookInput,
+    setup: &'a Setup,
+    ledger: &'a Ledger,
+    holder: String,
+    began: Instant,
+}
+
+/// Answers one event. `assess` judges the run at the end of its turn and gives what is proposed;
+/// `say` writes one line to the agent and flushes it. Nothing to say: `say` is not called.
+///
+/// # Errors
+/// What kept it from its work; the agent has gone on.
+pub fn serve(
+    input: &HookInput,
+    setup: &Setup,
+    ledger: &Ledger,
+    assess: &mut dyn FnMut(&HookInput) -> Vec<Proposal>,
+    say: &mut dyn FnMut(&str) -> io::Result<()>,
+) -> Result<(), HookError> {
+    let call = Call { input, setup, ledger, holder: holder("hook"), began: Instant::now() };
+    let gates = !setup.hold.is_zero();
+    let seen =
+        ledger.note_hook(&input.run, setup.dialect.format(), input.event.name(), gates, Timestamp::now())?;
+    match &input.event {
+        HookEvent::PostToolUse | HookEvent::PostToolUseFailure | HookEvent::SessionStart => {
+            let lease = call.lease()?;
+            call.deliver(lease, Answer::Context, say).map(drop)
+        }
+        HookEvent::UserPromptSubmit => {
+            ledger.set_stop_blocks(&input.run, 0)?;
+            let lease = call.lease()?;
+            call.deliver(lease, Answer::Context, say).map(drop)
+        }
+        HookEvent::PreToolUse => call.gate(say),
+        HookEvent::Stop => {
+            let blocks = if input.kept_open {
+                // Another hook may have kept it open.
+                seen.map_or(1, |seen| seen.stop_blocks.max(1))
+            } else {
+                0
+            };
+            call.stop(blocks, assess, say)
+        }
+        HookEvent::SubagentStop | HookEvent::SessionEnd | HookEvent::Other(_) => Ok(()),
+    }
+}
+
+impl Call<'_> {
+    /// An approved text for whoever reads the answer to this event: in a sub-agent only what is about
+    /// it.
+    fn lease(&self) -> Result<Option<Lease>, HookError> {
+        loop {
+            let lease = self.ledger.lease_for(
+                &self.input.run,
+                self.input.agent.as_deref(),
+                self.setup.dialect.channel(),
+                &self.holder,
+                LEASE,
+                Timestamp::now(),
+            )?;
+            let Some(lease) = lease else { return Ok(None) };
+            // An unreadable log cannot say that the text arrived; it is sent.
+            let arrived =
+                lease.again() && holds_receipt(&self.input.transcript, lease.proposal()).unwrap_or(false);
+            if !arrived {
+                return Ok(Some(lease));
+            }
+            self.ledger.confirm(lease.proposal(), None, Timestamp::now())?;
+        }
+    }
+
+    /// What stands open about whoever reads the answer to this event.
+    fn standing(&self) -> Result<Standing, HookError> {
+        let agent = self.input.agent.as_deref();
+        Ok(self.ledger.standing_for(&self.input.run, agent)?)
+    }
+
+    /// Says a leased text; returns whether there was one.
+    fn deliver(
+        &self,
+        lease: Option<Lease>,
+        form: fn(String) -> Answer,
+        say: &mut dyn FnMut(&str) -> io::Result<()>,
+    ) -> Result<bool, HookError> {
+        let Some(lease) = lease else { return Ok(false) };
+        let answer = form(lease.text().to_owned());
+        let Some(line) = self.setup.dialect.write(self.input, &answer) else {
+            self.ledger.delivery_failed(
+                &lease,
+                "this channel cannot carry the text: it is too long, or holds control characters",
+                Timestamp::now(),
+            )?;
+            return Ok(false);
+        };
+        say(&line).map_err(HookError::Output)?;
+        if self.ledger.delivered(&lease, Timestamp::now())? == Handed::Lost {
+            tracing::warn!("the lease on {} ran out while it was sent", lease.proposal());
+        }
+        Ok(true)
+    }
+
+    /// Before a tool is run. What is approved goes with the tool's result, which refuses nothing;
+    /// only a held run's call is refused.
+    fn gate(&self, say: &mut dyn FnMut(&str) -> io::Result<()>) -> Result<(), HookError> {
+        if self.setup.hold.is_zero() || self.standing()?.waiting == 0 {
+            return Ok(());
+        }
+        let lease = self.wait(self.setup.hold)?;
+        if self.deliver(lease, Answer::Deny, say)? {
+            return Ok(());
+        }
+        if self.standing()?.waiting == 0 {
+            return Ok(());
+        }
+        let reason = "medbay: this call was held for an operator's decision, which has not come yet";
+        let answer = match self.setup.timed_out {
+            TimedOut::GoOn => return Ok(()),
+            TimedOut::Deny => Answer::Deny(reason.to_owned()),
+            TimedOut::Ask => Answer::Ask(reason.to_owned()),
+        };
+        match self.setup.dialect.write(self.input, &answer) {
+            Some(line) => say(&line).map_err(HookError::Output),
+            None => Ok(()),
+        }
+    }
+
+    /// The turn is about to end, having been kept open `blocks` times in a row.
+    fn stop(
+        &self,
+        blocks: u32,
+        assess: &mut dyn FnMut(&HookInput) -> Vec<Proposal>,
+        say: &mut dyn FnMut(&str) -> io::Result<()>,
+    ) -> Result<(), HookError> {
+        let run = &self.input.run;
+        for proposal in assess(self.input) {
+            // One that cannot be put down does not keep the others from it.
+            if let Err(e) = self.ledger.propose(&proposal, self.setup.mode, Timestamp::now()) {
+                tracing::warn!("{e}");
+            }
+        }
+        if blocks >= self.setup.most_stops {
+            tracing::info!("the turn ends: it was kept open {blocks} times in a row");
+            return Ok(());
+        }
+        let mut lease = self.lease()?;
+        if lease.is_none() {
+            let standing = self.standing()?;
+            if standing.waiting > 0 && !self.setup.hold.is_zero() {
+                lease = self.wait(self.setup.hold)?;
+            } else if standing.approved > 0 {
+                // Approved and only within its grace time: after the end of the turn nobody would
+                // come for it.
+                lease = self.wait(Duration::MAX)?;
+            }
+        }
+        let said = self.deliver(lease, Answer::Context, say)?;
+        self.ledger.set_stop_blocks(run, if said { blocks + 1 } else { 0 })?;
+        Ok(())
+    }
+
+    /// Holds the run until there is something to say, nothing is left to wait for, or `most` or the
+    /// hook's own time is over.
+    fn wait(&self, most: Duration) -> Result<Option<Lease>, HookError> {
+        let most = most.min(self.setup.timeout.saturating_sub(MARGIN));
+        let until = Timestamp::now().checked_add(most).unwrap_or(Timestamp::MAX);
+        let run = &self.input.run;
+        self.ledger.hold(run, &self.holder, until, Timestamp::now())?;
+        let found = self.look(most);
+        // The note runs out by itself, too.
+        if let Err(e) = self.ledger.let_go(run, &self.holder) {
+            tracing::warn!("{e}");
+        }
+        found
+    }
+
+    fn look(&self, most: Duration) -> Result<Option<Lease>, HookError> {
+        loop {
+            if let Some(lease) = self.lease()? {
+                return Ok(Some(lease));
+            }
+            let standing = self.standing()?;
+            let left = most.saturating_sub(self.began.elapsed());
+            if (standing.waiting == 0 && standing.approved == 0) || left.is_zero() {
+                return Ok(None);
+            }
+            thread::sleep(LOOK.min(left));
+        }
+    }
+}

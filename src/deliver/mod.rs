@@ -1,0 +1,19 @@
+//! Delivery: carrying an approved text to the agent, and taking the receipt.
+//!
+//! One file a channel. A channel takes a [`Lease`](crate::ledger::Lease) from the ledger, hands the
+//! lease's text over byte for byte, and says so to the ledger; it never makes a text of its own and
+//! never sends one without a lease. To add a channel: a file here, a branch in whoever knows which
+//! run it reaches (`outbox.rs` for those that medbay pushes to, `hook/` for agents that ask), and its
+//! receipt.
+
+pub mod hook;
+pub mod outbox;
+mod receipt;
+pub mod spool;
+
+pub use receipt::{receipt_in, receipts_in};
+
+/// The name of this process as a holder of leases and holds.
+pub fn holder(what: &str) -> String {
+    format!("{what} {}", std::process::id())
+}

@@ -1,0 +1,104 @@
+//! The rules of the claims family. Numbers are those of the list of signals in the project's issue on
+//! detectors.
+
+use crate::detect::{Aspect, Basis, Class, Rule};
+
+macro_rules! rule {
+    ($name:ident, $id:literal, $class:ident, $aspect:ident, $summary:literal) => {
+        pub(super) static $name: Rule = Rule {
+            id: $id,
+            class: Class::$class,
+            basis: Basis::External,
+            speaks_of: Aspect::$aspect,
+            summary: $summary,
+        };
+    };
+}
+
+// 9: a claim about a check against the latest matching run after the last edit.
+rule!(
+    CONTRADICTED,
+    "claim.contradicted",
+    Hallucination,
+    Support,
+    "Says that a check passes; its latest run after the last edit failed."
+);
+rule!(
+    STALE,
+    "claim.stale",
+    Hallucination,
+    Support,
+    "Says that a check passes; something was edited after its last run."
+);
+rule!(MASKED, "claim.masked", Hallucination, Support, "Says that a check passes; its run hid the outcome.");
+rule!(
+    BACKGROUND,
+    "claim.background",
+    Hallucination,
+    Support,
+    "Says that a check passes; it ran in the background and nobody looked."
+);
+rule!(UNSUPPORTED, "claim.unsupported", Hallucination, Support, "Says that a check passes; none was run.");
+rule!(EMPTY_RUN, "claim.empty-run", Hallucination, Support, "Says that tests pass; the run held none.");
+rule!(
+    NARROWER,
+    "claim.narrower",
+    Hallucination,
+    Support,
+    "Says that all tests pass; a whole run failed and only a part of it was run again."
+);
+// 10: numbers.
+rule!(
+    COUNT_DIFFERS,
+    "claim.count-differs",
+    Hallucination,
+    Support,
+    "Gives numbers of tests that the runner did not print."
+);
+rule!(
+    SHRUNK,
+    "claim.denominator-shrank",
+    Hallucination,
+    Support,
+    "Says that tests pass; there are fewer than when some failed."
+);
+// 18: a result without a call.
+rule!(
+    NO_CALL,
+    "claim.no-call",
+    Hallucination,
+    Support,
+    "Tells the result of something done by a call; no call was made."
+);
+// 8: an error, then a claim of success of the same thing.
+rule!(
+    AFTER_ERROR,
+    "claim.after-error",
+    Hallucination,
+    Support,
+    "Says that something was done; the last call that did it failed."
+);
+// 11: a file that was never written.
+rule!(
+    FILE_UNWRITTEN,
+    "claim.file-unwritten",
+    Hallucination,
+    Support,
+    "Says that a file was created or changed; nothing wrote or showed it."
+);
+
+/// All of them.
+pub(super) static ALL: &[&Rule] = &[
+    &CONTRADICTED,
+    &STALE,
+    &MASKED,
+    &BACKGROUND,
+    &UNSUPPORTED,
+    &EMPTY_RUN,
+    &NARROWER,
+    &COUNT_DIFFERS,
+    &SHRUNK,
+    &NO_CALL,
+    &AFTER_ERROR,
+    &FILE_UNWRITTEN,
+];

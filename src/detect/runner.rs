@@ -1,0 +1,967 @@
+//! Recognises checks: commands that run tests, build, lint, check types or deploy. Says which ones a
+//! shell command runs, and whether its exit code can be taken for theirs.
+//!
+//! To add a runner: a line in [`classify`], and in `summary.rs` what it prints at its end, unless the
+//! words there already cover it.
+
+use std::hash::{Hash, Hasher};
+
+use rustc_hash::FxHasher;
+use serde::Serialize;
+
+use super::pattern::patterns;
+use super::shell::{self, Joint, Piece};
+
+/// What a check looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckKind {
+    /// Tests.
+    Test,
+    /// A build.
+    Build,
+    /// A linter or a formatter's check.
+    Lint,
+    /// A type check.
+    Types,
+    /// A deployment or a publication.
+    Deploy,
+}
+
+impl CheckKind {
+    /// The words for it in a sentence.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Test => "tests",
+            Self::Build => "build",
+            Self::Lint => "lint",
+            Self::Types => "type check",
+            Self::Deploy => "deployment",
+        }
+    }
+}
+
+/// The language a check belongs to: one of another language does not replace it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Ground {
+    Rust,
+    Python,
+    Script,
+    Go,
+    Jvm,
+    DotNet,
+    Php,
+    Ruby,
+    Native,
+    /// Not known, or all of them: `make test`, a script.
+    Any,
+}
+
+impl Ground {
+    /// Whether a check of the other ground may stand for one of this.
+    pub(crate) fn meets(self, other: Self) -> bool {
+        self == other || self == Self::Any || other == Self::Any
+    }
+}
+
+/// What the whole command's exit code says of one check in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// It is the check's own.
+    Own,
+    /// Zero means that the check succeeded; anything else may come from another part.
+    OnlyZero,
+    /// Nothing.
+    Hidden,
+}
+
+/// A check that a command runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Called {
+    /// What it looks at.
+    pub(crate) kind: CheckKind,
+    /// The language.
+    pub(crate) ground: Ground,
+    /// The part of the command that runs it.
+    pub(crate) command: String,
+    /// Hash of what it was narrowed to; 0: everything.
+    pub(crate) narrowed: u64,
+    /// Hash of the directory it was run in, as far as the command says; 0: not said.
+    pub(crate) place: u64,
+    /// Whose exit code comes out.
+    pub(crate) exit: Exit,
+    /// What hides its outcome: `|| true`, `| tail`.
+    pub(crate) mask: Option<String>,
+    /// Whether nothing waits for it.
+    pub(crate) background: bool,
+}
+
+/// What a command does, as far as claims about checks go.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reading {
+    /// The checks it runs, in order.
+    pub(crate) checks: Vec<Called>,
+    /// Runs something that may be a check and is not known as one.
+    pub(crate) opaque: bool,
+    /// Only shows what is there: its output is no check's, whatever it looks like.
+    pub(crate) only_shows: bool,
+    /// Files that it writes, as far as the command says.
+    pub(crate) writes: Vec<String>,
+}
+
+patterns! {
+    CODE_MODE = r#"(?s)exec_command\(\s*\{.*?["']?cmd["']?\s*:\s*"((?:[^"\\]|\\.)*)""#;
+    CODE_PATCH = r"\*\*\* (?:Update|Add|Delete) File: ([^\n\\]+)";
+    TOOL_NAME = r"(?i)^(?:.*[_./-])?(?:run[_-]?)?(tests?|specs?|build|compile|lint|typecheck|type_check|deploy)(?:[_-]?(?:run|runner|suite|all|project))?$";
+}
+
+/// Reads a shell command, or code that runs shell commands by `exec_command`.
+pub(crate) fn read(command: &str) -> Reading {
+    let mut reading = Reading { only_shows: true, ..Reading::default() };
+    if command.contains("exec_command") {
+        for found in CODE_MODE.all(command) {
+            let raw = found.get(1).map_or("", |m| m.as_str());
+            let text: String = serde_json::from_str(&format!("\"{raw}\"")).unwrap_or_else(|_| raw.to_owned());
+            read_shell(&text, &mut reading);
+        }
+        // Several commands print one after the other; whose exit code the call has, nobody says.
+        for check in &mut reading.checks {
+            check.exit = Exit::Hidden;
+        }
+    } else {
+        read_shell(command, &mut reading);
+    }
+    if command.contains("*** ") {
+        for found in CODE_PATCH.all(command) {
+            if let Some(path) = found.get(1) {
+                reading.writes.push(path.as_str().trim().to_owned());
+            }
+        }
+    }
+    reading
+}
+
+/// The kind of check that a tool's name speaks of: `run_tests`, `mcp__ci__build`.
+pub(crate) fn by_tool_name(tool: &str) -> Option<CheckKind> {
+    let word = TOOL_NAME.captures(tool)?.get(1)?.as_str().to_ascii_lowercase();
+    Some(match word.as_str() {
+        "build" | "compile" => CheckKind::Build,
+        "lint" => CheckKind::Lint,
+        "typecheck" | "type_check" => CheckKind::Types,
+        "deploy" => CheckKind::Deploy,
+        _ => CheckKind::Test,
+    })
+}
+
+fn read_shell(command: &str, reading: &mut Reading) {
+    let pieces = shell::pieces(command);
+    let mut place = 0;
+    let mut directory: Option<&str> = None;
+    let (mut pipefail, mut stops) = (false, false);
+    for (i, piece) in pieces.iter().enumerate() {
+        reading.writes.extend(
+            piece.writes.iter().filter(|w| !w.starts_with("/dev/") && !w.starts_with("/tmp/")).cloned(),
+        );
+        let words = unwrapped(&piece.words);
+        let program = words.first().map_or("", |w| base(w));
+        let arguments = words.get(1..).unwrap_or_default();
+        match program {
+            "" => continue,
+            "cd" | "pushd" => {
+                directory = arguments.first().map(String::as_str);
+                place = arguments.first().map_or(0, |to| hash(&to.trim_end_matches('/')));
+                continue;
+            }
+            "set" => {
+                let text = arguments.join(" ");
+                pipefail |= text.contains("pipefail");
+                let flag = |sign: char| {
+                    arguments.iter().any(|a| {
+                        a.strip_prefix(sign).is_some_and(|rest| {
+                            rest.starts_with('e') || rest.ends_with('e') && rest.len() <= 4
+                        })
+                    })
+                };
+                if flag('-') {
+                    stops = true;
+                }
+                if flag('+') {
+                    stops = false;
+                }
+                continue;
+            }
+            _ => {}
+        }
+        if let Some((kind, ground, rest)) = classify(program, arguments) {
+            reading.only_shows = false;
+            let (exit, mask, background) = exit_of(&pieces, i, pipefail, stops);
+            reading.checks.push(Called {
+                kind,
+                ground,
+                command: match directory {
+                    Some(directory) => format!("cd {} && {}", quoted(directory), spelt(&piece.words)),
+                    None => spelt(&piece.words),
+                },
+                narrowed: narrowed(kind, arguments.get(rest..).unwrap_or_default()),
+                place,
+                exit,
+                mask,
+                background,
+            });
+            continue;
+        }
+        writes_of(program, arguments, &mut reading.writes);
+        if !shows(program, arguments) {
+            reading.only_shows = false;
+            reading.opaque |= runs_unknown(program, arguments);
+        }
+    }
+    if pieces.iter().any(|p| !p.writes.is_empty()) {
+        reading.only_shows = false;
+    }
+}
+
+/// What comes out of a piece's exit code at the end, what hides it, and whether it is waited for.
+fn exit_of(pieces: &[Piece], at: usize, pipefail: bool, stops: bool) -> (Exit, Option<String>, bool) {
+    let mut exit = Exit::Own;
+    let mut i = at;
+    loop {
+        let Some(piece) = pieces.get(i) else {
+            return (exit, None, false);
+        };
+        let next = pieces.get(i + 1);
+        let next_words = next.map(|n| unwrapped(&n.words)).unwrap_or_default();
+        let next_program = next_words.first().map_or("", |w| base(w));
+        match piece.joint {
+            Joint::End => return (exit, None, false),
+            Joint::Background => return (Exit::Hidden, None, true),
+            Joint::And => exit = Exit::OnlyZero,
+            Joint::Pipe if pipefail => {}
+            Joint::Pipe => {
+                return (Exit::Hidden, Some(format!("| {next_program}")), false);
+            }
+            Joint::Or => {
+                if matches!(next_program, "exit" | "false" | "return")
+                    && next_words.get(1).is_none_or(|code| code != "0")
+                {
+                    // It still fails. What follows the handler decides as before.
+                    i += 1;
+                    if pieces.get(i).is_none_or(|p| p.joint == Joint::End) {
+                        return (exit, None, false);
+                    }
+                    continue;
+                }
+                let rest = next_words.first().map_or(next_program, String::as_str);
+                return (Exit::Hidden, Some(format!("|| {rest}")), false);
+            }
+            Joint::Then => {
+                if stops {
+                    exit = Exit::OnlyZero;
+                } else if next.is_none() {
+                    return (exit, None, false);
+                } else {
+                    let text = next.map(|n| n.words.join(" ")).unwrap_or_default();
+                    let tells = text.contains("$?") || text.contains("PIPESTATUS") || next_program == "wait";
+                    let mask = (!tells).then(|| format!("; {next_program}"));
+                    return (Exit::Hidden, mask, false);
+                }
+            }
+        }
+        i += 1;
+    }
+}
+
+/// A program's name without its directory.
+fn base(word: &str) -> &str {
+    let name = word.rsplit(['/', '\\']).next().unwrap_or(word);
+    name.strip_suffix(".exe").unwrap_or(name)
+}
+
+/// The words without what only wraps a command: settings, `timeout 60`, `uv run`, `npx`.
+fn unwrapped(words: &[String]) -> &[String] {
+    let mut rest = words;
+    for _ in 0..8 {
+        let Some((first, tail)) = rest.split_first() else {
+            return rest;
+        };
+        let second = tail.first().map_or("", String::as_str);
+        let skip = match base(first) {
+            name if name.contains('=') && !name.starts_with('-') => 1,
+            "env" | "sudo" | "nice" | "stdbuf" | "xvfb-run" | "ionice" | "unbuffer" | "npx" | "bunx"
+            | "pnpx" | "time" | "dotenv" | "cross-env" | "strace" => 1 + options(tail),
+            "command" | "exec" | "nohup" | "eval" | "chronic" => 1,
+            "timeout" | "gtimeout" => 2 + options(tail),
+            "xargs" => 1 + options(tail),
+            "uv" | "poetry" | "pipenv" | "hatch" | "pdm" | "rye" | "mise" | "direnv" | "op"
+                if matches!(second, "run" | "exec") =>
+            {
+                2 + options(tail.get(1..).unwrap_or_default())
+            }
+            "bundle" if second == "exec" => 2,
+            "pnpm" | "yarn" | "npm" | "bun" if matches!(second, "exec" | "dlx" | "x") => {
+                2 + options(tail.get(1..).unwrap_or_default())
+            }
+            "conda" | "mamba" | "micromamba" if second == "run" => {
+                2 + options(tail.get(1..).unwrap_or_default())
+            }
+            _ => return rest,
+        };
+        rest = rest.get(skip..).unwrap_or_default();
+    }
+    rest
+}
+
+/// How many words at the front are options, with the values of those that take one apart.
+fn options(words: &[String]) -> usize {
+    let mut count = 0;
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        if !word.starts_with('-') {
+            break;
+        }
+        count += 1;
+        if matches!(
+            word.as_str(),
+            "-s" | "-k"
+                | "-n"
+                | "-u"
+                | "--with"
+                | "--extra"
+                | "--group"
+                | "--python"
+                | "-p"
+                | "--package"
+                | "-I"
+                | "--signal"
+        ) && words.next().is_some()
+        {
+            count += 1;
+        }
+    }
+    count
+}
+
+/// The check that a program with its arguments is, and how many arguments name it.
+fn classify(program: &str, arguments: &[String]) -> Option<(CheckKind, Ground, usize)> {
+    use CheckKind::{Build, Deploy, Lint, Test, Types};
+    let at = |i: usize| arguments.get(i).map_or("", String::as_str);
+    let has = |word: &str| arguments.iter().any(|a| a == word);
+    let first_plain = arguments.iter().position(|a| !a.starts_with('-') && !a.starts_with('+'));
+    let verb = first_plain.map_or("", at);
+    let after = first_plain.map_or(0, |i| i + 1);
+    if arguments.iter().any(|a| matches!(a.as_str(), "--version" | "--help" | "-V")) {
+        return None;
+    }
+    let program = program.strip_suffix(".py").unwrap_or(program);
+    Some(match program {
+        "cargo" => match verb {
+            "test" | "t" | "nextest" => {
+                if has("--no-run") {
+                    return Some((Build, Ground::Rust, after));
+                }
+                (Test, Ground::Rust, after + usize::from(verb == "nextest"))
+            }
+            "build" | "b" | "check" | "c" | "doc" | "rustc" => (Build, Ground::Rust, after),
+            "clippy" => (Lint, Ground::Rust, after),
+            "fmt" if has("--check") => (Lint, Ground::Rust, after),
+            "publish" if !has("--dry-run") => (Deploy, Ground::Rust, after),
+            _ => return None,
+        },
+        "rustc" => (Build, Ground::Rust, 0),
+        "pytest" | "py.test" | "nosetests" | "nose2" | "trial" | "behave" => (Test, Ground::Python, 0),
+        "tox" | "nox" => (Test, Ground::Python, 0),
+        "manage" if verb == "test" => (Test, Ground::Python, after),
+        p if p == "python"
+            || p.starts_with("python3")
+            || p == "python2"
+            || p == "py"
+            || p == "pypy3"
+            || p == "coverage" =>
+        {
+            let module = if p == "coverage" {
+                arguments.iter().position(|a| a == "-m").or(None)
+            } else {
+                arguments.iter().position(|a| a == "-m" || a == "-mpytest" || a == "-munittest")
+            };
+            match module {
+                Some(i) if at(i) == "-m" => {
+                    let name = at(i + 1);
+                    return classify(name, arguments.get(i + 2..).unwrap_or_default())
+                        .map(|(kind, ground, rest)| (kind, ground, i + 2 + rest));
+                }
+                Some(i) => (Test, Ground::Python, i + 1),
+                None if base(verb) == "manage.py" && arguments.iter().any(|a| a == "test") => {
+                    (Test, Ground::Python, after + 1)
+                }
+                None if matches!(base(verb), "runtests.py" | "run_tests.py" | "runtest.py") => {
+                    (Test, Ground::Any, after)
+                }
+                _ => return None,
+            }
+        }
+        "unittest" => (Test, Ground::Python, 0),
+        "doctest" => (Test, Ground::Python, 0),
+        "compileall" | "py_compile" => (Build, Ground::Python, 0),
+        "build" if has("--wheel") || has("--sdist") => (Build, Ground::Python, 0),
+        "ruff" => match verb {
+            "check" => (Lint, Ground::Python, after),
+            "format" if has("--check") => (Lint, Ground::Python, after),
+            _ => return None,
+        },
+        "flake8" | "pylint" | "pyflakes" | "pycodestyle" | "pydocstyle" | "bandit" => {
+            (Lint, Ground::Python, 0)
+        }
+        "black" | "isort" if has("--check") || has("--check-only") || has("--diff") => {
+            (Lint, Ground::Python, 0)
+        }
+        "mypy" | "pyright" | "basedpyright" | "pyre" | "pytype" | "ty" | "dmypy" => {
+            (Types, Ground::Python, 0)
+        }
+        "twine" if verb == "upload" => (Deploy, Ground::Python, after),
+        "pre-commit" | "prek" if verb == "run" => (Lint, Ground::Any, after),
+        "npm" | "pnpm" | "yarn" | "bun" => return script(program, arguments),
+        "jest" | "vitest" | "mocha" | "ava" | "jasmine" | "karma" | "tap" | "wtr" => {
+            (Test, Ground::Script, 0)
+        }
+        "playwright" if verb == "test" => (Test, Ground::Script, after),
+        "cypress" if verb == "run" => (Test, Ground::Script, after),
+        "ng" | "nx" | "turbo" | "lerna" | "vp" | "react-scripts" | "vue-cli-service" => {
+            let i = arguments.iter().position(|a| script_kind(a).is_some())?;
+            (script_kind(at(i))?, Ground::Script, i + 1)
+        }
+        "node" if has("--test") => (Test, Ground::Script, 0),
+        "deno" => match verb {
+            "test" => (Test, Ground::Script, after),
+            "lint" => (Lint, Ground::Script, after),
+            "check" => (Types, Ground::Script, after),
+            "fmt" if has("--check") => (Lint, Ground::Script, after),
+            _ => return None,
+        },
+        "tsc" | "vue-tsc" | "svelte-check" => (Types, Ground::Script, 0),
+        "eslint" | "biome" | "oxlint" | "xo" | "standard" | "stylelint" | "tslint" => {
+            (Lint, Ground::Script, 0)
+        }
+        "prettier" if has("--check") || has("-c") || has("-l") => (Lint, Ground::Script, 0),
+        "vite" | "next" | "astro" | "nuxt" | "gatsby" | "parcel" | "remix" if verb == "build" => {
+            (Build, Ground::Script, after)
+        }
+        "webpack" | "rollup" | "esbuild" | "tsup" => (Build, Ground::Script, 0),
+        "go" => match verb {
+            "test" => (Test, Ground::Go, after),
+            "build" | "install" => (Build, Ground::Go, after),
+            "vet" => (Lint, Ground::Go, after),
+            _ => return None,
+        },
+        "gotestsum" | "ginkgo" => (Test, Ground::Go, 0),
+        "golangci-lint" | "staticcheck" => (Lint, Ground::Go, 0),
+        "mvn" | "mvnw" | "gradle" | "gradlew" | "sbt" | "mill" | "bazel" | "ant" | "lein" => {
+            let word = |w: &str| w.rsplit(':').next().unwrap_or("").to_ascii_lowercase();
+            let any = |list: &[&str]| arguments.iter().any(|a| list.contains(&word(a).as_str()));
+            let skips =
+                arguments.iter().any(|a| a.starts_with("-DskipTests") || a.starts_with("-Dmaven.test.skip"));
+            if any(&["deploy", "publish"]) {
+                (Deploy, Ground::Jvm, 0)
+            } else if !skips && any(&["test", "verify", "check", "integrationtest", "connectedcheck"])
+                || arguments.iter().any(|a| word(a).starts_with("test") || word(a).ends_with("test"))
+            {
+                let i = arguments
+                    .iter()
+                    .position(|a| word(a).contains("test") || word(a) == "verify" || word(a) == "check");
+                (Test, Ground::Jvm, i.map_or(0, |i| i + 1))
+            } else if any(&[
+                "build",
+                "package",
+                "compile",
+                "install",
+                "assemble",
+                "jar",
+                "bootjar",
+                "compilejava",
+                "compilekotlin",
+                "classes",
+                "assembledebug",
+            ]) {
+                (Build, Ground::Jvm, arguments.len())
+            } else if any(&["lint", "checkstyle", "spotlesscheck", "ktlintcheck", "detekt"]) {
+                (Lint, Ground::Jvm, arguments.len())
+            } else {
+                return None;
+            }
+        }
+        "javac" | "kotlinc" | "scalac" => (Build, Ground::Jvm, 0),
+        "dotnet" => match verb {
+            "test" => (Test, Ground::DotNet, after),
+            "build" | "publish" | "msbuild" => (Build, Ground::DotNet, after),
+            "format" if has("--verify-no-changes") => (Lint, Ground::DotNet, after),
+            _ => return None,
+        },
+        "phpunit" | "pest" | "codecept" => (Test, Ground::Php, 0),
+        "artisan" if verb == "test" => (Test, Ground::Php, after),
+        "php" if base(verb) == "phpunit" || base(verb) == "artisan" && has("test") => {
+            (Test, Ground::Php, after)
+        }
+        "phpstan" | "psalm" => (Types, Ground::Php, 0),
+        "phpcs" => (Lint, Ground::Php, 0),
+        "composer" if matches!(verb, "test" | "run-script" | "run") && (verb == "test" || has("test")) => {
+            (Test, Ground::Php, after)
+        }
+        "rspec" | "minitest" | "cucumber" => (Test, Ground::Ruby, 0),
+        "rake" | "rails"
+            if verb.starts_with("test")
+                || verb.starts_with("spec")
+                || verb.is_empty() && program == "rake" =>
+        {
+            (Test, Ground::Ruby, after)
+        }
+        "rubocop" => (Lint, Ground::Ruby, 0),
+        "mix" if verb == "test" => (Test, Ground::Any, after),
+        "swift" if verb == "test" => (Test, Ground::Native, after),
+        "swift" | "zig" if verb == "build" => (Build, Ground::Native, after),
+        "zig" if verb == "test" => (Test, Ground::Native, after),
+        "flutter" | "dart" if verb == "test" => (Test, Ground::Any, after),
+        "flutter" | "dart" if verb == "analyze" => (Lint, Ground::Any, after),
+        "stack" | "cabal" if verb == "test" => (Test, Ground::Any, after),
+        "stack" | "cabal" if verb == "build" => (Build, Ground::Any, after),
+        "ctest" => (Test, Ground::Native, 0),
+        "bats" | "shunit2" | "busted" | "prove" => (Test, Ground::Any, 0),
+        "cmake" if has("--build") => {
+            if arguments.iter().any(|a| a == "test" || a == "check") {
+                (Test, Ground::Native, arguments.len())
+            } else {
+                (Build, Ground::Native, arguments.len())
+            }
+        }
+        "gcc" | "g++" | "clang" | "clang++" | "cc" | "c++" | "ninja" => {
+            if program == "ninja" && has("test") {
+                (Test, Ground::Native, arguments.len())
+            } else {
+                (Build, Ground::Native, arguments.len())
+            }
+        }
+        "make" | "gmake" | "just" | "task" | "invoke" | "inv" => {
+            let target = arguments
+                .iter()
+                .filter(|a| !a.starts_with('-') && !a.contains('='))
+                .find_map(|a| script_kind(a));
+            match target {
+                Some(kind) => (kind, Ground::Any, arguments.len()),
+                None if matches!(program, "make" | "gmake")
+                    && !arguments.iter().any(|a| {
+                        matches!(
+                            a.as_str(),
+                            "clean"
+                                | "install"
+                                | "help"
+                                | "run"
+                                | "distclean"
+                                | "-n"
+                                | "format"
+                                | "fmt"
+                                | "dev"
+                                | "docs"
+                                | "setup"
+                        )
+                    }) =>
+                {
+                    (Build, Ground::Any, arguments.len())
+                }
+                None => return None,
+            }
+        }
+        "shellcheck" | "hadolint" | "markdownlint" | "yamllint" | "actionlint" => (Lint, Ground::Any, 0),
+        "docker" | "podman" => match verb {
+            "build" | "buildx" => (Build, Ground::Any, arguments.len()),
+            "compose" if has("build") => (Build, Ground::Any, arguments.len()),
+            "push" => (Deploy, Ground::Any, arguments.len()),
+            "run" | "exec" | "compose" => {
+                // A runner inside a container.
+                let (i, found) = arguments.iter().enumerate().skip(after).find_map(|(i, a)| {
+                    classify(base(a), arguments.get(i + 1..).unwrap_or_default()).map(|f| (i, f))
+                })?;
+                (found.0, found.1, i + 1 + found.2)
+            }
+            _ => return None,
+        },
+        "kubectl" if matches!(verb, "apply" | "rollout" | "set") => (Deploy, Ground::Any, arguments.len()),
+        "helm" if matches!(verb, "upgrade" | "install") => (Deploy, Ground::Any, arguments.len()),
+        "terraform" | "tofu" | "pulumi" if matches!(verb, "apply" | "up") => {
+            (Deploy, Ground::Any, arguments.len())
+        }
+        "vercel" | "ansible-playbook" | "cap" => (Deploy, Ground::Any, arguments.len()),
+        "fly" | "flyctl" | "netlify" | "firebase" | "wrangler" | "serverless" | "sls" | "gcloud" | "sam"
+        | "cdk" | "eb" | "railway"
+            if has("deploy") || has("up") =>
+        {
+            (Deploy, Ground::Any, arguments.len())
+        }
+        "git"
+            if verb == "push"
+                && arguments.iter().any(|a| a.contains("heroku") || a.contains("production")) =>
+        {
+            (Deploy, Ground::Any, arguments.len())
+        }
+        name => {
+            // Scripts whose name says it: run_tests.sh, test.sh, ./build, check-types.
+            let stem = name.split('.').next().unwrap_or(name);
+            let ending = name.rsplit('.').next().unwrap_or("");
+            if !matches!(ending, "sh" | "bash" | "cmd" | "bat" | "ps1") && ending != stem {
+                return None;
+            }
+            let kind = match stem {
+                "test" if ending != "sh" => return None,
+                "test" | "tests" | "run_tests" | "run-tests" | "runtests" | "run_test" | "run-test"
+                | "test-all" | "test_all" | "ci" | "run_all_tests" => Test,
+                "build" | "compile" => Build,
+                "lint" => Lint,
+                "typecheck" | "check-types" => Types,
+                "deploy" => Deploy,
+                _ => return None,
+            };
+            (kind, Ground::Any, 0)
+        }
+    })
+}
+
+/// `npm test`, `pnpm run lint`, `yarn build`.
+fn script(program: &str, arguments: &[String]) -> Option<(CheckKind, Ground, usize)> {
+    let mut i = 0;
+    while let Some(word) = arguments.get(i) {
+        match word.as_str() {
+            "run" | "run-script" | "workspaces" | "-r" | "-s" => i += 1,
+            "--filter" | "--prefix" | "-w" | "--workspace" | "-C" | "--cwd" | "-F" | "workspace" => i += 2,
+            word if word.starts_with('-') => i += 1,
+            "t" | "tst" => return Some((CheckKind::Test, Ground::Script, i + 1)),
+            "publish" => return Some((CheckKind::Deploy, Ground::Script, i + 1)),
+            "install" | "add" | "ci" | "i" | "audit" => return None,
+            word => {
+                let kind = script_kind(word).or_else(|| {
+                    // yarn and pnpm run a program's name as it is.
+                    (program != "npm").then(|| classify(word, &[]).map(|(kind, ..)| kind)).flatten()
+                })?;
+                return Some((kind, Ground::Script, i + 1));
+            }
+        }
+    }
+    None
+}
+
+/// The kind that a script's or a make target's name speaks of: `test:unit`, `build-prod`, `lint`.
+fn script_kind(name: &str) -> Option<CheckKind> {
+    let lower = name.to_ascii_lowercase();
+    let mut words = lower.split([':', '-', '_', '.']);
+    let first = words.next()?;
+    if words.any(|w| matches!(w, "fix" | "watch" | "write" | "clean" | "setup" | "update" | "data")) {
+        return None;
+    }
+    Some(match first {
+        "test" | "tests" | "spec" | "specs" | "e2e" | "unittest" | "unit" | "integration" | "check"
+        | "verify" | "ci" | "coverage" => {
+            if lower.contains("type") {
+                CheckKind::Types
+            } else if lower.contains("lint")
+                || lower.contains("format")
+                || lower.contains("fmt")
+                || lower.contains("style")
+            {
+                CheckKind::Lint
+            } else {
+                CheckKind::Test
+            }
+        }
+        "build" | "compile" | "all" | "dist" => CheckKind::Build,
+        "lint" | "eslint" | "clippy" => CheckKind::Lint,
+        "typecheck" | "tsc" | "types" | "type" | "mypy" => CheckKind::Types,
+        "deploy" | "release" => CheckKind::Deploy,
+        _ => return None,
+    })
+}
+
+/// Hash of what a check was narrowed to: paths, names, filters; 0 when it runs everything.
+fn narrowed(kind: CheckKind, arguments: &[String]) -> u64 {
+    if kind != CheckKind::Test {
+        return 0;
+    }
+    let mut kept: Vec<&str> = Vec::new();
+    let mut words = arguments.iter().map(String::as_str).peekable();
+    while let Some(word) = words.next() {
+        match word {
+            "discover" | "run" | "." | "./" | "./..." | "tests" | "tests/" | "test" | "test/" | "all"
+            | "--" => {}
+            "-k" | "-t" | "-m" | "--grep" | "-g" | "--filter" | "-run" | "--run" | "--testNamePattern"
+            | "--tests" | "-R" | "-E" | "-p" | "--package" | "--test" | "--lib" | "--bin" | "--doc"
+            | "-e" | "--only" | "-n"
+                if word == "--lib" || word == "--doc" =>
+            {
+                kept.push(word)
+            }
+            "-k" | "-t" | "-m" | "--grep" | "-g" | "--filter" | "-run" | "--run" | "--testNamePattern"
+            | "--tests" | "-R" | "-E" | "-p" | "--package" | "--test" | "--bin" | "--only" => {
+                kept.push(word);
+                if let Some(value) = words.next_if(|v| !v.starts_with('-')) {
+                    kept.push(value);
+                }
+            }
+            // Options with a value of their own that narrows nothing.
+            "-s" | "-c" | "-C" | "--config" | "-j" | "--jobs" | "--rootdir" | "--reporter" | "-R=dot"
+            | "--features" | "-w" | "--maxfail" | "--tb" | "--timeout" | "--manifest-path" | "--profile"
+            | "-o" | "--color" | "--test-dir" | "--test-threads" | "-v" | "-count" => {
+                if !matches!(word, "-s" | "-v" | "-w") {
+                    words.next_if(|v| !v.starts_with('-'));
+                }
+            }
+            word if word.starts_with('-') => {
+                if [
+                    "-Dtest=",
+                    "--filter=",
+                    "-run=",
+                    "--grep=",
+                    "-k=",
+                    "--tests=",
+                    "--testNamePattern=",
+                    "--test=",
+                ]
+                .iter()
+                .any(|p| word.starts_with(p))
+                    || word == "--lf"
+                    || word == "--last-failed"
+                    || word == "--onlyChanged"
+                {
+                    kept.push(word);
+                }
+            }
+            word => kept.push(word),
+        }
+    }
+    if kept.is_empty() { 0 } else { hash(&kept) }
+}
+
+/// Whether a program only shows what is there, or keeps the workplace in order.
+fn shows(program: &str, arguments: &[String]) -> bool {
+    match program {
+        "cat" | "head" | "tail" | "less" | "more" | "grep" | "egrep" | "fgrep" | "rg" | "ag" | "find"
+        | "fd" | "ls" | "tree" | "wc" | "file" | "stat" | "diff" | "which" | "type" | "whereis" | "pwd"
+        | "echo" | "printf" | "true" | "false" | ":" | "exit" | "date" | "env" | "export" | "unset"
+        | "whoami" | "id" | "uname" | "hostname" | "df" | "du" | "free" | "ps" | "top" | "sort" | "uniq"
+        | "cut" | "tr" | "awk" | "jq" | "yq" | "nl" | "bat" | "test" | "[" | "[[" | "sleep" | "wait"
+        | "kill" | "jobs" | "history" | "man" | "help" | "md5sum" | "sha256sum" | "xxd" | "hexdump"
+        | "od" | "strings" | "basename" | "dirname" | "realpath" | "readlink" | "column" | "source" | "."
+        | "alias" | "ulimit" | "umask" | "trap" | "local" | "read" | "shift" | "set" | "mkdir" | "touch"
+        | "chmod" | "chown" | "ln" | "curl" | "wget" | "pip" | "pip3" | "apt" | "apt-get" | "brew"
+        | "gem" | "gh" | "cp" | "mv" | "rm" | "rmdir" | "tee" => true,
+        "sed" => !arguments.iter().any(|a| a.starts_with("-i") || a == "--in-place"),
+        "git" => true,
+        "npm" | "pnpm" | "yarn" | "bun" | "uv" | "poetry" | "cargo" | "go" | "composer" | "bundle" => {
+            !arguments.iter().any(|a| a == "run" || a == "exec" || a == "start")
+        }
+        p if p.starts_with("python") || p == "node" => {
+            arguments.iter().any(|a| a == "--version" || a == "-V")
+        }
+        _ => false,
+    }
+}
+
+/// Whether a program runs something that may be a check without being known as one.
+fn runs_unknown(program: &str, _arguments: &[String]) -> bool {
+    !matches!(
+        program,
+        "sed" | "apply_patch" | "for" | "case" | "esac" | "function" | "select" | "patch" | "dos2unix"
+    )
+}
+
+/// Adds the files that a program writes by its arguments.
+fn writes_of(program: &str, arguments: &[String], writes: &mut Vec<String>) {
+    let plain = || arguments.iter().filter(|a| !a.starts_with('-'));
+    match program {
+        "sed" | "perl"
+            if arguments.iter().any(|a| a.starts_with("-i") || a == "--in-place" || a == "-pi") =>
+        {
+            writes.extend(plain().skip(1).cloned());
+        }
+        "tee" => writes.extend(plain().filter(|a| !a.starts_with("/dev/")).cloned()),
+        "cp" | "mv" | "install" => writes.extend(plain().last().cloned()),
+        "rm" | "touch" => writes.extend(plain().cloned()),
+        "git" => {
+            let verb = plain().next().map_or("", String::as_str);
+            if matches!(
+                verb,
+                "checkout"
+                    | "restore"
+                    | "reset"
+                    | "apply"
+                    | "stash"
+                    | "revert"
+                    | "merge"
+                    | "rebase"
+                    | "pull"
+                    | "cherry-pick"
+            ) {
+                // A switch of branches or files: what exactly changed, the command does not say.
+                writes.extend(plain().skip(1).filter(|a| a.contains('.') && a.as_str() != ".").cloned());
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Words as a shell would read them back.
+fn spelt(words: &[String]) -> String {
+    words.iter().map(|w| quoted(w)).collect::<Vec<_>>().join(" ")
+}
+
+fn quoted(word: &str) -> String {
+    let plain =
+        |w: &str| !w.is_empty() && w.chars().all(|c| c.is_alphanumeric() || "_-./:=,@%+~^$*{}".contains(c));
+    if plain(word) {
+        return word.to_owned();
+    }
+    match word.split_once('=').filter(|(name, _)| plain(name)) {
+        Some((name, value)) => format!("{name}='{}'", value.replace('\'', r"'\''")),
+        None => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
+/// A hash that is the same in every process.
+pub(crate) fn hash<T: Hash + ?Sized>(value: &T) -> u64 {
+    let mut hasher = FxHasher::default();
+    value.hash(&mut hasher);
+    hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use CheckKind::{Build, Deploy, Lint, Test, Types};
+
+    fn kinds(command: &str) -> Vec<CheckKind> {
+        read(command).checks.iter().map(|c| c.kind).collect()
+    }
+
+    #[test]
+    fn patterns_compile() {
+        assert!(patterns_that_do_not_compile().is_empty());
+    }
+
+    #[test]
+    fn runners_are_known_by_their_commands() {
+        for (command, kind) in [
+            ("pytest -q", Test),
+            ("python3 -m unittest -q", Test),
+            ("python -m pytest tests/test_a.py -k name", Test),
+            ("uv run pytest", Test),
+            ("uv run --with hypothesis pytest -x", Test),
+            ("timeout 60 cargo test", Test),
+            ("timeout -k 5 60 cargo nextest run", Test),
+            ("CI=1 npm test", Test),
+            ("npm run test:unit -- --watch=false", Test),
+            ("npx jest --ci", Test),
+            ("npx vitest run", Test),
+            ("pnpm --filter web test", Test),
+            ("yarn mocha", Test),
+            ("go test ./...", Test),
+            ("./gradlew test", Test),
+            ("mvn -q verify", Test),
+            ("ctest --output-on-failure", Test),
+            ("vendor/bin/phpunit", Test),
+            ("bundle exec rspec", Test),
+            ("dotnet test", Test),
+            ("make check", Test),
+            ("make test", Test),
+            ("tox -e py311", Test),
+            ("bash -lc 'cd /w && python3 -m pytest'", Test),
+            ("./run_tests.sh", Test),
+            ("docker compose run --rm app pytest -q", Test),
+            ("npx tsc --noEmit", Types),
+            ("mypy src", Types),
+            ("npm run typecheck", Types),
+            ("eslint .", Lint),
+            ("ruff check .", Lint),
+            ("cargo clippy -- -D warnings", Lint),
+            ("go vet ./...", Lint),
+            ("cargo build --release", Build),
+            ("cargo check", Build),
+            ("go build ./...", Build),
+            ("gcc -Wall a.c -o a", Build),
+            ("make -j4", Build),
+            ("./gradlew build", Build),
+            ("docker build -t x .", Build),
+            ("npm run build", Build),
+            ("kubectl apply -f x.yaml", Deploy),
+            ("vercel --prod", Deploy),
+        ] {
+            assert_eq!(kinds(command), [kind], "{command}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_check_is_not_taken_for_one() {
+        for command in [
+            "ls tests",
+            "cat test.log",
+            "pip install pytest",
+            "git commit -m 'run cargo test'",
+            "which pytest",
+            "pytest --version",
+            "cat > t.sh <<E\npytest\nE",
+            "grep -rn 'cargo test' .",
+            "npm install jest",
+            "echo pytest",
+            "python app.py",
+            "cargo fmt",
+            "cargo run",
+            "make clean",
+            "test -f a.txt",
+            "vim test.sh",
+        ] {
+            assert_eq!(kinds(command), [], "{command}");
+        }
+    }
+
+    #[test]
+    fn whose_exit_code_comes_out() {
+        let exit = |command: &str| {
+            let reading = read(command);
+            let check = reading.checks.last().unwrap().clone();
+            (check.exit, check.mask, check.background)
+        };
+        assert_eq!(exit("cd a && pytest"), (Exit::Own, None, false));
+        assert_eq!(exit("pytest && git push"), (Exit::OnlyZero, None, false));
+        assert_eq!(exit("pytest || true"), (Exit::Hidden, Some("|| true".into()), false));
+        assert_eq!(exit("pytest | tail -1"), (Exit::Hidden, Some("| tail".into()), false));
+        assert_eq!(exit("set -o pipefail; pytest | tail -1"), (Exit::Own, None, false));
+        assert_eq!(exit("pytest; true"), (Exit::Hidden, Some("; true".into()), false));
+        assert_eq!(exit("pytest; echo exit=$?"), (Exit::Hidden, None, false));
+        assert_eq!(exit("set -e\npytest\necho done"), (Exit::OnlyZero, None, false));
+        assert_eq!(exit("pytest || exit 1"), (Exit::Own, None, false));
+        assert_eq!(exit("pytest &"), (Exit::Hidden, None, true));
+    }
+
+    #[test]
+    fn code_that_runs_commands_is_read() {
+        let code = r#"{ const r = await tools.exec_command({"cmd": "python3 -m unittest -q"}); text(r.output + "\nexit " + r.exit_code); }"#;
+        let reading = read(code);
+        assert_eq!(reading.checks.len(), 1);
+        assert_eq!(reading.checks[0].command, "python3 -m unittest -q");
+        let patch =
+            r#"text(await tools.apply_patch("*** Begin Patch\n*** Update File: /w/app/prices.py\n@@"));"#;
+        assert_eq!(read(patch).writes, ["/w/app/prices.py"]);
+    }
+
+    #[test]
+    fn a_narrow_run_is_told_from_a_whole_one() {
+        let narrow = |command: &str| read(command).checks[0].narrowed != 0;
+        assert!(!narrow("pytest -q --tb=short"));
+        assert!(!narrow("cargo test --workspace"));
+        assert!(!narrow("go test ./..."));
+        assert!(narrow("pytest tests/test_a.py"));
+        assert!(narrow("pytest -k discount"));
+        assert!(narrow("cargo test parser"));
+        assert!(narrow("go test ./pkg/a -run TestX"));
+    }
+
+    #[test]
+    fn unknown_programs_may_be_checks() {
+        assert!(read("./verify.sh").opaque);
+        assert!(read("python3 test_prices.py").opaque);
+        assert!(!read("git status && ls").opaque);
+    }
+}

@@ -1,0 +1,378 @@
+//! The assessor: records of one run in, what is to be shown of it out. Pure; the console, a hook,
+//! `check` and a replay all judge through it, so that the same records give the same findings.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::board::{Reach, RunDelta, RunSummary, SourceView, StepView};
+use super::desk::{RunNews, Turns};
+use crate::deliver::receipts_in;
+use crate::detect::{Family, Finding, families};
+use crate::format::{Format, Identity, Reader};
+use crate::recover::{Ground, Proposal, ProposalId, draft};
+use crate::score::features::{Context, Feature, of_step};
+use crate::score::{Band, Costs, Judged, Judgement, Model, judge_run, judge_step};
+use crate::trace::{
+    AgentId, Assembler, Author, Effect, Event, Observation, RecordRef, Run, RunId, Status, StepId,
+};
+
+/// How a run is to be judged.
+#[derive(Clone, Debug)]
+pub struct Judge {
+    /// The model.
+    pub model: Arc<Model>,
+    /// The costs that the bands come from.
+    pub costs: Costs,
+    /// Whether what the model said that it thought counts.
+    pub internal_signals: bool,
+}
+
+impl Judge {
+    /// The embedded model, even costs, external signals only.
+    pub fn embedded() -> Self {
+        Self { model: Model::embedded(), costs: Costs::default(), internal_signals: false }
+    }
+}
+
+/// Reads one run's records and judges its steps.
+pub struct Assessor {
+    format: &'static dyn Format,
+    judge: Judge,
+    assembler: Assembler,
+    sources: Vec<Source>,
+    watch: Watch,
+    judged: Vec<Judged>,
+    shown: Vec<Judgement>,
+    sent_steps: usize,
+    sent_findings: usize,
+}
+
+struct Source {
+    reader: Box<dyn Reader>,
+    agent: String,
+}
+
+/// What watches the assembler: the rules, and what must be judged anew.
+struct Watch {
+    families: Vec<Box<dyn Family>>,
+    findings: Vec<Finding>,
+    /// Findings from here on were made for the end of the log as it then was.
+    settled: usize,
+    by_step: FxHashMap<StepId, Vec<usize>>,
+    touched: BTreeSet<StepId>,
+    context: Context,
+    context_of: Vec<Box<[Feature]>>,
+    /// For each agent: steps before this one were made before a person last spoke to it.
+    spoken_to: FxHashMap<AgentId, StepId>,
+    /// Proposals whose text was seen in the log, since they were last asked for.
+    receipts: Vec<(ProposalId, RecordRef)>,
+}
+
+impl Watch {
+    fn observe(&mut self, seen: &Observation<'_>, run: &Run) {
+        match seen {
+            Observation::Called { step } => {
+                self.touched.insert(step.step.id);
+            }
+            Observation::Step(step) => {
+                let index = step.step.id.index();
+                if self.context_of.len() <= index {
+                    self.context_of.resize(index + 1, Box::default());
+                }
+                let features = self.context.next(step.step).into_boxed_slice();
+                if let Some(place) = self.context_of.get_mut(index) {
+                    *place = features;
+                }
+                self.touched.insert(step.step.id);
+            }
+            Observation::Prompt { agent, author: Author::Person, passage } => {
+                // A text that medbay had typed, or a home-made agent took from its inbox.
+                let before = self.receipts.len();
+                self.receipts.extend(receipts_in(&passage.text).map(|id| (id, passage.record)));
+                if before == self.receipts.len() {
+                    self.spoken_to.insert(*agent, StepId(run.steps.len() as u32));
+                }
+            }
+            Observation::Receipt { passage, .. } => {
+                self.receipts.extend(receipts_in(&passage.text).map(|id| (id, passage.record)));
+            }
+            _ => {}
+        }
+        let before = self.findings.len();
+        for family in &mut self.families {
+            family.observe(seen, run, &mut self.findings);
+        }
+        for (index, finding) in self.findings.iter().enumerate().skip(before) {
+            self.by_step.entry(finding.step).or_default().push(index);
+            self.touched.insert(finding.step);
+        }
+    }
+
+    /// Forgets what was said for an earlier end.
+    fn forget_end(&mut self) {
+        for finding in self.findings.drain(self.settled..) {
+            if let Some(indices) = self.by_step.get_mut(&finding.step) {
+                indices.retain(|index| *index < self.settled);
+            }
+            self.touched.insert(finding.step);
+        }
+    }
+
+    fn at(&self, step: StepId) -> Vec<&Finding> {
+        let indices = self.by_step.get(&step).map_or(&[][..], Vec::as_slice);
+        indices.iter().filter_map(|index| self.findings.get(*index)).collect()
+    }
+}
+
+impl Assessor {
+    /// An assessor for one run, without sources yet.
+    pub fn new(run: RunId, format: &'static dyn Format, judge: Judge) -> Self {
+        let families = families(judge.internal_signals);
+        Self {
+            format,
+            judge,
+            assembler: Assembler::new(run),
+            sources: Vec::new(),
+            watch: Watch {
+                families,
+                findings: Vec::new(),
+                settled: 0,
+                by_step: FxHashMap::default(),
+                touched: BTreeSet::new(),
+                context: Context::default(),
+                context_of: Vec::new(),
+                spoken_to: FxHashMap::default(),
+                receipts: Vec::new(),
+            },
+            judged: Vec::new(),
+            shown: Vec::new(),
+            sent_steps: 0,
+            sent_findings: 0,
+        }
+    }
+
+    /// Adds a source; its number goes into its records' [`RecordRef::source`]. The main source comes
+    /// first.
+    pub fn add_source(&mut self, identity: &Identity) -> u16 {
+        let agent = identity.agent.clone().unwrap_or_else(|| "main".to_owned());
+        if identity.agent.is_some() {
+            self.assembler.introduce("main", None);
+            self.assembler.introduce(&agent, Some("main"));
+        }
+        self.sources.push(Source { reader: self.format.reader(identity), agent });
+        (self.sources.len() - 1) as u16
+    }
+
+    /// Takes one record in.
+    pub fn take(&mut self, record: RecordRef, bytes: &[u8]) {
+        self.watch.forget_end();
+        let Some(source) = self.sources.get_mut(usize::from(record.source)) else { return };
+        let (assembler, watch, agent) = (&mut self.assembler, &mut self.watch, source.agent.as_str());
+        assembler.begin_record();
+        source.reader.read(bytes, &mut |event| {
+            assembler.take(record, agent, event, &mut |seen, run| watch.observe(seen, run));
+        });
+        self.watch.settled = self.watch.findings.len();
+    }
+
+    /// Takes in an event that no record holds yet: what a hook knows before the log does. `agent` is
+    /// the acting agent's name.
+    pub fn join(&mut self, agent: &str, event: Event<'_>) {
+        self.watch.forget_end();
+        let record = RecordRef { index: self.assembler.run().records, ..RecordRef::default() };
+        let watch = &mut self.watch;
+        self.assembler.take(record, agent, event, &mut |seen, run| watch.observe(seen, run));
+        self.watch.settled = self.watch.findings.len();
+    }
+
+    /// The run as far as it has been read.
+    pub fn run(&self) -> &Run {
+        self.assembler.run()
+    }
+
+    /// The findings so far, with those that hold if nothing more comes (see [`Assessor::conclude`]).
+    pub fn findings(&self) -> &[Finding] {
+        &self.watch.findings
+    }
+
+    /// The judgement of each step, as of the last [`Assessor::conclude`].
+    pub fn judgements(&self) -> &[Judgement] {
+        &self.shown
+    }
+
+    /// What the steps' judgements were made from, for a run's judgement and for fitting.
+    pub fn judged(&self) -> &[Judged] {
+        &self.judged
+    }
+
+    /// The features of a step, for fitting.
+    pub fn features(&self, step: StepId) -> Vec<Feature> {
+        let context = self.watch.context_of.get(step.index()).map_or(&[][..], |c| c);
+        of_step(self.watch.at(step).into_iter(), context)
+    }
+
+    /// Says what holds if nothing more comes, and judges what has changed. `finish`: nothing will come.
+    pub fn conclude(&mut self, finish: bool) {
+        self.watch.forget_end();
+        if finish {
+            let watch = &mut self.watch;
+            self.assembler.finish(&mut |seen, run| watch.observe(seen, run));
+            self.watch.settled = self.watch.findings.len();
+        }
+        self.watch.observe(&Observation::End, self.assembler.run());
+        let run = self.assembler.run();
+        let touched = std::mem::take(&mut self.watch.touched);
+        if let Some(first) = touched.first() {
+            self.sent_steps = self.sent_steps.min(first.index());
+        }
+        for id in touched {
+            let Some(step) = run.step(id) else { continue };
+            let findings = self.watch.at(id);
+            let context = self.watch.context_of.get(id.index()).map_or(&[][..], |c| c);
+            let effects = effects_at(&run.effects, id);
+            let shown = judge_step(&self.judge.model, &self.judge.costs, step, &findings, context, effects);
+            let judged = Judged {
+                agent: step.agent,
+                p_wrong: shown.p_wrong.get(),
+                suspicion: self
+                    .judge
+                    .model
+                    .step
+                    .probability(&of_step(findings.iter().copied(), context))
+                    .get(),
+                against: findings.iter().any(|f| f.rule.class != crate::detect::Class::Operational),
+                class: shown.class,
+                message: step.is_message(),
+                failed: step.failed(),
+                unknown: step.status == Status::Unknown,
+            };
+            put(&mut self.judged, id.index(), judged);
+            put(&mut self.shown, id.index(), shown);
+        }
+    }
+
+    /// What is proposed for the run as it now stands: for each agent and rule the latest step in alarm,
+    /// unless the run has moved on from it. As of the last [`Assessor::conclude`].
+    pub fn proposals(&self) -> Vec<Proposal> {
+        let run = self.assembler.run();
+        let ground = Ground { run, format: self.format.name(), model: &self.judge.model.name };
+        let mut all: Vec<Proposal> = Vec::new();
+        for (step, judged) in run.steps.iter().zip(&self.shown).filter(|(_, j)| j.band == Band::Alarm) {
+            if self.has_moved_on(step.agent, step.id) {
+                continue;
+            }
+            if let Some(proposal) = draft(ground, step, &self.watch.at(step.id), judged) {
+                all.retain(|p| p.rule != proposal.rule || p.target.agent != proposal.target.agent);
+                all.push(proposal);
+            }
+        }
+        all
+    }
+
+    /// Whether a person has spoken to the agent since, or it has ended a later turn with nothing
+    /// against what it said.
+    fn has_moved_on(&self, agent: AgentId, step: StepId) -> bool {
+        self.watch.spoken_to.get(&agent).is_some_and(|since| step < *since)
+            || self.clean_turn(agent).is_some_and(|clean| step < clean)
+    }
+
+    /// The latest message of an agent with nothing against it.
+    fn clean_turn(&self, agent: AgentId) -> Option<StepId> {
+        let mut latest = self.assembler.run().steps.iter().zip(&self.judged).rev();
+        latest.find(|(s, judged)| s.agent == agent && s.is_message() && !judged.against).map(|(s, _)| s.id)
+    }
+
+    /// What the desk must know of the run as it now stands. As of the last [`Assessor::conclude`].
+    pub fn news(&mut self) -> RunNews {
+        let run = self.assembler.run();
+        let agents = (0..run.agents.len()).map(|index| AgentId(index as u16));
+        let turns = agents
+            .map(|agent| Turns {
+                agent: run.agent_name(agent).to_owned(),
+                spoken_to: self.watch.spoken_to.get(&agent).map(|step| step.0),
+                clean: self.clean_turn(agent).map(|step| step.0),
+            })
+            .collect();
+        RunNews {
+            run: run.id.clone(),
+            steps: run.steps.len() as u32,
+            proposals: self.proposals(),
+            turns,
+            receipts: std::mem::take(&mut self.watch.receipts)
+                .into_iter()
+                .map(|(id, at)| (id, at.index))
+                .collect(),
+        }
+    }
+
+    /// What has changed since the last call, for the board.
+    pub fn delta(&mut self, finish: bool, sources: Vec<SourceView>, reach: Reach) -> RunDelta {
+        self.conclude(finish);
+        let news = self.news();
+        let run = self.assembler.run();
+        let steps: Vec<StepView> = run
+            .steps
+            .iter()
+            .zip(&self.shown)
+            .skip(self.sent_steps)
+            .map(|(step, judged)| StepView { step: step.clone(), judged: judged.clone() })
+            .collect();
+        let findings = self.watch.findings.get(self.sent_findings..).unwrap_or_default().to_vec();
+        let delta = RunDelta {
+            run: run.id.clone(),
+            from: self.sent_steps,
+            steps,
+            findings_from: self.sent_findings,
+            findings,
+            news,
+            summary: self.summary(sources, reach),
+        };
+        self.sent_steps = self.shown.len();
+        self.sent_findings = self.watch.settled;
+        delta
+    }
+
+    /// What is known of the run besides its steps and findings.
+    pub fn summary(&self, sources: Vec<SourceView>, reach: Reach) -> RunSummary {
+        let run = self.assembler.run();
+        RunSummary {
+            format: self.format.name(),
+            title: run.title.clone(),
+            model: run.model.clone(),
+            working_directory: run.working_directory.clone(),
+            state: run.state.clone(),
+            agents: run.agents.clone(),
+            tools: run.tools.clone(),
+            plan: run.plan.clone(),
+            effects: run.effects.clone(),
+            usage: run.usage,
+            records: run.records,
+            unknown: run.unknown.clone(),
+            began: run.began,
+            last: run.last,
+            sources,
+            judged: judge_run(&self.judge.model, &self.judge.costs, &self.judged),
+            judged_by: self.judge.model.name.clone(),
+            reach,
+            assessed: true,
+        }
+    }
+}
+
+/// The effects of one step. A call's effects stand together and in the order in which calls closed.
+fn effects_at(effects: &[Effect], step: StepId) -> &[Effect] {
+    let Some(first) = effects.iter().rposition(|e| e.step == step) else { return &[] };
+    let rest = effects.get(..=first).unwrap_or_default();
+    let length = rest.iter().rev().take_while(|e| e.step == step).count();
+    rest.get(rest.len() - length..).unwrap_or_default()
+}
+
+fn put<T: Clone>(all: &mut Vec<T>, index: usize, value: T) {
+    if all.len() <= index {
+        all.resize(index + 1, value);
+    } else if let Some(place) = all.get_mut(index) {
+        *place = value;
+    }
+}

@@ -1,0 +1,152 @@
+//! Cases: labelled runs, assessed once. Features do not depend on a model, so every fold is fitted and
+//! measured on the same cases.
+
+use super::corpus::Label;
+use crate::detect::Class;
+use crate::engine::{Judge, read};
+use crate::score::features::Feature;
+use crate::score::fit::Example;
+use crate::score::{Costs, Judged, Linear, RunJudgement, features, judge};
+use crate::trace::StepId;
+
+/// A labelled run with what the rules found in it.
+pub struct Case {
+    /// The label.
+    pub label: Label,
+    /// Its steps.
+    pub steps: Vec<StepCase>,
+    /// How many records were read.
+    pub records: u32,
+}
+
+/// A step of a case.
+pub struct StepCase {
+    /// The record of its action, as labels count.
+    pub record: u32,
+    /// Its agent's name.
+    pub agent: String,
+    /// Its features.
+    pub features: Vec<Feature>,
+    /// The rules that fired at it, with their classes.
+    pub rules: Vec<(&'static str, Class)>,
+    /// What a run's judgement needs; the probabilities are set by [`Case::judge`].
+    pub judged: Judged,
+}
+
+/// A case that a model has judged.
+pub struct JudgedCase {
+    /// Each step's judgement.
+    pub steps: Vec<Judged>,
+    /// The run's.
+    pub run: RunJudgement,
+}
+
+/// Reads and assesses labelled runs. A run that cannot be read is named by `problem` and left out.
+pub fn assess(labels: Vec<Label>, judge: &Judge, mut problem: impl FnMut(String)) -> Vec<Case> {
+    let mut cases = Vec::with_capacity(labels.len());
+    for label in labels {
+        match case(label, judge) {
+            Ok(case) => cases.push(case),
+            Err(sentence) => problem(sentence),
+        }
+    }
+    cases
+}
+
+fn case(label: Label, judge: &Judge) -> Result<Case, String> {
+    let name = format!("{}/{}", label.dataset, label.run);
+    let found = read::run_of(&label.file, None)
+        .ok_or_else(|| format!("{name} is of no known format; it is left out"))?;
+    let read::Read { mut assessor, .. } = read::whole(&found, judge)
+        .map_err(|error| format!("{name} cannot be read: {error}; it is left out"))?;
+    assessor.conclude(true);
+    let run = assessor.run();
+    let steps = run
+        .steps
+        .iter()
+        .zip(assessor.judged())
+        .filter(|(step, _)| step.record.source == 0)
+        .map(|(step, judged)| StepCase {
+            record: step.record.index,
+            agent: run.agent_name(step.agent).to_owned(),
+            features: assessor.features(step.id),
+            rules: assessor
+                .findings()
+                .iter()
+                .filter(|f| f.step == step.id)
+                .map(|f| (f.rule.id, f.rule.class))
+                .collect(),
+            judged: *judged,
+        })
+        .collect();
+    Ok(Case { label, steps, records: run.records })
+}
+
+impl Case {
+    /// Judges the case by a model of steps and, if given, one of runs.
+    pub fn judge(&self, step: &Linear, run: &Linear, set_share: f64, costs: &Costs) -> JudgedCase {
+        let steps: Vec<Judged> = self
+            .steps
+            .iter()
+            .map(|case| {
+                let suspicion = step.probability(&case.features).get();
+                let cut = costs.cut(crate::score::Band::Triage);
+                let p_wrong = if case.judged.against { suspicion } else { suspicion.min(cut * 0.95) };
+                let weight = |rule: &str| step.weight(rule) * value(&case.features, rule);
+                let class = case
+                    .rules
+                    .iter()
+                    .filter(|(_, class)| *class != Class::Operational)
+                    .max_by(|a, b| weight(a.0).total_cmp(&weight(b.0)))
+                    .map(|(_, class)| *class);
+                Judged { p_wrong, suspicion, class, ..case.judged }
+            })
+            .collect();
+        let features = features::of_run(&judge::totals(&steps));
+        let worst = steps
+            .iter()
+            .enumerate()
+            .filter(|(_, s)| s.against)
+            .max_by(|a, b| a.1.p_wrong.total_cmp(&b.1.p_wrong).then(b.0.cmp(&a.0)))
+            .map(|(i, _)| i);
+        let run = RunJudgement {
+            p_fail: run.probability(&features),
+            class: worst.and_then(|i| steps.get(i)).and_then(|s| s.class),
+            agent: worst.and_then(|i| steps.get(i)).map(|s| s.agent),
+            set90: judge::set_of(&steps, set_share),
+            ..RunJudgement::default()
+        };
+        JudgedCase { steps, run }
+    }
+
+    /// The steps as examples, if the label says which of them are wrong: those of a failed run with a
+    /// labelled step, and those of a run that succeeded. A run counts as much as any other, so that long
+    /// ones do not rule.
+    pub fn step_examples(&self) -> Vec<Example> {
+        let labelled = self.label.failed_step.is_some() || self.label.success == Some(true);
+        if !labelled || self.steps.is_empty() {
+            return Vec::new();
+        }
+        let weight = (20.0 / self.steps.len() as f64).min(1.0);
+        self.steps
+            .iter()
+            .map(|step| Example {
+                features: step.features.clone(),
+                wrong: self.label.errors.contains(&step.record),
+                weight,
+            })
+            .collect()
+    }
+
+    /// The position among the steps of the labelled first error: the step whose record it is, or whose
+    /// outcome, which is the last step that began before it.
+    pub fn failed_position(&self) -> Option<StepId> {
+        let record = self.label.failed_step?;
+        let at = self.steps.iter().rposition(|step| step.record <= record).unwrap_or(0);
+        (!self.steps.is_empty()).then_some(StepId(at as u32))
+    }
+}
+
+fn value(features: &[Feature], name: &str) -> f64 {
+    features.iter().find(|(known, _)| *known == name).map_or(0.0, |(_, value)| *value)
+}

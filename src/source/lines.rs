@@ -1,0 +1,209 @@
+//! Blocks of bytes into records. A record is a line; its [`RecordRef`] says where it stands.
+//!
+//! The cuts between blocks do not matter: any division of the same bytes yields the same records.
+//! There is no limit to a line's length. A line of white space is no record but is counted, so that
+//! `index` stays the line number less one.
+
+use memchr::{memchr, memchr_iter};
+
+use crate::trace::RecordRef;
+
+/// The mark that some editors put at a text's beginning.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Cuts one source's bytes into records.
+#[derive(Debug)]
+pub struct Splitter {
+    source: u16,
+    /// Position in the source of the first byte that is not in a finished line.
+    line_start: u64,
+    /// Lines before it.
+    index: u32,
+    /// The beginning of a line whose end has not come yet.
+    partial: Vec<u8>,
+}
+
+impl Splitter {
+    /// A splitter at the beginning of a source; `source` is the source's number in its run.
+    pub fn new(source: u16) -> Self {
+        Self::at(source, 0, 0)
+    }
+
+    /// A splitter at a line's beginning: its byte offset and the count of lines before it.
+    pub fn at(source: u16, offset: u64, index: u32) -> Self {
+        Self { source, line_start: offset, index, partial: Vec::new() }
+    }
+
+    /// The source's number in its run.
+    pub fn source(&self) -> u16 {
+        self.source
+    }
+
+    /// The offset of the byte that must come next.
+    pub fn position(&self) -> u64 {
+        self.line_start + self.partial.len() as u64
+    }
+
+    /// The offset at which the unfinished line begins; equal to [`Splitter::position`] without one.
+    pub fn boundary(&self) -> u64 {
+        self.line_start
+    }
+
+    /// How many lines were finished.
+    pub fn index(&self) -> u32 {
+        self.index
+    }
+
+    /// The beginning of the line whose end has not come yet.
+    pub fn partial(&self) -> &[u8] {
+        &self.partial
+    }
+
+    /// Takes the next bytes of the source and hands on the records that they finish.
+    pub fn push(&mut self, block: &[u8], mut sink: impl FnMut(RecordRef, &[u8])) {
+        let mut rest = block;
+        if !self.partial.is_empty() {
+            let Some(end) = memchr(b'\n', rest) else {
+                self.partial.extend_from_slice(rest);
+                return;
+            };
+            let (head, tail) = rest.split_at(end);
+            self.partial.extend_from_slice(head);
+            let line = std::mem::take(&mut self.partial);
+            self.line(&line, 1, &mut sink);
+            // Keep the memory of an ordinary line; give that of a huge one back.
+            if line.capacity() <= 64 * 1024 {
+                self.partial = line;
+                self.partial.clear();
+            }
+            rest = tail.get(1..).unwrap_or_default();
+        }
+        let mut start = 0;
+        for end in memchr_iter(b'\n', rest) {
+            self.line(rest.get(start..end).unwrap_or_default(), 1, &mut sink);
+            start = end + 1;
+        }
+        self.partial.extend_from_slice(rest.get(start..).unwrap_or_default());
+    }
+
+    /// The source is closed: what is left without a line end is a record too if it is whole, which
+    /// for JSON can be told. Whether something was left that is not.
+    pub fn finish(&mut self, mut sink: impl FnMut(RecordRef, &[u8])) -> bool {
+        let line = std::mem::take(&mut self.partial);
+        if line.iter().all(u8::is_ascii_whitespace) {
+            self.line_start += line.len() as u64;
+            return false;
+        }
+        if serde_json::from_slice::<serde::de::IgnoredAny>(without_mark(&line)).is_err() {
+            self.partial = line;
+            return true;
+        }
+        self.line(&line, 0, &mut sink);
+        false
+    }
+
+    fn line(&mut self, line: &[u8], line_end: u64, sink: &mut impl FnMut(RecordRef, &[u8])) {
+        let mut record = line.strip_suffix(b"\r").unwrap_or(line);
+        let mut offset = self.line_start;
+        if offset == 0 {
+            let bare = without_mark(record);
+            offset += (record.len() - bare.len()) as u64;
+            record = bare;
+        }
+        if !record.iter().all(u8::is_ascii_whitespace) {
+            let at = RecordRef {
+                offset,
+                length: u32::try_from(record.len()).unwrap_or(u32::MAX),
+                index: self.index,
+                source: self.source,
+            };
+            sink(at, record);
+        }
+        self.line_start += line.len() as u64 + line_end;
+        self.index = self.index.saturating_add(1);
+    }
+}
+
+fn without_mark(record: &[u8]) -> &[u8] {
+    record.strip_prefix(BYTE_ORDER_MARK).unwrap_or(record)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn split(blocks: &[&[u8]], finish: bool) -> (Vec<(RecordRef, Vec<u8>)>, Vec<u8>) {
+        let mut splitter = Splitter::new(0);
+        let mut records = Vec::new();
+        for block in blocks {
+            splitter.push(block, |at, bytes| records.push((at, bytes.to_vec())));
+        }
+        if finish {
+            splitter.finish(|at, bytes| records.push((at, bytes.to_vec())));
+        }
+        (records, splitter.partial().to_vec())
+    }
+
+    fn texts(records: &[(RecordRef, Vec<u8>)]) -> Vec<&str> {
+        records.iter().map(|(_, bytes)| std::str::from_utf8(bytes).unwrap()).collect()
+    }
+
+    #[test]
+    fn line_ends_of_both_kinds_and_blank_lines() {
+        let (records, partial) = split(&[b"{\"a\":1}\r\n\n  \n{\"b\":2}\n{\"c\""], false);
+        assert_eq!(texts(&records), ["{\"a\":1}", "{\"b\":2}"]);
+        assert_eq!(records[1].0.index, 3, "blank lines are counted");
+        assert_eq!(records[1].0.offset, 13);
+        assert_eq!(partial, b"{\"c\"");
+    }
+
+    #[test]
+    fn a_last_line_without_its_end_counts_when_it_is_whole() {
+        assert_eq!(texts(&split(&[b"{}\n{\"a\":", b"1}"], true).0), ["{}", "{\"a\":1}"]);
+        let (records, left) = split(&[b"{}\n{\"a\":"], true);
+        assert_eq!(texts(&records), ["{}"]);
+        assert_eq!(left, b"{\"a\":");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_the_first_record() {
+        let (records, _) = split(&[b"\xef\xbb\xbf{}\n{}\n"], false);
+        assert_eq!(texts(&records), ["{}", "{}"]);
+        assert_eq!((records[0].0.offset, records[0].0.length), (3, 2));
+        assert_eq!(records[1].0.offset, 6);
+    }
+
+    proptest! {
+        #[test]
+        fn any_division_into_blocks_yields_the_same_records(
+            lines in proptest::collection::vec("[ a{}\"é日\r]{0,12}", 0..12),
+            ended in any::<bool>(),
+            cuts in proptest::collection::vec(any::<proptest::sample::Index>(), 0..10),
+        ) {
+            let mut bytes = lines.join("\n").into_bytes();
+            if ended {
+                bytes.push(b'\n');
+            }
+            let mut cuts: Vec<usize> = cuts.iter().map(|i| i.index(bytes.len() + 1)).collect();
+            cuts.sort_unstable();
+            let mut blocks = Vec::new();
+            let mut start = 0;
+            for cut in cuts.into_iter().chain([bytes.len()]) {
+                blocks.push(&bytes[start..cut]);
+                start = cut;
+            }
+            let whole = split(&[&bytes], false);
+            prop_assert_eq!(&split(&blocks, false), &whole);
+            prop_assert_eq!(split(&blocks, true), split(&[&bytes], true));
+            // Each record is where it says that it is.
+            for (at, record) in &whole.0 {
+                let start = at.offset as usize;
+                prop_assert_eq!(&bytes[start..start + at.length as usize], &record[..]);
+                let before = bytes[..start].iter().filter(|b| **b == b'\n').count();
+                prop_assert_eq!(at.index as usize, before);
+            }
+        }
+    }
+}

@@ -1,0 +1,140 @@
+//! `medbay decisions` over a ledger of its own.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod drafts;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use drafts::{approve, at, draft, person};
+use medbay::ledger::{Ledger, Mode, Verdict};
+use medbay::trace::RunId;
+use serde_json::Value;
+
+fn medbay(db: &Path, arguments: &[&str]) -> (i32, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_medbay"))
+        .args(["--db", db.to_str().unwrap(), "decisions"])
+        .args(arguments)
+        .env_clear()
+        .env("HOME", db.parent().unwrap())
+        .env("TZ", "UTC")
+        .output()
+        .unwrap();
+    (
+        output.status.code().unwrap(),
+        String::from_utf8(output.stdout).unwrap(),
+        String::from_utf8(output.stderr).unwrap(),
+    )
+}
+
+/// A ledger with an edit that was undone and an approval that was delivered and seen; and a veto.
+fn filled() -> (tempfile::TempDir, PathBuf, [String; 2]) {
+    let directory = tempfile::tempdir().unwrap();
+    let db = directory.path().join("ledger.db");
+    let ledger = Ledger::open(&db).unwrap();
+    let p = draft("r1", "c1");
+    let mut q = draft("r1", "c2");
+    q.sentence = "=1+1, \"quoted\" \u{1b}[31m\u{202e}".into();
+    for x in [&p, &q] {
+        ledger.propose(x, Mode::Suggest, at(0)).unwrap();
+    }
+    let edit = Verdict::Edit { text: "something else".into() };
+    ledger.decide(&p.id, edit, person(), "the desk", at(3), Duration::from_secs(5)).unwrap();
+    ledger.undo(&p.id, at(4), person()).unwrap();
+    approve(&ledger, &p.id, at(7));
+    let veto = Verdict::Veto { reason: "=cmd, \"no\"\nnever".into() };
+    ledger.decide(&q.id, veto, person(), "", at(8), Duration::ZERO).unwrap();
+    let lease =
+        ledger.lease(&RunId::new("r1"), "claude-code hook", "t", Duration::from_secs(9), at(9)).unwrap();
+    ledger.delivered(&lease.unwrap(), at(10)).unwrap();
+    ledger.confirm(&p.id, Some(21), at(11)).unwrap();
+    (directory, db, [p.id.to_string(), q.id.to_string()])
+}
+
+#[test]
+fn list_has_one_line_a_proposal() {
+    let (_kept, db, [p, q]) = filled();
+    let (code, out, err) = medbay(&db, &["list"]);
+    assert_eq!((code, err.as_str()), (0, ""));
+    assert_eq!(out.lines().count(), 2);
+    let line = |id: &str| out.lines().find(|l| l.contains(id)).unwrap().to_owned();
+    assert!(line(&p).contains("confirmed") && line(&p).contains("approve") && line(&p).contains("ada"));
+    assert!(line(&q).contains("vetoed"));
+    assert!(!out.contains('\u{1b}') && !out.contains('\u{202e}'));
+    assert_eq!(medbay(&db, &[]).1, out, "list is what it does by itself");
+}
+
+#[test]
+fn show_tells_everything_of_one() {
+    let (_kept, db, [p, _]) = filled();
+    let (code, out, _) = medbay(&db, &["show", &p[..8]]);
+    assert_eq!(code, 0);
+    for part in [
+        "All tests pass.",
+        "1 failed; 3 passed",
+        "edit by person ada, 3 s after the draft, undone",
+        "Operator: something else",
+        "approve by person ada",
+        "the desk",
+        "claude-code hook",
+        "in record 21",
+        "Operator: run the tests again",
+    ] {
+        assert!(out.contains(part), "{part} is not in\n{out}");
+    }
+    let (code, out, err) = medbay(&db, &["show", "ffff"]);
+    assert_eq!((code, out.as_str()), (2, ""));
+    assert!(err.contains("ffff") && err.lines().count() == 1, "{err}");
+    let (code, _, err) = medbay(&db, &["show", ""]);
+    assert_eq!(code, 2, "{err}");
+}
+
+#[test]
+fn export_is_complete_in_both_forms() {
+    let (_kept, db, [p, q]) = filled();
+    let (code, out, _) = medbay(&db, &["export", "--as", "json"]);
+    assert_eq!(code, 0);
+    let rows: Vec<Value> = out.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let verdicts: Vec<&str> = rows.iter().map(|r| r["verdict"].as_str().unwrap()).collect();
+    assert_eq!(verdicts, ["edit", "undo", "approve", "veto"]);
+    assert_eq!(rows[3]["proposal"], q);
+    assert_eq!(rows[0]["text"], format!("Operator: something else [medbay {p}]"));
+
+    let (code, out, _) = medbay(&db, &["export", "--as", "csv"]);
+    assert_eq!(code, 0);
+    assert!(out.starts_with("number,at,proposal,run,verdict,"));
+    assert_eq!(out.lines().filter(|l| l.contains(",r1,")).count(), 4);
+    assert!(out.contains("\"'=cmd, \"\"no\"\""), "quoted, and no formula: {out}");
+    assert_eq!(medbay(&db, &["export", "--as", "xml"]).0, 2);
+}
+
+#[test]
+fn verify_is_clean_and_names_what_was_changed() {
+    let (_kept, db, _) = filled();
+    let (code, out, _) = medbay(&db, &["verify"]);
+    assert_eq!(code, 0);
+    assert!(out.starts_with("4 decisions"), "{out}");
+    rusqlite::Connection::open(&db)
+        .unwrap()
+        .execute_batch(
+            "DROP TRIGGER decisions_are_not_changed; UPDATE decisions SET reason = 'x' WHERE number = 3",
+        )
+        .unwrap();
+    let (code, out, _) = medbay(&db, &["verify"]);
+    assert_eq!(code, 1);
+    assert!(out.contains("decision 3"), "{out}");
+}
+
+#[test]
+fn without_a_ledger_it_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let db = directory.path().join("none.db");
+    for what in [&["list"][..], &["verify"], &["export"]] {
+        let (code, out, err) = medbay(&db, what);
+        assert_eq!((code, out.as_str()), (2, ""));
+        assert!(err.contains("none.db") && err.lines().count() == 1, "{err}");
+    }
+    assert!(!db.exists());
+}
