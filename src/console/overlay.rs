@@ -117,15 +117,11 @@ fn palette(model: &mut Model, key: Key, mut line: Line, mut at: usize) -> Vec<Ta
             let (name, argument) = text.split_once(' ').unwrap_or((&text, ""));
             let chosen = if at == 0 { by_name(name) } else { None }.or_else(|| {
                 // What is typed runs what it plainly means: a beginning, not any letters of it.
-<<<<<<< HEAD
                 fitting
                     .get(at)
                     .copied()
                     .filter(|c| at > 0 || (!name.is_empty() && c.name.starts_with(name)))
                     .filter(|c| !c.act.decides())
-=======
-                fitting.get(at).copied().filter(|c| at > 0 || (!name.is_empty() && c.name.starts_with(name)))
->>>>>>> main
             });
             let Some(command) = chosen else {
                 if !text.is_empty() {

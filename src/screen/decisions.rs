@@ -26,11 +26,8 @@ pub(super) fn draw(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
     }
     if decisions.open {
         if let Some(entry) = decisions.shown() {
-            let area = Area {
-                x: panes.detail.x + 1,
-                width: panes.detail.width.saturating_sub(2),
-                ..panes.detail
-            };
+            let area =
+                Area { x: panes.detail.x + 1, width: panes.detail.width.saturating_sub(2), ..panes.detail };
             record(model, entry, pen).draw(pen, area, decisions.scroll);
         }
         return;
@@ -58,10 +55,7 @@ fn table(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
     let outcome = (area.right().saturating_sub(13), 13);
     let receipt = (outcome.0.saturating_sub(10), if wide { 9 } else { 0 });
     let channel_width = if area.width >= 100 { 20 } else { 11 };
-    let channel = (
-        receipt.0.saturating_sub(channel_width + 1),
-        if wide { channel_width } else { 0 },
-    );
+    let channel = (receipt.0.saturating_sub(channel_width + 1), if wide { channel_width } else { 0 });
     let end = if wide { channel.0 } else { outcome.0 };
     for ((x, width), word) in [
         (time, "when"),
@@ -75,12 +69,7 @@ fn table(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
         pen.text(x, panes.heads.y, width, word, Role::Dim);
     }
     let decisions = &model.decisions;
-    let rows = decisions
-        .rows
-        .order()
-        .iter()
-        .enumerate()
-        .skip(decisions.rows.top());
+    let rows = decisions.rows.order().iter().enumerate().skip(decisions.rows.top());
     for ((at, id), y) in rows.zip(area.y..area.bottom()) {
         let Some(entry) = decisions.entry(id) else {
             continue;
@@ -160,11 +149,7 @@ fn record(model: &Model, entry: &Entry, pen: &Pen<'_>) -> Page {
         );
         page.text("", &head, Role::Strong);
         if let Verdict::Veto { reason } = &decision.verdict {
-            let reason = if reason.is_empty() {
-                "no reason given"
-            } else {
-                reason
-            };
+            let reason = if reason.is_empty() { "no reason given" } else { reason };
             page.text("because ", reason, Role::Text);
         }
         if let Some(undone) = decision.undone {
@@ -188,9 +173,7 @@ fn record(model: &Model, entry: &Entry, pen: &Pen<'_>) -> Page {
             went.push((format!("{dot} delivered {} ", time(at)), Role::Text));
         }
         if let Some((at, in_record)) = delivery.confirmed {
-            let place = in_record
-                .map(|r| format!(" in record {r}"))
-                .unwrap_or_default();
+            let place = in_record.map(|r| format!(" in record {r}")).unwrap_or_default();
             went.push((format!("{dot} seen {}{place} ", time(at)), Role::Text));
         }
         if let Some(why) = &delivery.failure {
@@ -208,10 +191,7 @@ fn record(model: &Model, entry: &Entry, pen: &Pen<'_>) -> Page {
     page.heading("SHOWED", "");
     page.text("  ", &proposal.fact, Role::Against);
     page.gap();
-    let seen = entry
-        .decision
-        .as_ref()
-        .map_or(proposal.payload.as_str(), |d| d.seen.as_str());
+    let seen = entry.decision.as_ref().map_or(proposal.payload.as_str(), |d| d.seen.as_str());
     page.heading("ON THE SCREEN THEN", "");
     page.text("  ", seen, Role::Text);
     if let Some(Verdict::Edit { text }) = entry.decision.as_ref().map(|d| &d.verdict) {
@@ -266,15 +246,15 @@ fn empty(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
     } else if !model.decisions.loaded {
         page.line(&[("Reading the ledger", Role::Strong)]);
     } else if !model.decisions.filter_text.is_empty() {
-        page.text(
-            "",
-            &format!("No decision fits /{}", model.decisions.filter_text),
-            Role::Strong,
-        );
+        page.text("", &format!("No decision fits /{}", model.decisions.filter_text), Role::Strong);
         page.line(&[("Esc shows all again.", Role::Dim)]);
     } else {
         page.line(&[("Nothing has been decided yet", Role::Strong)]);
-        page.text("", "3 shows what waits for you. Every verdict is kept here, with what was on the screen then.", Role::Dim);
+        page.text(
+            "",
+            "3 shows what waits for you. Every verdict is kept here, with what was on the screen then.",
+            Role::Dim,
+        );
     }
     page.draw(pen, area, 0);
 }

@@ -33,10 +33,7 @@ pub(super) fn draw(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
     }
     let title = shown.map(|entry| {
         let target = &entry.proposal.target;
-        let run = model
-            .board
-            .run(&target.run)
-            .map_or(target.run.as_str(), |view| name(view));
+        let run = model.board.run(&target.run).map_or(target.run.as_str(), |view| name(view));
         format!(
             "{} {dot} {run} {dot} {} {dot} step {}",
             entry.proposal.remedy.words(),
@@ -46,11 +43,7 @@ pub(super) fn draw(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
     });
     let title = title.unwrap_or_default();
     if panes.one {
-        let head = if panes.detail.height > 0 {
-            &title
-        } else {
-            &left
-        };
+        let head = if panes.detail.height > 0 { &title } else { &left };
         pen.frame(panes.frame, head, &right);
     } else {
         pen.frame(panes.frame, &left, "");
@@ -65,11 +58,8 @@ pub(super) fn draw(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
     if panes.detail.height > 0
         && let Some(entry) = shown
     {
-        let area = Area {
-            x: panes.detail.x + 1,
-            width: panes.detail.width.saturating_sub(2),
-            ..panes.detail
-        };
+        let area =
+            Area { x: panes.detail.x + 1, width: panes.detail.width.saturating_sub(2), ..panes.detail };
         proposal(model, entry, area, pen);
     }
 }
@@ -91,21 +81,11 @@ fn list(model: &Model, area: Area, pen: &mut Pen<'_>) {
         let age = age(model.clock(), entry.drafted);
         pen.text_right(area.x, right, y, &age, Role::Dim);
         let (word, role) = standing(entry, model);
-        let word = if word.is_empty() {
-            proposal.p_wrong.to_string()
-        } else {
-            word
-        };
+        let word = if word.is_empty() { proposal.p_wrong.to_string() } else { word };
         let from = pen.text_right(area.x + 3, right.saturating_sub(5), y, &word, role);
-        let run = model
-            .board
-            .run(&proposal.target.run)
-            .map_or(proposal.target.run.as_str(), |view| name(view));
-        let role = if entry.state == State::Waiting {
-            Role::Text
-        } else {
-            Role::Dim
-        };
+        let run =
+            model.board.run(&proposal.target.run).map_or(proposal.target.run.as_str(), |view| name(view));
+        let role = if entry.state == State::Waiting { Role::Text } else { Role::Dim };
         pen.text(area.x + 3, y, from.saturating_sub(area.x + 4), run, role);
     }
 }
@@ -113,9 +93,7 @@ fn list(model: &Model, area: Area, pen: &mut Pen<'_>) {
 /// A word for where a proposal stands, if it does not simply wait.
 fn standing(entry: &Entry, model: &Model) -> (String, Role) {
     match entry.state {
-        State::Waiting if model.desk.asked.contains(&entry.proposal.id) => {
-            ("writing".to_owned(), Role::Dim)
-        }
+        State::Waiting if model.desk.asked.contains(&entry.proposal.id) => ("writing".to_owned(), Role::Dim),
         State::Waiting if deferred(entry) => ("deferred".to_owned(), Role::Dim),
         State::Waiting => (String::new(), Role::Alarm),
         State::Approved => match seconds_left(entry, model.now) {
@@ -146,12 +124,7 @@ fn proposal(model: &Model, entry: &Entry, area: Area, pen: &mut Pen<'_>) {
     if area.width >= 48 {
         let heads = (format!("SAYS {claim_at}"), format!("SHOWS {fact_at}"));
         page.beside((&heads.0, Role::Title), (&heads.1, Role::Title), bar, 1);
-        page.beside(
-            (&proposal.claim, Role::Claim),
-            (&proposal.fact, Role::Against),
-            bar,
-            5,
-        );
+        page.beside((&proposal.claim, Role::Claim), (&proposal.fact, Role::Against), bar, 5);
     } else {
         page.heading("SAYS", &claim_at);
         page.text(" ", &proposal.claim, Role::Claim);
@@ -174,10 +147,7 @@ fn proposal(model: &Model, entry: &Entry, area: Area, pen: &mut Pen<'_>) {
                 ("AND HOLD ".to_owned(), Role::Title),
                 ("the turn open until ".to_owned(), Role::Dim),
                 (format!("`{}` ", hold.until), Role::Accent),
-                (
-                    format!("exits 0 (at most {} times)", hold.at_most),
-                    Role::Dim,
-                ),
+                (format!("exits 0 (at most {} times)", hold.at_most), Role::Dim),
             ],
         );
     }
@@ -188,44 +158,28 @@ fn proposal(model: &Model, entry: &Entry, area: Area, pen: &mut Pen<'_>) {
         }
     }
     page.gap();
-    let cost = format!(
-        "~{} tokens, ~{} s",
-        count(proposal.tokens),
-        proposal.seconds
-    );
+    let cost = format!("~{} tokens, ~{} s", count(proposal.tokens), proposal.seconds);
     page.flow("", &[("COST ".to_owned(), Role::Title), (cost, Role::Text)]);
     if !proposal.why.is_empty() {
         page.text("", &proposal.why, Role::Dim);
     }
     let binds = format!(
         "binds to {} {dot} record {} {dot} {} records read {dot} {} {dot} by {}",
-        proposal.id,
-        proposal.target.record,
-        proposal.target.position,
-        proposal.rule,
-        proposal.model
+        proposal.id, proposal.target.record, proposal.target.position, proposal.rule, proposal.model
     );
     page.text("", &binds, Role::Dim);
     page.draw(pen, area, model.desk.scroll);
 }
 
 fn count(tokens: u32) -> String {
-    if tokens >= 1_000 {
-        format!("{:.1}k", f64::from(tokens) / 1_000.0)
-    } else {
-        tokens.to_string()
-    }
+    if tokens >= 1_000 { format!("{:.1}k", f64::from(tokens) / 1_000.0) } else { tokens.to_string() }
 }
 
 /// When and how an approved text goes, or went.
 fn sending(entry: &Entry, reach: Reach, dot: &str) -> (&'static str, String) {
     let format = &entry.proposal.target.format;
     if let Some(delivery) = &entry.delivery {
-        let head = if delivery.delivered.is_some() {
-            "SENT"
-        } else {
-            "WILL SEND"
-        };
+        let head = if delivery.delivered.is_some() { "SENT" } else { "WILL SEND" };
         return (head, format!("by {}", delivery.channel));
     }
     let when = match reach {
@@ -256,34 +210,18 @@ fn status(entry: &Entry, model: &Model, dot: &str) -> Option<(String, Role)> {
                 Some(Verdict::Edit { .. }) => "edited and approved",
                 _ => "approved",
             };
-            (
-                format!("{word} {dot} sends in {left} s {dot} u to undo"),
-                Role::Accent,
-            )
+            (format!("{word} {dot} sends in {left} s {dot} u to undo"), Role::Accent)
         }
-        State::Approved => (
-            format!("approved {dot} goes out with the agent's next event"),
-            Role::Accent,
-        ),
+        State::Approved => (format!("approved {dot} goes out with the agent's next event"), Role::Accent),
         State::Leased => ("being delivered".to_owned(), Role::Accent),
         State::Delivered => {
             let at = entry.delivery.as_ref().and_then(|d| d.delivered).map(time);
             let at = at.unwrap_or_default();
-            (
-                format!("delivered {at} {dot} not yet seen in the agent's log"),
-                Role::Accent,
-            )
+            (format!("delivered {at} {dot} not yet seen in the agent's log"), Role::Accent)
         }
         State::Confirmed => {
-            let at = entry
-                .delivery
-                .as_ref()
-                .and_then(|d| d.confirmed)
-                .map(|(t, _)| time(t));
-            (
-                format!("seen in the agent's log {}", at.unwrap_or_default()),
-                Role::Pass,
-            )
+            let at = entry.delivery.as_ref().and_then(|d| d.confirmed).map(|(t, _)| time(t));
+            (format!("seen in the agent's log {}", at.unwrap_or_default()), Role::Pass)
         }
         State::Failed => {
             let why = entry
@@ -291,16 +229,10 @@ fn status(entry: &Entry, model: &Model, dot: &str) -> Option<(String, Role)> {
                 .as_ref()
                 .and_then(|d| d.failure.clone())
                 .unwrap_or_else(|| "no reason was given".to_owned());
-            (
-                format!("delivery failed: {why} {dot} r tries again"),
-                Role::Alarm,
-            )
+            (format!("delivery failed: {why} {dot} r tries again"), Role::Alarm)
         }
         State::Vetoed => ("vetoed".to_owned(), Role::Dim),
-        State::Superseded => (
-            "superseded: the run moved on, or mended itself".to_owned(),
-            Role::Dim,
-        ),
+        State::Superseded => ("superseded: the run moved on, or mended itself".to_owned(), Role::Dim),
         State::Expired => ("expired by a policy".to_owned(), Role::Dim),
     };
     Some(said)
@@ -318,15 +250,15 @@ fn empty(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
     if let Some(why) = model.why_read_only() {
         page.line(&[("The ledger cannot be used", Role::Alarm)]);
         page.text("", why, Role::Text);
-        page.text("", "Findings are shown all the same; nothing can be decided. `medbay doctor` says what to mend.", Role::Dim);
+        page.text(
+            "",
+            "Findings are shown all the same; nothing can be decided. `medbay doctor` says what to mend.",
+            Role::Dim,
+        );
     } else if !model.desk.loaded {
         page.line(&[("Reading the ledger", Role::Strong)]);
     } else if !model.desk.filter_text.is_empty() {
-        page.text(
-            "",
-            &format!("No proposal fits /{}", model.desk.filter_text),
-            Role::Strong,
-        );
+        page.text("", &format!("No proposal fits /{}", model.desk.filter_text), Role::Strong);
         page.line(&[("Esc shows all again.", Role::Dim)]);
     } else {
         page.line(&[("Nothing waits for you", Role::Strong)]);

@@ -23,10 +23,7 @@ pub struct Editor {
 impl Editor {
     /// An editor over a text, the cursor at its start.
     pub fn new(editing: &Editing) -> Self {
-        Self {
-            area: widget(&editing.text),
-            taken: editing.taken,
-        }
+        Self { area: widget(&editing.text), taken: editing.taken }
     }
 
     /// Takes the model's text where that came from elsewhere.
@@ -55,12 +52,7 @@ impl Editor {
             Code::PageDown => Typed::PageDown,
             Code::Esc | Code::BackTab | Code::Insert | Code::F(_) => return false,
         };
-        self.area.input(Input {
-            key: typed,
-            ctrl: key.ctrl,
-            alt: key.alt,
-            shift: false,
-        })
+        self.area.input(Input { key: typed, ctrl: key.ctrl, alt: key.alt, shift: false })
     }
 
     /// Takes pasted text. Says whether the text changed.
@@ -88,10 +80,9 @@ fn widget(text: &str) -> TextArea<'static> {
 fn edited(model: &Model) -> Option<&Editing> {
     match model.overlay.as_ref()? {
         Overlay::Editing(editing)
-        | Overlay::Confirm {
-            question: Question::Quit { editing } | Question::Discard { editing },
-            ..
-        } => Some(editing),
+        | Overlay::Confirm { question: Question::Quit { editing } | Question::Discard { editing }, .. } => {
+            Some(editing)
+        }
         _ => None,
     }
 }
@@ -111,20 +102,11 @@ pub(super) fn area(model: &Model, panes: &Panes) -> Option<Area> {
 }
 
 /// Draws the editor; without the widget, the text alone.
-pub(super) fn draw(
-    model: &Model,
-    area: Area,
-    editor: Option<&Editor>,
-    frame: &mut Frame<'_>,
-    theme: &Theme,
-) {
+pub(super) fn draw(model: &Model, area: Area, editor: Option<&Editor>, frame: &mut Frame<'_>, theme: &Theme) {
     let Some(editing) = edited(model) else { return };
     let dot = theme.glyphs.dot;
     let characters = editing.text.chars().count();
-    let mut counts = format!(
-        "{characters} characters {dot} ~{} tokens",
-        characters.div_ceil(4)
-    );
+    let mut counts = format!("{characters} characters {dot} ~{} tokens", characters.div_ceil(4));
     if editing.changed() {
         counts = format!("changed {dot} {counts}");
     }
@@ -134,11 +116,7 @@ pub(super) fn draw(
         pen.wash(area, Role::Text);
         pen.frame(area, &format!("edit {}", editing.proposal), &counts);
         let inside = area.inner();
-        let inside = Area {
-            x: inside.x + 1,
-            width: inside.width.saturating_sub(2),
-            ..inside
-        };
+        let inside = Area { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside };
         if editor.is_none() {
             for (line, y) in wrapped(&editing.text, inside.width).zip(inside.y..inside.bottom()) {
                 pen.text(inside.x, y, inside.width, line, Role::Text);

@@ -257,10 +257,7 @@ fn why(model: &Model, view: &RunView, panes: &Panes, pen: &mut Pen<'_>) {
         let judged = &view.summary.judged;
         let (word, said) = match judged.band {
             Band::Pass => ("fine", "nothing found that speaks against it"),
-            _ => (
-                "doubt",
-                "no single finding; 2 shows the steps and their scores",
-            ),
+            _ => ("doubt", "no single finding; 2 shows the steps and their scores"),
         };
         let by = format!("by {}", view.summary.judged_by);
         lines.push((word, said.to_owned(), Role::of_band(judged.band), by));

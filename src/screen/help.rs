@@ -22,14 +22,7 @@ pub(super) fn overlay(model: &Model, panes: &Panes, pen: &mut Pen<'_>) -> Option
 }
 
 /// A window over the screen, cleared and framed; gives its inside.
-fn window(
-    panes: &Panes,
-    width: u16,
-    height: u16,
-    left: &str,
-    right: &str,
-    pen: &mut Pen<'_>,
-) -> Area {
+fn window(panes: &Panes, width: u16, height: u16, left: &str, right: &str, pen: &mut Pen<'_>) -> Area {
     let frame = panes.frame;
     let width = width.min(frame.width);
     let height = height.min(frame.height);
@@ -43,19 +36,11 @@ fn window(
     pen.wash(area, Role::Text);
     pen.frame(area, left, right);
     let inside = area.inner();
-    Area {
-        x: inside.x + 1,
-        width: inside.width.saturating_sub(2),
-        ..inside
-    }
+    Area { x: inside.x + 1, width: inside.width.saturating_sub(2), ..inside }
 }
 
 fn help(model: &Model, scroll: usize, panes: &Panes, pen: &mut Pen<'_>) {
-    let width = if panes.frame.width < 96 {
-        panes.frame.width
-    } else {
-        84
-    };
+    let width = if panes.frame.width < 96 { panes.frame.width } else { 84 };
     let mut page = Page::new(width.saturating_sub(4));
     for context in Context::ALL.into_iter().filter(|c| c.holds(model)) {
         if page.len() > 0 {
@@ -100,10 +85,8 @@ fn signs(pen: &Pen<'_>) -> Vec<String> {
         .iter()
         .map(|b| format!("{} {}", glyphs.band(*b), b.word()))
         .collect();
-    let classes: Vec<String> = Class::ALL
-        .iter()
-        .map(|c| format!("{} {}", glyphs.class(*c), c.word()))
-        .collect();
+    let classes: Vec<String> =
+        Class::ALL.iter().map(|c| format!("{} {}", glyphs.class(*c), c.word())).collect();
     let states: Vec<String> = [
         StateWord::Held,
         StateWord::Working,
@@ -134,22 +117,11 @@ fn messages(model: &Model, scroll: usize, panes: &Panes, pen: &mut Pen<'_>) {
     }
     for message in &model.messages {
         let at = format!("{} ", time_of_day(&model.zone, message.at));
-        let role = if message.grave {
-            Role::Alarm
-        } else {
-            Role::Text
-        };
+        let role = if message.grave { Role::Alarm } else { Role::Text };
         page.text(&at, &message.text, role);
     }
     let height = (page.len() as u16).saturating_add(2).max(6);
-    let area = window(
-        panes,
-        panes.frame.width,
-        height,
-        "messages",
-        "any other key closes",
-        pen,
-    );
+    let area = window(panes, panes.frame.width, height, "messages", "any other key closes", pen);
     let last = page.len().saturating_sub(usize::from(area.height));
     page.draw(pen, area, scroll.min(last));
 }
@@ -170,13 +142,7 @@ fn palette(model: &Model, typed: &str, at: usize, panes: &Panes, pen: &mut Pen<'
     pen.frame(area, "commands", "Tab completes, Enter runs, Esc closes");
     let inside = area.inner();
     if fitting.is_empty() {
-        pen.text(
-            inside.x + 1,
-            inside.y,
-            inside.width,
-            "no such command",
-            Role::Dim,
-        );
+        pen.text(inside.x + 1, inside.y, inside.width, "no such command", Role::Dim);
     }
     let top = (at + 1).saturating_sub(usize::from(inside.height));
     let shown = fitting.iter().enumerate().skip(top);
@@ -190,17 +156,7 @@ fn palette(model: &Model, typed: &str, at: usize, panes: &Panes, pen: &mut Pen<'
         let key = keys.first().map_or("", String::as_str);
         let role = if off.is_some() { Role::Dim } else { Role::Text };
         let x = inside.x + 1;
-        pen.text(
-            x,
-            y,
-            17,
-            command.name,
-            if off.is_some() {
-                Role::Dim
-            } else {
-                Role::Strong
-            },
-        );
+        pen.text(x, y, 17, command.name, if off.is_some() { Role::Dim } else { Role::Strong });
         pen.text(x + 18, y, 7, key, Role::Key);
         let help = match off {
             Some(why) => format!("{} ({why})", command.help),

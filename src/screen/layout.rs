@@ -36,22 +36,11 @@ fn mode_role(model: &Model) -> Role {
 /// The line at the top: the mode, where you are, what needs you.
 pub(super) fn title(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
     let line = panes.title;
-<<<<<<< HEAD
     let mut right = right_title(model, pen);
     if panes.one {
         right = right.trim_start_matches("last record ").to_owned();
     }
-    let right_at = pen.text_right(
-        line.x + line.width / 3,
-        line.right() - 1,
-        line.y,
-        &right,
-        Role::Dim,
-    );
-=======
-    let right = right_title(model, pen);
     let right_at = pen.text_right(line.x + line.width / 3, line.right() - 1, line.y, &right, Role::Dim);
->>>>>>> main
     let mut x = line.x + 1;
     x += pen.text(x, line.y, 7, "medbay ", Role::Dim);
     let mode = format!(" {} ", model.mode());
@@ -255,9 +244,7 @@ pub(super) fn keys(pen: &mut Pen<'_>, x: u16, y: u16, width: u16, hints: &[(&str
     let mut used = 0;
     let cells_of = |pen: &Pen<'_>, key: &str, word: &str| pen.cells(key) + 1 + pen.cells(word);
     // The last one, the help, always has its place.
-    let kept = hints
-        .last()
-        .map_or(0, |(key, word)| cells_of(pen, key, word) + 2);
+    let kept = hints.last().map_or(0, |(key, word)| cells_of(pen, key, word) + 2);
     for (at, (key, word)) in hints.iter().enumerate() {
         let cells = cells_of(pen, key, word);
         let keep = if at + 1 == hints.len() { 0 } else { kept };

@@ -21,10 +21,7 @@ pub(super) struct Page {
 impl Page {
     /// An empty page of a width.
     pub(super) fn new(width: u16) -> Self {
-        Self {
-            width,
-            lines: Vec::new(),
-        }
+        Self { width, lines: Vec::new() }
     }
 
     /// How many lines there are.
@@ -39,8 +36,7 @@ impl Page {
 
     /// Adds one line as it is.
     pub(super) fn line(&mut self, parts: &[(&str, Role)]) {
-        self.lines
-            .push(parts.iter().map(|(t, r)| ((*t).to_owned(), *r)).collect());
+        self.lines.push(parts.iter().map(|(t, r)| ((*t).to_owned(), *r)).collect());
     }
 
     /// Adds a heading.
@@ -53,8 +49,7 @@ impl Page {
         let clean = text::clean_lines(text);
         let room = self.width.saturating_sub(lead.width() as u16);
         for line in wrapped(&clean, room) {
-            self.lines
-                .push(vec![(lead.to_owned(), Role::Dim), (line.to_owned(), role)]);
+            self.lines.push(vec![(lead.to_owned(), Role::Dim), (line.to_owned(), role)]);
         }
     }
 
@@ -74,11 +69,7 @@ impl Page {
                     used = 0;
                 }
                 // The blank behind the last word of a line has no room and needs none.
-                let word = if used + word.width() > room {
-                    word.trim_end()
-                } else {
-                    word
-                };
+                let word = if used + word.width() > room { word.trim_end() } else { word };
                 line.push((word.to_owned(), *role));
                 used += word.width();
                 if piece.ends_with('\n') {
@@ -92,13 +83,7 @@ impl Page {
     }
 
     /// Adds two texts side by side with a line between them, at most `most` lines of each.
-    pub(super) fn beside(
-        &mut self,
-        left: (&str, Role),
-        right: (&str, Role),
-        bar: &str,
-        most: usize,
-    ) {
+    pub(super) fn beside(&mut self, left: (&str, Role), right: (&str, Role), bar: &str, most: usize) {
         let half = self.width.saturating_sub(3) / 2;
         let (a, b) = (text::clean_lines(left.0), text::clean_lines(right.0));
         let a: Vec<&str> = wrapped(&a, half).take(most).collect();
@@ -126,13 +111,7 @@ impl Page {
         let below = self.lines.len().saturating_sub(top + height);
         if below > 0 {
             let more = format!(" {below} more, J ");
-            pen.text_right(
-                area.x,
-                area.right(),
-                area.bottom().saturating_sub(1),
-                &more,
-                Role::Notice,
-            );
+            pen.text_right(area.x, area.right(), area.bottom().saturating_sub(1), &more, Role::Notice);
         }
     }
 }

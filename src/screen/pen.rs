@@ -93,10 +93,7 @@ impl<'a> Pen<'a> {
     /// How many cells a text takes.
     pub fn cells(&self, text: &str) -> u16 {
         let clean = text::clean(text::clip(text, 4_096));
-        let cells = clean
-            .graphemes(true)
-            .map(|g| usize::from(self.fit(g).1))
-            .sum::<usize>();
+        let cells = clean.graphemes(true).map(|g| usize::from(self.fit(g).1)).sum::<usize>();
         cells.min(usize::from(u16::MAX)) as u16
     }
 
@@ -254,10 +251,7 @@ impl<'a> Pen<'a> {
 /// longer is broken where it must be.
 pub fn wrapped(text: &str, width: u16) -> impl Iterator<Item = &str> {
     let width = usize::from(width.max(1));
-    text.split('\n').flat_map(move |line| Wrap {
-        rest: Some(line.trim_end_matches('\r')),
-        width,
-    })
+    text.split('\n').flat_map(move |line| Wrap { rest: Some(line.trim_end_matches('\r')), width })
 }
 
 struct Wrap<'a> {

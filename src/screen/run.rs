@@ -17,22 +17,10 @@ pub(super) fn draw(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
     let Some(view) = model.open_run() else {
         pen.frame(panes.frame, "Run", "");
         let area = panes.frame.inner();
-        pen.text(
-            area.x + 2,
-            area.y + 1,
-            area.width.saturating_sub(4),
-            "No run is open",
-            Role::Strong,
-        );
-        let next =
-            "1 shows all runs; Enter opens the selected one. `:run NAME` opens one by its name.";
+        pen.text(area.x + 2, area.y + 1, area.width.saturating_sub(4), "No run is open", Role::Strong);
+        let next = "1 shows all runs; Enter opens the selected one. `:run NAME` opens one by its name.";
         pen.paragraph(
-            Area {
-                x: area.x + 2,
-                y: area.y + 2,
-                width: area.width.saturating_sub(4),
-                height: 3,
-            },
+            Area { x: area.x + 2, y: area.y + 2, width: area.width.saturating_sub(4), height: 3 },
             0,
             next,
             Role::Dim,
@@ -44,11 +32,7 @@ pub(super) fn draw(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
         "" => "steps".to_owned(),
         text => format!("steps  /{text}  {} of {}", screen.len(), view.steps.len()),
     };
-    let first_title = if panes.strip.height > 0 {
-        "reliability"
-    } else {
-        &steps_title
-    };
+    let first_title = if panes.strip.height > 0 { "reliability" } else { &steps_title };
     let decisive = decisive(view);
     let fits = usize::from(panes.strip.width) > view.steps.len() + decisive.len() + 2;
     let right_title = if decisive.is_empty() || (panes.strip.height > 0 && fits) {
@@ -63,20 +47,10 @@ pub(super) fn draw(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
         strip(view, screen, panes.strip, pen);
         if fits {
             let y = panes.strip.y + 1;
-            pen.text_right(
-                panes.strip.x,
-                panes.strip.right() - 1,
-                y,
-                &decisive,
-                Role::Dim,
-            );
+            pen.text_right(panes.strip.x, panes.strip.right() - 1, y, &decisive, Role::Dim);
         }
         head_y = panes.strip.bottom();
-        let title = if panes.list.height > 0 {
-            steps_title.as_str()
-        } else {
-            ""
-        };
+        let title = if panes.list.height > 0 { steps_title.as_str() } else { "" };
         pen.divider(left, right, head_y, title, "");
     }
     if panes.tabs.height > 0 {
@@ -95,11 +69,7 @@ pub(super) fn draw(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
         list(view, screen, panes.list, pen);
     }
     if panes.text.height > 0 {
-        let area = Area {
-            x: panes.text.x + 1,
-            width: panes.text.width.saturating_sub(2),
-            ..panes.text
-        };
+        let area = Area { x: panes.text.x + 1, width: panes.text.width.saturating_sub(2), ..panes.text };
         text(view, screen, area, pen);
     }
 }
@@ -133,23 +103,12 @@ fn strip(view: &RunView, screen: &RunScreen, area: Area, pen: &mut Pen<'_>) {
         let x = area.x + column as u16;
         let level = pen.glyphs().level(worst.judged.p_wrong.reliability());
         pen.text(x, area.y, 1, level, Role::of_band(worst.judged.band));
-        if let Some(class) = worst
-            .judged
-            .class
-            .filter(|_| worst.judged.band != Band::Pass)
-        {
+        if let Some(class) = worst.judged.class.filter(|_| worst.judged.band != Band::Pass) {
             let glyph = pen.glyphs().class(class);
             pen.text(x, area.y + 1, 1, glyph, Role::of_class(class));
         }
         if screen.step.is_some_and(|s| (from..to).contains(&s.index())) {
-            pen.wash(
-                Area {
-                    x,
-                    width: 1,
-                    ..area
-                },
-                Role::Selection,
-            );
+            pen.wash(Area { x, width: 1, ..area }, Role::Selection);
         }
     }
 }
@@ -159,31 +118,17 @@ fn list(view: &RunView, screen: &RunScreen, area: Area, pen: &mut Pen<'_>) {
         let (first, next) = if !screen.filter_text.is_empty() {
             ("No step fits the filter", "Esc shows all steps again.")
         } else if !view.summary.assessed {
-            (
-                "Reading and judging this run",
-                "Steps appear here as they are read.",
-            )
+            ("Reading and judging this run", "Steps appear here as they are read.")
         } else if let Some(reason) = &view.gone {
-            (
-                reason.as_str(),
-                "Its source is lost; if it comes back, it is followed again.",
-            )
+            (reason.as_str(), "Its source is lost; if it comes back, it is followed again.")
         } else {
-            (
-                "Nothing has been done in this run yet",
-                "Steps appear here as they are logged.",
-            )
+            ("Nothing has been done in this run yet", "Steps appear here as they are logged.")
         };
         let x = area.x + 2;
         let width = area.width.saturating_sub(3);
         pen.text(x, area.y + 1, width, first, Role::Strong);
         pen.paragraph(
-            Area {
-                x,
-                y: area.y + 2,
-                width,
-                height: area.height.saturating_sub(2),
-            },
+            Area { x, y: area.y + 2, width, height: area.height.saturating_sub(2) },
             0,
             next,
             Role::Dim,
@@ -192,11 +137,7 @@ fn list(view: &RunView, screen: &RunScreen, area: Area, pen: &mut Pen<'_>) {
     }
     let digits = view.steps.len().to_string().len().max(2) as u16;
     let lanes = view.summary.agents.len().clamp(1, 6) as u16;
-    let lanes = if view.summary.agents.len() < 2 {
-        0
-    } else {
-        lanes
-    };
+    let lanes = if view.summary.agents.len() < 2 { 0 } else { lanes };
     let agent_width = match area.width {
         _ if lanes == 0 => 0,
         ..46 => 0,
@@ -205,25 +146,14 @@ fn list(view: &RunView, screen: &RunScreen, area: Area, pen: &mut Pen<'_>) {
     };
     let tool_width = if area.width >= 46 { 9 } else { 6 };
     for (at, y) in (screen.top..).zip(area.y..area.bottom()) {
-        let Some(step) = screen
-            .shown_at(at)
-            .and_then(|id| view.steps.get(id.index()))
-        else {
+        let Some(step) = screen.shown_at(at).and_then(|id| view.steps.get(id.index())) else {
             break;
         };
         let is_selected = screen.step == Some(step.step.id);
         if is_selected {
             selected(area, y, pen);
         }
-        row(
-            view,
-            step,
-            area,
-            y,
-            (digits, lanes, agent_width, tool_width),
-            is_selected,
-            pen,
-        );
+        row(view, step, area, y, (digits, lanes, agent_width, tool_width), is_selected, pen);
     }
 }
 
@@ -237,11 +167,7 @@ fn row(
     pen: &mut Pen<'_>,
 ) {
     let role = |role| {
-        if is_selected && role == Role::Dim {
-            Role::Text
-        } else {
-            role
-        }
+        if is_selected && role == Role::Dim { Role::Text } else { role }
     };
     let mut x = area.x + 1;
     let number = step.step.id.0.to_string();
@@ -256,21 +182,11 @@ fn row(
     }
     if agent_width > 0 {
         let agent = view.summary.agents.get(usize::from(step.step.agent.0));
-        pen.text(
-            x,
-            y,
-            agent_width - 1,
-            agent.map_or("", |a| a.name.as_str()),
-            lane,
-        );
+        pen.text(x, y, agent_width - 1, agent.map_or("", |a| a.name.as_str()), lane);
         x += agent_width;
     }
     let tool = tool_name(view, step);
-    let tool_role = if step.step.is_message() {
-        Role::Accent
-    } else {
-        Role::Strong
-    };
+    let tool_role = if step.step.is_message() { Role::Accent } else { Role::Strong };
     pen.text(x, y, tool_width - 1, tool, tool_role);
     x += tool_width;
     // From the right: class, reliability, band, how the call ended.
@@ -288,13 +204,7 @@ fn row(
     if let Some((word, role)) = ended(step) {
         end = pen.text_right(x, end, y, word, role).saturating_sub(1);
     }
-    pen.text(
-        x,
-        y,
-        end.saturating_sub(x),
-        &step.step.label,
-        role(Role::Text),
-    );
+    pen.text(x, y, end.saturating_sub(x), &step.step.label, role(Role::Text));
 }
 
 /// How a call ended, where that is worth a word.
@@ -309,9 +219,7 @@ fn ended(step: &StepView) -> Option<(&'static str, Role)> {
         Status::Interrupted => Some(("intr", Role::Triage)),
         Status::Unknown if !step.step.closed => Some(("open", Role::Dim)),
         Status::Unknown => Some(("unkn", Role::Dim)),
-        Status::Ok if step.step.exit_code.is_some_and(|c| c != 0) => {
-            Some(("exit≠0", Role::ExecutionError))
-        }
+        Status::Ok if step.step.exit_code.is_some_and(|c| c != 0) => Some(("exit≠0", Role::ExecutionError)),
         Status::Ok => None,
     }
 }
@@ -320,13 +228,10 @@ fn ended(step: &StepView) -> Option<(&'static str, Role)> {
 pub(super) fn place(view: &RunView, record: RecordRef) -> String {
     match step_of(view, record) {
         Some((step, tab)) => {
-            let what = view.steps.get(step.index()).map_or("", |s| {
-                if s.step.is_message() {
-                    "message"
-                } else {
-                    tool_name(view, s)
-                }
-            });
+            let what = view
+                .steps
+                .get(step.index())
+                .map_or("", |s| if s.step.is_message() { "message" } else { tool_name(view, s) });
             let part = if tab == Tab::Intent { " intent" } else { "" };
             format!("step {} {what}{part}", step.0)
         }
@@ -336,10 +241,7 @@ pub(super) fn place(view: &RunView, record: RecordRef) -> String {
 
 /// Like [`place`] for a record of the main source, with the exit code if the step has one.
 pub(super) fn place_of_index(view: &RunView, index: u32) -> String {
-    let record = RecordRef {
-        index,
-        ..RecordRef::default()
-    };
+    let record = RecordRef { index, ..RecordRef::default() };
     let Some((step, tab)) = step_of(view, record) else {
         return format!("record {index}");
     };
@@ -351,26 +253,14 @@ pub(super) fn place_of_index(view: &RunView, index: u32) -> String {
 }
 
 fn detail(view: &RunView, screen: &RunScreen, panes: &Panes, head_y: u16, pen: &mut Pen<'_>) {
-    let area = Area {
-        x: panes.detail.x + 1,
-        width: panes.detail.width.saturating_sub(2),
-        ..panes.detail
-    };
+    let area = Area { x: panes.detail.x + 1, width: panes.detail.width.saturating_sub(2), ..panes.detail };
     let Some(step) = screen.step.and_then(|id| view.steps.get(id.index())) else {
         pen.text(area.x, area.y, area.width, "no step is selected", Role::Dim);
         return;
     };
     let dot = pen.glyphs().dot;
-    let agent = view
-        .summary
-        .agents
-        .get(usize::from(step.step.agent.0))
-        .map_or("", |a| a.name.as_str());
-    let what = if step.step.is_message() {
-        "message"
-    } else {
-        tool_name(view, step)
-    };
+    let agent = view.summary.agents.get(usize::from(step.step.agent.0)).map_or("", |a| a.name.as_str());
+    let what = if step.step.is_message() { "message" } else { tool_name(view, step) };
     let title = format!(" step {} {dot} {what} {dot} {agent} ", step.step.id.0);
     pen.text(area.x, head_y, area.width, &title, Role::Title);
     let mut y = area.y;
@@ -382,18 +272,11 @@ fn detail(view: &RunView, screen: &RunScreen, panes: &Panes, head_y: u16, pen: &
     };
     let judged = &step.judged;
     let wrong = judged.p_wrong.to_string();
-    let (e, s, c) = (
-        judged.execution.to_string(),
-        judged.support.to_string(),
-        judged.consistency.to_string(),
-    );
+    let (e, s, c) =
+        (judged.execution.to_string(), judged.support.to_string(), judged.consistency.to_string());
     let band = Role::of_band(judged.band);
     let wide = area.width >= 60;
-    let words = if wide {
-        ["  execution ", "  support ", "  consistency "]
-    } else {
-        ["  E ", " S ", " C "]
-    };
+    let words = if wide { ["  execution ", "  support ", "  consistency "] } else { ["  E ", " S ", " C "] };
     let [we, ws, wc] = words;
     line(
         pen,
@@ -409,9 +292,7 @@ fn detail(view: &RunView, screen: &RunScreen, panes: &Panes, head_y: u16, pen: &
         ],
     );
     let here: Vec<(usize, &Finding)> = findings_at(view, step.step.id).collect();
-    let looked = screen
-        .finding
-        .and_then(|at| Some((at, view.findings.get(at)?)));
+    let looked = screen.finding.and_then(|at| Some((at, view.findings.get(at)?)));
     let elsewhere = looked.filter(|(_, f)| f.step != step.step.id);
     let bottom = area.bottom();
     if let Some((_, finding)) = elsewhere {
@@ -426,11 +307,7 @@ fn detail(view: &RunView, screen: &RunScreen, panes: &Panes, head_y: u16, pen: &
             y = one_finding(view, finding, open, area, y, pen);
         }
     } else if elsewhere.is_none() && y < bottom {
-        let text = if step.step.closed {
-            "nothing found at this step"
-        } else {
-            "not finished yet"
-        };
+        let text = if step.step.closed { "nothing found at this step" } else { "not finished yet" };
         pen.text(area.x, y, area.width, text, Role::Dim);
         y += 1;
     }
@@ -499,36 +376,23 @@ fn one_finding(
     if !open {
         return y;
     }
-    for (word, part, role) in [
-        ("says", Part::Claim, Role::Claim),
-        ("shows", Part::Against, Role::Against),
-    ] {
+    for (word, part, role) in [("says", Part::Claim, Role::Claim), ("shows", Part::Against, Role::Against)] {
         for span in finding.evidence.iter().filter(|e| e.part == part) {
             if y >= area.bottom() {
                 return y;
             }
-            let at = format!(
-                "[{}] ",
-                place(view, span.record).trim_start_matches("step ")
-            );
+            let at = format!("[{}] ", place(view, span.record).trim_start_matches("step "));
             pen.text(area.x + 2, y, 6, word, Role::Dim);
             let x = area.x + 8;
             let width = area.width.saturating_sub(8);
             let used = pen.text(x, y, width, &at, Role::Dim);
             // The text begins behind the place and goes on below it, three lines at most.
-            let first = super::pen::wrapped(&span.text, width.saturating_sub(used))
-                .next()
-                .unwrap_or("");
+            let first = super::pen::wrapped(&span.text, width.saturating_sub(used)).next().unwrap_or("");
             pen.text(x + used, y, width.saturating_sub(used), first, role);
             y += 1;
             let rest = span.text.get(first.len()..).unwrap_or("").trim_start();
             if !rest.is_empty() {
-                let room = Area {
-                    x,
-                    y,
-                    width,
-                    height: area.bottom().saturating_sub(y).min(2),
-                };
+                let room = Area { x, y, width, height: area.bottom().saturating_sub(y).min(2) };
                 y += pen.paragraph(room, 0, rest, role);
             }
         }
@@ -537,11 +401,7 @@ fn one_finding(
 }
 
 fn bars(judged: &crate::score::Judgement, area: Area, mut y: u16, pen: &mut Pen<'_>) {
-    let most = judged
-        .why
-        .iter()
-        .map(|c| c.logit.abs())
-        .fold(1.0f32, f32::max);
+    let most = judged.why.iter().map(|c| c.logit.abs()).fold(1.0f32, f32::max);
     let label = (area.width / 2).clamp(10, 26);
     let bar = area.width.saturating_sub(label + 7);
     for contribution in &judged.why {
@@ -566,11 +426,7 @@ fn bars(judged: &crate::score::Judgement, area: Area, mut y: u16, pen: &mut Pen<
 fn tabs(screen: &RunScreen, area: Area, pen: &mut Pen<'_>) {
     let mut x = area.x;
     for tab in Tab::ALL {
-        let role = if tab == screen.tab {
-            Role::Selection
-        } else {
-            Role::Dim
-        };
+        let role = if tab == screen.tab { Role::Selection } else { Role::Dim };
         let word = format!(" {} ", tab.word());
         x += pen.text(x, area.y, area.right().saturating_sub(x), &word, role);
     }
@@ -597,42 +453,23 @@ fn text(view: &RunView, screen: &RunScreen, area: Area, pen: &mut Pen<'_>) {
                         Tab::Outcome => (&texts.outcome, "nothing came back"),
                         _ => (&texts.raw, "the record is empty"),
                     };
-                    if text.is_empty() {
-                        (none, Role::Dim)
-                    } else {
-                        (text.as_str(), Role::Text)
-                    }
+                    if text.is_empty() { (none, Role::Dim) } else { (text.as_str(), Role::Text) }
                 }
             };
             if pen.paragraph(area, screen.scroll, text, role) == 0 {
-                pen.text(
-                    area.x,
-                    area.y,
-                    area.width,
-                    "end of the text; K scrolls back",
-                    Role::Dim,
-                );
+                pen.text(area.x, area.y, area.width, "end of the text; K scrolls back", Role::Dim);
             }
         }
     }
 }
 
 fn is_message(view: &RunView, screen: &RunScreen) -> bool {
-    screen
-        .step
-        .and_then(|id| view.steps.get(id.index()))
-        .is_some_and(|step| step.step.is_message())
+    screen.step.and_then(|id| view.steps.get(id.index())).is_some_and(|step| step.step.is_message())
 }
 
 fn plan(view: &RunView, screen: &RunScreen, area: Area, pen: &mut Pen<'_>) {
     if view.summary.plan.is_empty() {
-        pen.text(
-            area.x,
-            area.y,
-            area.width,
-            "this run has written down no plan",
-            Role::Dim,
-        );
+        pen.text(area.x, area.y, area.width, "this run has written down no plan", Role::Dim);
         return;
     }
     let items = view.summary.plan.iter().skip(screen.scroll);
@@ -643,12 +480,7 @@ fn plan(view: &RunView, screen: &RunScreen, area: Area, pen: &mut Pen<'_>) {
             PlanStatus::Done => ("done   ", Role::Pass),
             PlanStatus::Dropped => ("dropped", Role::Removed),
         };
-        pen.parts(
-            area.x,
-            y,
-            area.width,
-            &[(word, role), (" ", role), (&item.text, Role::Text)],
-        );
+        pen.parts(area.x, y, area.width, &[(word, role), (" ", role), (&item.text, Role::Text)]);
     }
 }
 
@@ -673,16 +505,8 @@ fn effects(view: &RunView, screen: &RunScreen, area: Area, pen: &mut Pen<'_>) {
             EffectStatus::Undone => ("undone  ", Role::Dim),
         };
         let kind = format!("{:<12}", format!("{:?}", effect.kind).to_lowercase());
-        let again = if effect.harmless_again {
-            ""
-        } else {
-            "  not harmless to repeat"
-        };
-        let here = if screen.step == Some(effect.step) {
-            Role::Accent
-        } else {
-            Role::Dim
-        };
+        let again = if effect.harmless_again { "" } else { "  not harmless to repeat" };
+        let here = if screen.step == Some(effect.step) { Role::Accent } else { Role::Dim };
         pen.parts(
             area.x,
             y,
@@ -705,10 +529,7 @@ fn evidence(view: &RunView, screen: &RunScreen, area: Area, pen: &mut Pen<'_>) {
     let elsewhere = looked.filter(|f| f.step != step);
     let mut lines: Vec<(String, Role)> = Vec::new();
     for finding in elsewhere.into_iter().chain(here) {
-        lines.push((
-            format!("{}  {}", finding.rule.id, finding.rule.summary),
-            Role::Strong,
-        ));
+        lines.push((format!("{}  {}", finding.rule.id, finding.rule.summary), Role::Strong));
         for span in &finding.evidence {
             let (word, role) = match span.part {
                 Part::Claim => ("says   ", Role::Claim),
@@ -729,13 +550,7 @@ fn evidence(view: &RunView, screen: &RunScreen, area: Area, pen: &mut Pen<'_>) {
         }
     }
     if lines.is_empty() {
-        pen.text(
-            area.x,
-            area.y,
-            area.width,
-            "no finding, so no evidence",
-            Role::Dim,
-        );
+        pen.text(area.x, area.y, area.width, "no finding, so no evidence", Role::Dim);
         return;
     }
     for ((line, role), y) in lines.iter().skip(screen.scroll).zip(area.y..area.bottom()) {

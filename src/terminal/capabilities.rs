@@ -27,31 +27,21 @@ impl Capabilities {
         let colours = set("COLORTERM").unwrap_or_default().to_lowercase();
         let depth = if plain {
             Depth::None
-        } else if colours.contains("truecolor")
-            || colours.contains("24bit")
-            || term.ends_with("-direct")
-        {
+        } else if colours.contains("truecolor") || colours.contains("24bit") || term.ends_with("-direct") {
             Depth::Truecolor
-        } else if term.contains("256color")
-            || ["xterm-kitty", "alacritty", "foot"].contains(&term.as_str())
-        {
+        } else if term.contains("256color") || ["xterm-kitty", "alacritty", "foot"].contains(&term.as_str()) {
             Depth::Indexed
         } else {
             Depth::Sixteen
         };
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
-            .iter()
-            .find_map(|name| set(name));
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].iter().find_map(|name| set(name));
         // No locale at all is the `C` locale, but most containers that set none show UTF-8 well; a
         // locale that names another set does not.
         let other = locale.is_some_and(|l| {
             let l = l.to_lowercase();
             !l.contains("utf-8") && !l.contains("utf8") && !l.starts_with("c.utf")
         });
-        Self {
-            depth,
-            ascii: ascii || other || term == "linux" && depth == Depth::None,
-        }
+        Self { depth, ascii: ascii || other || term == "linux" && depth == Depth::None }
     }
 }
 
@@ -61,11 +51,7 @@ mod tests {
 
     fn read(env: &[(&str, &str)]) -> Capabilities {
         Capabilities::read(
-            &|name| {
-                env.iter()
-                    .find(|(n, _)| *n == name)
-                    .map(|(_, v)| (*v).to_owned())
-            },
+            &|name| env.iter().find(|(n, _)| *n == name).map(|(_, v)| (*v).to_owned()),
             false,
             false,
         )
@@ -74,23 +60,11 @@ mod tests {
     #[test]
     fn colours_are_told_by_the_environment() {
         assert_eq!(read(&[("TERM", "xterm-256color")]).depth, Depth::Indexed);
-        assert_eq!(
-            read(&[("TERM", "xterm"), ("COLORTERM", "truecolor")]).depth,
-            Depth::Truecolor
-        );
+        assert_eq!(read(&[("TERM", "xterm"), ("COLORTERM", "truecolor")]).depth, Depth::Truecolor);
         assert_eq!(read(&[("TERM", "xterm")]).depth, Depth::Sixteen);
-        assert_eq!(
-            read(&[("COLORTERM", "truecolor"), ("NO_COLOR", "1")]).depth,
-            Depth::None
-        );
-        assert_eq!(
-            read(&[("COLORTERM", "truecolor"), ("NO_COLOR", "")]).depth,
-            Depth::Truecolor
-        );
-        assert_eq!(
-            read(&[("COLORTERM", "truecolor"), ("CLICOLOR", "0")]).depth,
-            Depth::None
-        );
+        assert_eq!(read(&[("COLORTERM", "truecolor"), ("NO_COLOR", "1")]).depth, Depth::None);
+        assert_eq!(read(&[("COLORTERM", "truecolor"), ("NO_COLOR", "")]).depth, Depth::Truecolor);
+        assert_eq!(read(&[("COLORTERM", "truecolor"), ("CLICOLOR", "0")]).depth, Depth::None);
         assert_eq!(read(&[("TERM", "dumb")]).depth, Depth::None);
     }
 

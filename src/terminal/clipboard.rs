@@ -33,11 +33,7 @@ fn base64(bytes: &[u8]) -> String {
         let bits = u32::from_be_bytes(padded);
         out.push(letter(bits >> 18));
         out.push(letter(bits >> 12));
-        out.push(if chunk.len() > 1 {
-            letter(bits >> 6)
-        } else {
-            '='
-        });
+        out.push(if chunk.len() > 1 { letter(bits >> 6) } else { '=' });
         out.push(if chunk.len() > 2 { letter(bits) } else { '=' });
     }
     out
@@ -49,13 +45,9 @@ mod tests {
 
     #[test]
     fn base64_is_that_of_the_rfc() {
-        for (plain, coded) in [
-            ("", ""),
-            ("f", "Zg=="),
-            ("fo", "Zm8="),
-            ("foo", "Zm9v"),
-            ("foobar", "Zm9vYmFy"),
-        ] {
+        for (plain, coded) in
+            [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foobar", "Zm9vYmFy")]
+        {
             assert_eq!(base64(plain.as_bytes()), coded);
         }
     }

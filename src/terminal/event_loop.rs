@@ -117,8 +117,7 @@ struct Real {
 impl Screen for Real {
     fn draw(&mut self, model: &Model, theme: &Theme, editor: Option<&Editor>) -> io::Result<()> {
         queue!(self.terminal.backend_mut(), BeginSynchronizedUpdate)?;
-        self.terminal
-            .draw(|frame| draw(model, theme, editor, frame))?;
+        self.terminal.draw(|frame| draw(model, theme, editor, frame))?;
         queue!(self.terminal.backend_mut(), EndSynchronizedUpdate)?;
         Write::flush(self.terminal.backend_mut())
     }
@@ -170,12 +169,7 @@ impl Input for Keyboard {
 fn signals() -> io::Result<impl Stream<Item = i32> + Unpin> {
     use tokio::signal::unix::{SignalKind, signal};
     let (out, into) = mpsc::channel(4);
-    for kind in [
-        SignalKind::terminate(),
-        SignalKind::hangup(),
-        SignalKind::interrupt(),
-        SignalKind::quit(),
-    ] {
+    for kind in [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt(), SignalKind::quit()] {
         let mut arrivals = signal(kind)?;
         let out = out.clone();
         tokio::spawn(async move {
@@ -186,10 +180,9 @@ fn signals() -> io::Result<impl Stream<Item = i32> + Unpin> {
             }
         });
     }
-    Ok(Box::pin(futures_util::stream::unfold(
-        into,
-        |mut into| async move { into.recv().await.map(|number| (number, into)) },
-    )))
+    Ok(Box::pin(futures_util::stream::unfold(into, |mut into| async move {
+        into.recv().await.map(|number| (number, into))
+    })))
 }
 
 /// What came out of a wait.
@@ -216,16 +209,7 @@ pub struct Console<S, I, T> {
 impl<S: Screen, I: Input, T: Services> Console<S, I, T> {
     /// A console that has not drawn yet.
     pub fn new(model: Model, theme: Theme, screen: S, input: I, services: T) -> Self {
-        Self {
-            model,
-            theme,
-            editor: None,
-            screen,
-            input,
-            services,
-            clock: Timestamp::now,
-            away: None,
-        }
+        Self { model, theme, editor: None, screen, input, services, clock: Timestamp::now, away: None }
     }
 
     /// Lives until its operator leaves, a signal comes or the terminal is gone.
@@ -270,9 +254,7 @@ impl<S: Screen, I: Input, T: Services> Console<S, I, T> {
                 message = inbox.recv(), if inbox_open => Woken::Message(message),
                 () = sleep_until(deadline.unwrap_or(now)), if deadline.is_some() => Woken::Deadline,
             };
-            self.take(Msg::Tick {
-                now: (self.clock)(),
-            });
+            self.take(Msg::Tick { now: (self.clock)() });
             match woken {
                 Woken::Signal(number) => return Ok(Exit::Signal(number)),
                 Woken::Input(None) => return Ok(Exit::Gone),
@@ -320,8 +302,7 @@ impl<S: Screen, I: Input, T: Services> Console<S, I, T> {
             self.screen.clear()?;
         }
         self.model.dirty = false;
-        self.screen
-            .draw(&self.model, &self.theme, self.editor.as_ref())
+        self.screen.draw(&self.model, &self.theme, self.editor.as_ref())
     }
 
     /// Takes in an event of the terminal.
@@ -434,16 +415,9 @@ mod tests {
     }
 
     impl Screen for Staged {
-        fn draw(
-            &mut self,
-            model: &Model,
-            theme: &Theme,
-            editor: Option<&Editor>,
-        ) -> io::Result<()> {
+        fn draw(&mut self, model: &Model, theme: &Theme, editor: Option<&Editor>) -> io::Result<()> {
             self.log.borrow_mut().push("draw".to_owned());
-            self.terminal
-                .draw(|f| draw(model, theme, editor, f))
-                .unwrap();
+            self.terminal.draw(|f| draw(model, theme, editor, f)).unwrap();
             Ok(())
         }
         fn clear(&mut self) -> io::Result<()> {
@@ -501,10 +475,7 @@ mod tests {
         type Events = Listening;
         fn open(&mut self) -> Listening {
             self.log.borrow_mut().push("listen".to_owned());
-            Listening {
-                log: self.log.clone(),
-                events: self.events.clone(),
-            }
+            Listening { log: self.log.clone(), events: self.events.clone() }
         }
     }
 
@@ -528,23 +499,14 @@ mod tests {
         let log: Log = Rc::default();
         let tasks = Rc::new(RefCell::new(Vec::new()));
         let begun = tasks.clone();
-        let screen = Staged {
-            log: log.clone(),
-            terminal: Terminal::new(TestBackend::new(80, 24)).unwrap(),
-        };
-        let input = Typed {
-            log: log.clone(),
-            events: Rc::new(RefCell::new(events)),
-        };
+        let screen = Staged { log: log.clone(), terminal: Terminal::new(TestBackend::new(80, 24)).unwrap() };
+        let input = Typed { log: log.clone(), events: Rc::new(RefCell::new(events)) };
         let model = Model::new(Timestamp::now(), 80, 24);
         let theme = Theme::dark(crate::screen::Depth::None, false);
         let mut console = Console::new(model, theme, screen, input, move |task| {
             begun.borrow_mut().push(task);
         });
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let exit = runtime.block_on(async {
             let (out, inbox) = mpsc::channel(64);
             for message in messages {
@@ -565,12 +527,7 @@ mod tests {
             log: log.borrow().clone(),
             tasks: tasks.borrow().clone(),
             exit,
-            messages: console
-                .model
-                .messages
-                .iter()
-                .map(|m| m.text.clone())
-                .collect(),
+            messages: console.model.messages.iter().map(|m| m.text.clone()).collect(),
         }
     }
 
@@ -583,29 +540,16 @@ mod tests {
 
     #[test]
     fn what_is_ready_is_taken_in_at_once_and_drawn_once() {
-        let toast = |text: &str| Msg::Toast {
-            grave: false,
-            text: text.to_owned(),
-        };
-        let lived = live(
-            Vec::new(),
-            (0..50).map(|n| toast(&n.to_string())).collect(),
-            Vec::new(),
-        );
+        let toast = |text: &str| Msg::Toast { grave: false, text: text.to_owned() };
+        let lived = live(Vec::new(), (0..50).map(|n| toast(&n.to_string())).collect(), Vec::new());
         assert_eq!(lived.messages.len(), 50);
         assert!(lived.log.iter().filter(|l| *l == "draw").count() <= 2);
     }
 
     #[test]
     fn leaving_and_signals_end_it() {
-        assert_eq!(
-            live(vec![key('q')], Vec::new(), Vec::new()).exit,
-            Some(Exit::Left)
-        );
-        assert_eq!(
-            live(Vec::new(), Vec::new(), vec![15]).exit,
-            Some(Exit::Signal(15))
-        );
+        assert_eq!(live(vec![key('q')], Vec::new(), Vec::new()).exit, Some(Exit::Left));
+        assert_eq!(live(Vec::new(), Vec::new(), vec![15]).exit, Some(Exit::Signal(15)));
     }
 
     #[test]
@@ -617,12 +561,7 @@ mod tests {
     #[test]
     fn nobody_listens_while_the_process_is_stopped() {
         let lived = live(vec![ctrl('z'), key('q')], Vec::new(), Vec::new());
-        let order: Vec<&str> = lived
-            .log
-            .iter()
-            .map(String::as_str)
-            .filter(|l| *l != "draw")
-            .collect();
+        let order: Vec<&str> = lived.log.iter().map(String::as_str).filter(|l| *l != "draw").collect();
         assert_eq!(order, ["listen", "deaf", "stop", "listen", "deaf"]);
         assert_eq!(lived.exit, Some(Exit::Left));
     }

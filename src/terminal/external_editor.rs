@@ -58,10 +58,7 @@ impl Drop for Private {
 pub fn edit(command: &str, folder: &Path, text: &str) -> Result<String, EditorError> {
     let (file, mut handle) = private(folder)?;
     let path = file.0.clone();
-    let wrong = |error| EditorError::File {
-        path: path.clone(),
-        error,
-    };
+    let wrong = |error| EditorError::File { path: path.clone(), error };
     handle.write_all(text.as_bytes()).map_err(wrong)?;
     handle.flush().map_err(wrong)?;
     drop(handle);
@@ -70,15 +67,9 @@ pub fn edit(command: &str, folder: &Path, text: &str) -> Result<String, EditorEr
         .args(words)
         .arg(&path)
         .status()
-        .map_err(|error| EditorError::Run {
-            editor: command.to_owned(),
-            error,
-        })?;
+        .map_err(|error| EditorError::Run { editor: command.to_owned(), error })?;
     if !status.success() {
-        return Err(EditorError::Ended {
-            editor: command.to_owned(),
-            status,
-        });
+        return Err(EditorError::Ended { editor: command.to_owned(), status });
     }
     let edited = fs::read(&path).map_err(wrong)?;
     let edited = String::from_utf8_lossy(&edited);
@@ -127,19 +118,10 @@ mod tests {
         );
         let edited = edit(&command, folder.path(), "old").unwrap();
         assert_eq!(edited, "new␛text");
-        assert_eq!(
-            fs::read_to_string(folder.path().join("mode"))
-                .unwrap()
-                .trim(),
-            "600"
-        );
-        let left = fs::read_dir(folder.path()).unwrap().filter(|f| {
-            f.as_ref()
-                .unwrap()
-                .file_name()
-                .to_string_lossy()
-                .starts_with("medbay-")
-        });
+        assert_eq!(fs::read_to_string(folder.path().join("mode")).unwrap().trim(), "600");
+        let left = fs::read_dir(folder.path())
+            .unwrap()
+            .filter(|f| f.as_ref().unwrap().file_name().to_string_lossy().starts_with("medbay-"));
         assert_eq!(left.count(), 0);
     }
 
@@ -147,15 +129,8 @@ mod tests {
     fn an_editor_that_fails_changes_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let command = script(folder.path(), "exit 3");
-        assert!(matches!(
-            edit(&command, folder.path(), "old"),
-            Err(EditorError::Ended { .. })
-        ));
+        assert!(matches!(edit(&command, folder.path(), "old"), Err(EditorError::Ended { .. })));
         let missing = edit("/no/such/editor", folder.path(), "old").unwrap_err();
-        assert!(
-            missing
-                .to_string()
-                .starts_with("cannot run the editor `/no/such/editor`")
-        );
+        assert!(missing.to_string().starts_with("cannot run the editor `/no/such/editor`"));
     }
 }

@@ -12,9 +12,7 @@ use std::thread::{self, ThreadId};
 use crossterm::event::{
     DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
 };
-use crossterm::terminal::{
-    EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
-};
+use crossterm::terminal::{EnterAlternateScreen, LeaveAlternateScreen, disable_raw_mode, enable_raw_mode};
 use crossterm::{cursor, execute};
 
 use crate::text;
@@ -57,11 +55,7 @@ impl Drop for Guard {
         restore();
         if let Ok(mut reports) = REPORTS.lock() {
             for report in reports.drain(..) {
-                let _ = writeln!(
-                    io::stderr(),
-                    "medbay met a defect; a report is in {}",
-                    report.display()
-                );
+                let _ = writeln!(io::stderr(), "medbay met a defect; a report is in {}", report.display());
             }
         }
     }
@@ -71,12 +65,7 @@ fn take() -> io::Result<()> {
     enable_raw_mode()?;
     // From here on there is something to put back, even if a later step fails.
     HELD.store(true, Ordering::SeqCst);
-    execute!(
-        io::stdout(),
-        EnterAlternateScreen,
-        EnableMouseCapture,
-        EnableBracketedPaste
-    )
+    execute!(io::stdout(), EnterAlternateScreen, EnableMouseCapture, EnableBracketedPaste)
 }
 
 /// Puts the terminal back. Does nothing where there is nothing to put back; may be called anywhere.
@@ -139,9 +128,7 @@ fn report(info: &panic::PanicHookInfo<'_>, trace: &Backtrace) -> String {
         .map(|s| (*s).to_owned())
         .or_else(|| info.payload().downcast_ref::<String>().cloned())
         .unwrap_or_else(|| "no message".to_owned());
-    let place = info
-        .location()
-        .map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
+    let place = info.location().map_or_else(|| "an unknown place".to_owned(), ToString::to_string);
     let thread = thread::current();
     format!(
         "medbay {}\nthread {}\nat {place}\n\n{}\n\n{trace}\n",

@@ -58,11 +58,7 @@ fn mouse(event: MouseEvent) -> Option<Mouse> {
         MouseEventKind::ScrollDown => MouseAct::WheelDown,
         _ => return None,
     };
-    Some(Mouse {
-        act,
-        column: event.column,
-        row: event.row,
-    })
+    Some(Mouse { act, column: event.column, row: event.row })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 use jiff::{SignedDuration, Timestamp};
 use medbay::console::{Chain, Code, Key, LedgerView, Model, Msg, Overlay, StepText, Task, update};
 use medbay::detect::{Aspect, Basis, Class, Evidence, Finding, Part, Rule};
+use medbay::engine::desk::RunNews;
 use medbay::engine::{Reach, RunDelta, RunSummary, SourceState, SourceView, StepView, Update};
 use medbay::ledger::{Decision, Delivery, Entry, Operator, Outcome, State, Verdict};
 use medbay::recover::{Hold, Proposal, ProposalId, Remedy, Target};
@@ -103,7 +104,7 @@ pub fn step(at: u32, made: &Made) -> StepView {
             label: made.label.into(),
             call_hash: u64::from(at),
             outcome_hash: u64::from(at),
-            call_id_hash: u64::from(at),
+            anchor: u64::from(at),
         },
         judged: Judgement {
             p_wrong: Probability::new(made.wrong),
@@ -143,6 +144,7 @@ pub fn delta(run: MadeRun) -> RunDelta {
         run: RunId::new(run.id),
         from: 0,
         findings_from: 0,
+        news: RunNews::none(RunId::new(run.id)),
         summary: RunSummary {
             format: run.format,
             title: run.title.to_owned(),
@@ -425,6 +427,7 @@ pub fn entry(proposal: Proposal, state: State, age: i64) -> Entry {
         decision: None,
         delivery: None,
         outcome: Outcome::Unknown,
+        note: String::new(),
     }
 }
 
