@@ -53,6 +53,8 @@ fn a_proposal_goes_from_waiting_to_confirmed() {
     assert_eq!(ledger.delivered(&lease, at(17)).unwrap(), Handed::Lost);
     assert!(ledger.lease(&run, "hook", "b", TTL, at(99)).unwrap().is_none());
 
+    let used = ledger.used(&run).unwrap();
+    assert_eq!((used.deliveries, used.tokens), (1, 120));
     assert!(ledger.confirm(&p.id, Some(21), at(18)).unwrap());
     assert!(!ledger.confirm(&p.id, Some(22), at(19)).unwrap());
     assert!(ledger.outcome(&p.id, Outcome::Recovered, Some(9), at(20)).unwrap());
