@@ -5,6 +5,7 @@
 
 pub mod assess;
 pub mod board;
+pub mod desk;
 pub mod read;
 pub mod turn;
 
