@@ -43,6 +43,13 @@ pub struct RunNews {
     pub receipts: Vec<(ProposalId, u32)>,
 }
 
+impl RunNews {
+    /// Nothing is known of the run but that it is there.
+    pub fn none(run: RunId) -> Self {
+        Self { run, steps: 0, proposals: Vec::new(), turns: Vec::new(), receipts: Vec::new() }
+    }
+}
+
 /// Where an agent is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Turns {
