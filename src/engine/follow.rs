@@ -16,6 +16,7 @@ use std::time::{Duration, Instant, SystemTime};
 use jiff::Timestamp;
 
 use super::board::{RunDelta, RunSummary, SourceState, SourceView, Update};
+use super::desk::RunNews;
 use super::workers::{Pool, Slot};
 use crate::score::RunJudgement;
 use crate::source::discover::{Brief, Candidate, Looked, free_id, group, is_log_name};
@@ -583,7 +584,7 @@ fn listed(found: &FoundRun, brief: Option<&Brief>) -> RunDelta {
         steps: Vec::new(),
         findings_from: 0,
         findings: Vec::new(),
-        proposals: Vec::new(),
+        news: RunNews::none(found.id.clone()),
         summary: RunSummary {
             format: found.format.name(),
             title: brief.title,

@@ -5,6 +5,7 @@
 
 pub mod assess;
 pub mod board;
+pub mod desk;
 mod follow;
 mod merge;
 pub mod read;
