@@ -251,9 +251,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             tracing::error!("{}", sentence::of(&error));
             Common::with(Config::defaults(&environment), environment)?
         }
-        // `doctor` and `config` are for mending exactly this.
+        // `doctor` is for mending exactly this, and says it in its report.
         Err(error) if matches!(cli.command, Some(Command::Doctor(_))) => {
-            complain(&sentence::of(&error));
             let mut common = Common::with(Config::defaults(&environment), environment)?;
             common.config.problem = Some(sentence::of(&error));
             common

@@ -10,13 +10,15 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::{CLEAN, Common, Theirs};
 use crate::detect::{Class, Finding, Part};
 use crate::engine::{Board, Engine, RunView, Update};
+use crate::source::StandardInput;
 use crate::text::excerpt;
-use crate::trace::RunId;
+use crate::trace::{Probability, RunId};
 
 /// How long a finding must hold before it is printed.
 const HOLDS: Duration = Duration::from_millis(250);
@@ -194,8 +196,8 @@ fn object(run: &RunView, finding: &Finding) -> Value {
         "basis": finding.rule.basis,
         "step": finding.step.0,
         "record": record.index,
-        "strength": finding.strength,
-        "score": judged.map(|judged| judged.p_wrong),
+        "strength": rounded(finding.strength),
+        "score": judged.map(|judged| rounded(judged.p_wrong)),
         "reliability": judged.map(|judged| judged.p_wrong.reliability()),
         "band": judged.map(|judged| judged.band),
         "time": step.and_then(|step| step.ended.or(step.began)),
@@ -207,9 +209,10 @@ fn object(run: &RunView, finding: &Finding) -> Value {
 
 fn write_words(out: &mut impl Write, run: &RunView, finding: &Finding) -> std::io::Result<()> {
     let view = run.steps.get(finding.step.index());
-    let time = view
-        .and_then(|view| view.step.ended.or(view.step.began))
-        .map_or_else(|| "--:--:--".to_owned(), |time| time.strftime("%H:%M:%S").to_string());
+    let time = view.and_then(|view| view.step.ended.or(view.step.began)).map_or_else(
+        || "--:--:--".to_owned(),
+        |time| time.to_zoned_datetime(TimeZone::system()).strftime("%H:%M:%S").to_string(),
+    );
     let (band, reliability) =
         view.map_or(("", 0), |view| (view.judged.band.word(), view.judged.p_wrong.reliability()));
     let title = if run.summary.title.is_empty() { run.id.as_str() } else { &run.summary.title };
@@ -233,6 +236,10 @@ fn write_words(out: &mut impl Write, run: &RunView, finding: &Finding) -> std::i
     Ok(())
 }
 
+fn rounded(p: Probability) -> f64 {
+    (p.get() * 1e4).round() / 1e4
+}
+
 fn class_words(class: Class) -> String {
     class.word().replace('_', " ")
 }
@@ -243,5 +250,8 @@ fn agent(run: &RunView, step: &crate::trace::Step) -> Option<String> {
 
 fn source(run: &RunView, number: u16) -> Option<String> {
     let source = run.summary.sources.get(usize::from(number))?;
+    if StandardInput::is_file_of_this_process(&source.path) {
+        return Some("-".to_owned());
+    }
     Some(excerpt(&source.path.to_string_lossy(), 400))
 }
