@@ -22,7 +22,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use self::words::{action, bracketed, code, exit_code, observation, observed_status};
-use super::json::{Emit, Part, Plain, Raw, Shape, content_text, read_or_mend, stem};
+use super::emit::{Emit, read_or_mend};
+use super::json::{Part, Plain, Raw, Shape, content_text, stem};
 use super::{Format, Identity, Reader, Sniff};
 use crate::trace::{Author, Closing, Event, EventKind, FactOf, Lifecycle, RunId, Status};
 

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::json::{Emit, Plain, Raw, Shape, raw_text, read_or_mend, stem};
+use super::emit::{Emit, read_or_mend};
+use super::json::{Plain, Raw, Shape, raw_text, stem};
 use super::{Format, Identity, Reader, Sniff};
 use crate::trace::{
     Author, Closing, Event, EventKind, FactOf, Lifecycle, PlanItem, PlanStatus, RunId, Status, Usage,

@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 
 use super::record::{Attachment, FileContent, HookAnswer, Record};
-use crate::format::json::{Emit, Plain, Shape, content_text, join, raw_text};
+use crate::format::emit::Emit;
+use crate::format::json::{Plain, Shape, content_text, join, raw_text};
 use crate::trace::{Author, EventKind, Lifecycle};
 
 /// Attachments that matter to nobody: listings, reminders, snapshots of prompts, hooks without effect.

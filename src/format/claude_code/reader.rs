@@ -10,7 +10,8 @@ use super::plan::Tasks;
 use super::record::{AgentInput, Block, Message, Record, TokenUsage};
 use super::{IGNORED, attachment};
 use crate::format::Reader;
-use crate::format::json::{Emit, Shape, agent_name, content_text, hash, join, peek, raw_text, read_or_mend};
+use crate::format::emit::{Emit, read_or_mend};
+use crate::format::json::{Shape, agent_name, content_text, hash, join, peek, raw_text};
 use crate::trace::{Author, Closing, Event, EventKind, FactOf, Lifecycle, Status, Usage};
 
 /// What is remembered of one source.

@@ -18,7 +18,8 @@ use serde_json::value::RawValue;
 use super::outcome::{Outcome, hook_reason, of_item, of_text};
 use super::record::{Arguments, Change, Item, McpResult, Payload};
 use super::{name_of_path, thread_name};
-use crate::format::json::{Emit, Entries, Plain, Raw, Shape, content_text, hash, join, raw_text};
+use crate::format::emit::Emit;
+use crate::format::json::{Entries, Plain, Raw, Shape, content_text, hash, join, raw_text};
 use crate::trace::{EventKind, PlanItem, PlanStatus, Status};
 
 /// What is remembered of calls.

@@ -6,7 +6,8 @@ use super::calls::Calls;
 use super::record::{Payload, Record, Tokens};
 use super::{IGNORED, IGNORED_EVENTS, IGNORED_ITEMS, spawn};
 use crate::format::Reader;
-use crate::format::json::{Emit, Part, Plain, Shape, content_text, hash, is_uuid, join, peek, read_or_mend};
+use crate::format::emit::{Emit, read_or_mend};
+use crate::format::json::{Part, Plain, Shape, content_text, hash, is_uuid, join, peek};
 use crate::format::prose::plan_of_prose;
 use crate::trace::{Author, Closing, Event, EventKind, FactOf, Lifecycle, Usage};
 
