@@ -55,17 +55,19 @@ impl<'s, 'a> Emit<'s, 'a> {
 pub(super) fn read_or_mend<'a>(
     record: &'a [u8],
     sink: &mut dyn FnMut(Event<'a>),
-    mut read: impl for<'r> FnMut(&'r [u8], &mut dyn FnMut(Event<'r>)) -> bool,
+    mut read: impl for<'r> FnMut(&'r str, &mut dyn FnMut(Event<'r>)) -> bool,
 ) {
     if is_blank(record) {
         Emit::new(sink).finish();
         return;
     }
-    if read(record, sink) {
+    if let Ok(record) = std::str::from_utf8(record)
+        && read(record, sink)
+    {
         return;
     }
     if let Some(copy) = mended(record)
-        && read(copy.as_bytes(), &mut |event| sink(owned(event)))
+        && read(&copy, &mut |event| sink(owned(event)))
     {
         return;
     }

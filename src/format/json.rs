@@ -12,6 +12,7 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use jiff::Timestamp;
+use memchr::memmem::Finder;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
@@ -323,10 +324,10 @@ pub(super) fn is_blank(record: &[u8]) -> bool {
 /// The value that follows `key` (given with its quotes, colon and opening quote) within the first
 /// `within` bytes of a record: a look ahead that spares parsing records that matter to nobody. A key
 /// with its bare quotes cannot stand inside a JSON string, so text cannot imitate it.
-pub(super) fn peek<'a>(record: &'a [u8], key: &str, within: usize) -> Option<&'a [u8]> {
+pub(super) fn peek<'a>(record: &'a [u8], key: &Finder<'_>, within: usize) -> Option<&'a [u8]> {
     let head = record.get(..within.min(record.len()))?;
-    let at = memchr::memmem::find(head, key.as_bytes())?;
-    let value = record.get(at + key.len()..)?;
+    let at = key.find(head)?;
+    let value = record.get(at + key.needle().len()..)?;
     let end = memchr::memchr(b'"', value.get(..64.min(value.len()))?)?;
     value.get(..end)
 }
