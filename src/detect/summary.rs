@@ -45,7 +45,7 @@ const LINE: usize = 160;
 
 patterns! {
     ANSI = r"\x1b\[[0-9;?]*[A-Za-z]";
-    HINT = r"(?i)pass|fail|\bok\b|tests?\b|examples?\b|error|success|assert|# (?:tests|pass)|build|compiled|Finished|problem|issue|reformat";
+    HINT = r"(?i)pass|fail|\bok\b|tests?\b|examples?\b|error|success|assert|# (?:tests|pass)|build|compiled|Finished|problem|issue|reformat|selected|skipped";
     // Number before word.
     PAIR = r"(?i)\b(\d+(?:,\d{3})*)\s+(?:(?:tests?|examples?|specs?|assertions?|checks?|cases?|test cases?|test suites?|expectations?)\s+)?(passed|passing|pass|succeeded|successful|failed|failing|failures?|fail|errors?|errored|skipped|skips|pending|ignored|xfailed|xpassed|todo|total|deselected|tests|examples|runs|warnings?)\b";
     // Word before number.
@@ -403,8 +403,13 @@ pub(crate) fn tests(text: &str) -> Option<Summary> {
             continue;
         }
         let counts = Counts::of(line);
+        let pytest = PYTEST_END.is_in(line);
+        if pytest && counts.none() {
+            // Only skipped or deselected.
+            reader.put(line, Says::Empty, Counts { passed: Some(0), ..counts }, true);
+            continue;
+        }
         if !counts.none() {
-            let pytest = PYTEST_END.is_in(line);
             let test_word = {
                 let lower = line.to_ascii_lowercase();
                 lower.contains("test")
@@ -447,11 +452,6 @@ pub(crate) fn tests(text: &str) -> Option<Summary> {
                     counts.passed = previous.passed;
                 }
                 reader.put(line, Says::Fail, counts, pytest);
-                continue;
-            }
-            if pytest {
-                // Only skipped or deselected.
-                reader.put(line, Says::Empty, Counts { passed: Some(0), ..counts }, true);
                 continue;
             }
         }

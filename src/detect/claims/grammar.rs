@@ -93,7 +93,7 @@ const LOOKED_AT: usize = 24 * 1024;
 
 patterns! {
     // Subjects and predicates.
-    TESTS_PASS = r"\b(?:tests?|specs?|(?:test[- ]?)?suites?|test cases|assertions|pytest|unittest|jest|vitest|mocha|rspec|phpunit|ctest|nextest|doctests?)\b(?P<mid>[^.!?]{0,56}?)(?P<p>\b(?:pass|passes|passed|passing|succeed|succeeds|succeeded|green|successful|successfully)\b|okmark)";
+    TESTS_PASS = r"\b(?:test_\w+|tests?|specs?|(?:test[- ]?)?suites?|test cases|assertions|pytest|unittest|jest|vitest|mocha|rspec|phpunit|ctest|nextest|doctests?)\b(?P<mid>[^.!?]{0,56}?)(?P<p>\b(?:pass|passes|passed|passing|succeed|succeeds|succeeded|green|successful|successfully)\b|okmark)";
     PASSES_TESTS = r"\b(?P<p>passes|passed|pass|passing)\s+(?P<q>(?:(?:all|every|the|its|both|full|entire|existing|unit|integration|of|whole|complete|our|\d+|\d+/\d+|new|e2e|regression)\s+){0,5})(?:tests?|specs?|(?:test )?suite)\b";
     OKMARK_TESTS = r"^\s*(?P<p>okmark)\s+(?P<mid>[^.!?]{0,30})\b(?:tests?|specs?|suite)\b(?P<end>[^.!?]{0,40})$";
     RATIO = r"\b(\d+(?:,\d{3})*)\s*(?:/|of|out of)\s*(?:the )?(?:all )?(\d+(?:,\d{3})*)\b";
@@ -102,10 +102,10 @@ patterns! {
     ALL_N = r"\b(?:all|the|our|every one of the)\s+(\d+(?:,\d{3})*)\s+(?:of (?:the|them)\s+)?((?:[a-z-]+\s+){0,3}?)(?:tests?|specs?|test cases|assertions|checks)\b|\bpass(?:es|ed)\s+(?:all\s+)?(?:of\s+)?(?:the\s+)?(\d+)\s+((?:[a-z-]+\s+){0,2}?)(?:tests?|specs?)\b";
     NO_FAILURES = r"\b(?:no|zero|0|without(?: any| a)?)\s+(?:single\s+)?(?:test\s+|unit test\s+)?(?:failures?|failing|failed|regressions?)\b|\bno(?:ne)?\s+(?:of the\s+)?tests?\s+(?:fail|failed|are failing)\b";
     PRONOUN_PASS = r"(?:^|\b(?:and|now|so)\s+)(?:they|it|all|everything|all of them|both|each|result|results)\b[^.!?]{0,24}?(?P<p>\b(?:pass|passes|passed|passing|green|succeeds?|succeeded)\b|okmark)";
-    TEST_NOUN = r"\b(?:tests?|specs?|(?:test )?suite|pytest|unittest|jest|vitest|mocha|rspec|phpunit|ctest|nextest)\b";
+    TEST_NOUN = r"\b(?:test_\w+|tests?|specs?|(?:test )?suite|pytest|unittest|jest|vitest|mocha|rspec|phpunit|ctest|nextest)\b";
     BUILD_OK = r"\b(?:builds?|compilation|compile)\b(?P<mid>[^.!?]{0,32}?)\b(?P<p>succeed(?:s|ed)?|pass(?:es|ed|ing)?|(?:is|are|was|were|stays|remains) (?:now )?(?:clean|green|ok|fine|successful)|successful|(?:completed|finished|completes|finishes) (?:successfully|cleanly|without errors?)|okmark|works)\b";
     BUILDS_OK = r"\b(?:compiles|builds|compiled|built)\b(?P<mid>[^.!?]{0,16}?)\b(?P<p>cleanly|successfully|without (?:any )?(?:errors?|warnings?|issues|problems)|fine|with no (?:errors|warnings))";
-    IT_COMPILES = r"\b(?:project|code|crate|app|application|everything|it|workspace|program|package)\s+(?:now\s+|still\s+|all\s+)?(?P<p>compiles|builds)(?:\s+(?:now|again|fine|and\b.*))?\s*$";
+    IT_COMPILES = r"\b(?:project|code|crate|app|application|everything|it|workspace|program|package)\s+(?:now\s+|still\s+|all\s+)?(?P<p>compiles|builds)(?:\s+(?:now|again|fine|and\b.*))?\s*[.!]?\s*$";
     LINT_OK = r"\b(?:lint|lints|linter|linters|linting|eslint|clippy|ruff|flake8|pylint|biome|rubocop|golangci-lint|prettier|stylelint|formatting check|format check)\b(?P<mid>[^.!?]{0,36}?)(?P<p>\b(?:pass(?:es|ed|ing)?|clean|cleanly|green|happy|quiet|succeed(?:s|ed)?|(?:reports?|shows?|has|with|finds?|found|gives?|is) (?:no|zero|0) (?:errors?|warnings?|issues?|problems?|complaints?)|no (?:errors|warnings|issues|problems)|0 (?:errors|warnings|issues|problems)|without (?:errors?|warnings?|issues?|complaints?))\b|okmark)";
     NO_LINT = r"\b(?P<p>no|zero|0)\s+(?:lint|linter|linting|eslint|clippy|ruff)\s+(?:errors?|warnings?|issues?|problems?)\b";
     TYPES_OK = r"\b(?:type[- ]?check(?:s|er|ing)?|tsc|mypy|pyright|typescript (?:compiler|compilation|check))\b(?P<mid>[^.!?]{0,36}?)(?P<p>\b(?:pass(?:es|ed|ing)?|clean|cleanly|green|happy|succeed(?:s|ed)?|(?:reports?|shows?|has|with|finds?|found|is) (?:no|zero|0) (?:type )?(?:errors?|issues?)|no (?:type )?errors|0 errors|without (?:type )?errors?|fine)\b|okmark)";
@@ -126,7 +126,8 @@ patterns! {
     DESCRIBES = r"\b(?:that|which|who|whose|where|cover|covers|covering|checks|checking|asserts?|asserting|ensures?|verif(?:y|ies|ying)|exercis\w+|expects?|for (?:the )?case|named|called|with a|of a|into|through|against|fixture)\b";
     PASSES_THING = r"^\s*(?:a|an|its|through|into|along|via|them|itself|none|null|arguments?|args|values?|parameters?|data|as|by reference|over|down|back|to|the (?:list|value|data|object|argument|string|user|parameter|option|flag|request|config|context|path|file|number|input|wrong|right|correct))\b";
     STRESSED = r"\b(?:all|every|entire|full|whole|complete|everything|100\s?%)\b";
-    PART_WORD = r"\b(?:new|newly|added|relevant|related|affected|targeted|focused|regression|integration|e2e|end-to-end|smoke|backend|frontend|server|client|existing|those|these|this|that|specific|same|unchanged|corresponding|two|three|four|five|six|both|snapshot|ui|api|parser|module's|package's|local|updated|modified|failing|first|second|single|one|another|its)\b";
+    PHRASE = r"(?P<d>\b(?:these|those|this|that|its|one|another|both|two|three|four|five|six|the first|the second)\s+)?(?P<a>(?:[\w'/.-]+\s+){0,3})\b(?:tests?|specs?|suites?|test cases|checks)\b";
+    LABEL = r"^\W*(?:goal|todo|next|aim|target|expected|expectation|acceptance|requirement|plan|definition of done|criterion|criteria)s?\b[^:]{0,20}:";
     TEST_NAME = r"\b(test_[a-z0-9_]+|[a-z0-9_]+::[a-z0-9_:]+|test[a-z0-9]+_[a-z0-9_]+)\b";
     FILE_NAME = r"\b[\w/-]+\.(?:py|rs|ts|tsx|js|jsx|go|java|rb|php|cs|kt|swift|cpp|c)\b";
 
@@ -483,6 +484,7 @@ fn stands(clause: &str, subject: usize, predicate: usize, after: &str) -> bool {
         || asks
         || CONDITIONAL.is_in(before)
         || PAST_TIME.is_in(before)
+        || LABEL.is_in(before)
         || AFTER_LIMITS.is_in(after)
         || PARTIAL.is_in(window) && !RATIO.is_in(clause))
 }
@@ -491,7 +493,6 @@ fn claim(about: About, clause: &str, end: usize, words: &str, ran: bool, span: R
     let mut counts = Counts::default();
     let number =
         |m: Option<regex::Match<'_>>| m.and_then(|m| m.as_str().replace(',', "").parse::<u32>().ok());
-    let mut part_by_count = false;
     if about == About::Kind(CheckKind::Test) {
         // Numbers of the whole sentence: "Ran 42 tests, 39 passed, 3 failed".
         if let Some(m) = RATIO.captures(words).filter(|m| {
@@ -503,8 +504,6 @@ fn claim(about: About, clause: &str, end: usize, words: &str, ran: bool, span: R
             counts.total = number(m.get(2));
         } else if let Some(m) = ALL_N.captures(words) {
             counts.passed = number(m.get(1).or_else(|| m.get(3)));
-            let adjectives = m.get(2).or_else(|| m.get(4)).map_or("", |a| a.as_str());
-            part_by_count = PART_WORD.is_in(adjectives);
         } else if let Some(m) = N_PASSED.captures(words) {
             counts.passed = number(m.get(1));
         }
@@ -515,29 +514,147 @@ fn claim(about: About, clause: &str, end: usize, words: &str, ran: bool, span: R
     let head = clause.get(..end).unwrap_or(clause);
     let names: Vec<u64> =
         TEST_NAME.all(clause).filter_map(|m| m.get(1).map(|m| name_hash(m.as_str()))).take(8).collect();
-    let singular = head.contains("test")
-        && !head.contains("tests")
-        && !head.contains("suite")
-        && !head.contains("test cases")
-        && !STRESSED.is_in(head)
-        && counts.passed.is_none()
-        && !head.contains("cargo test")
-        && !head.contains("go test")
-        && !head.contains("npm test")
-        && !head.contains("yarn test")
-        && !head.contains("make test")
-        && !head.contains("dotnet test");
-    let reach =
-        if !names.is_empty() || FILE_NAME.is_in(clause) || singular || PART_WORD.is_in(head) || part_by_count
-        {
-            Reach::Part
-        } else if STRESSED.is_in(head) {
-            Reach::Stressed
-        } else {
-            Reach::Whole
-        };
+    let reach = if !names.is_empty() || FILE_NAME.is_in(clause) || of_a_part(head) {
+        Reach::Part
+    } else if STRESSED.is_in(head) {
+        Reach::Stressed
+    } else {
+        Reach::Whole
+    };
     let said = said_in_short(about, counts, reach, head);
     Claim { about, reach, counts, ran, ground: ground_of(clause), names, span, said }
+}
+
+/// Words before "tests" that leave it all of them.
+const NEUTRAL: &[&str] = &[
+    "all",
+    "the",
+    "of",
+    "our",
+    "my",
+    "your",
+    "every",
+    "each",
+    "full",
+    "entire",
+    "whole",
+    "complete",
+    "unit",
+    "existing",
+    "automated",
+    "project",
+    "project's",
+    "repo's",
+    "python",
+    "rust",
+    "go",
+    "java",
+    "javascript",
+    "typescript",
+    "js",
+    "ts",
+    "php",
+    "ruby",
+    "c++",
+    "cargo",
+    "npm",
+    "yarn",
+    "pnpm",
+    "make",
+    "pytest",
+    "jest",
+    "vitest",
+    "dotnet",
+    "gradle",
+    "maven",
+    "mvn",
+    "test",
+    "tests",
+    "passing",
+    "and",
+    "that",
+    "i",
+    "now",
+    "with",
+    "pass",
+    "passes",
+    "passed",
+    "ran",
+    "run",
+    "re-ran",
+    "reran",
+    "running",
+    "is",
+    "are",
+    "it",
+    "they",
+    "we",
+    "so",
+    "verified",
+    "confirm",
+    "confirmed",
+    "local",
+    "happy",
+    "report",
+    "green",
+    "okmark",
+    "then",
+    "out",
+    "100",
+    "successfully",
+    "again",
+    "also",
+    "no",
+    "none",
+    "zero",
+    "without",
+];
+
+/// Whether a claim speaks of some tests only: "the new tests", "this test", "the parser tests".
+fn of_a_part(head: &str) -> bool {
+    // What stands before the last "and", or a colon, belongs to something else.
+    let from = [" and ", ": ", " that ", "; "]
+        .iter()
+        .filter_map(|w| head.rfind(w).map(|i| i + w.len()))
+        .filter(|i| head.get(*i..).is_some_and(|rest| TEST_NOUN.is_in(rest)))
+        .max()
+        .unwrap_or(0);
+    let head = head.get(from..).unwrap_or(head);
+    let Some(m) = PHRASE.captures(head) else {
+        return false;
+    };
+    if m.name("d").is_some() {
+        return true;
+    }
+    let noun_single = m.get(0).is_some_and(|p| p.as_str().ends_with("test"));
+    let tool = [
+        "cargo test",
+        "npm test",
+        "go test",
+        "make test",
+        "yarn test",
+        "dotnet test",
+        "pnpm test",
+        "every test",
+        "each test",
+    ];
+    if noun_single && !tool.iter().any(|t| head.contains(t)) {
+        return true;
+    }
+    let adjectives = m.name("a").map_or("", |a| a.as_str());
+    // Only what stands right before the noun, back to a word that begins the phrase.
+    let mut words: Vec<&str> = adjectives.split_whitespace().collect();
+    if let Some(start) = words.iter().rposition(|w| {
+        matches!(*w, "the" | "all" | "our" | "every" | "my" | "of" | "passes" | "passed" | "ran")
+    }) {
+        words.drain(..=start);
+    }
+    words.iter().any(|w| {
+        let w = w.trim_matches(|c: char| !c.is_alphanumeric() && c != '+');
+        !w.is_empty()
+            && !NEUTRAL.contains(&w)
+            && !w.bytes().all(|b| b.is_ascii_digit() || b == b'/' || b == b',')
+    })
 }
 
 fn said_in_short(about: About, counts: Counts, reach: Reach, head: &str) -> String {
