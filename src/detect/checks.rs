@@ -167,9 +167,7 @@ impl Checks {
                     let printed = (!reading.only_shows).then(|| summary::tests(&text)).flatten();
                     match printed.filter(|s| s.own_form) {
                         Some(s) => self.add_unnamed(seen, command, CheckKind::Test, s, background),
-                        None if reading.opaque
-                            || kind == ToolKind::Code && !command.contains("exec_command") =>
-                        {
+                        None if reading.opaque || kind == ToolKind::Code && !command.contains("tools.") => {
                             self.opaque_at = Some(self.now);
                         }
                         None => {}

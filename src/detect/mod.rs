@@ -26,6 +26,7 @@ mod shell;
 mod speech;
 mod summary;
 mod taint;
+pub mod verification;
 
 use serde::Serialize;
 
@@ -202,6 +203,7 @@ pub trait Family: Send {
 pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
     let mut families: Vec<Box<dyn Family>> = vec![
         Box::new(claims::Claims::default()),
+        Box::new(verification::Verification::default()),
         Box::new(repetition::Repetition::default()),
         Box::new(execution::Execution::default()),
         Box::new(contract::Contract::default()),

@@ -118,7 +118,7 @@ patterns! {
 /// Reads a shell command, or code that runs shell commands by `exec_command`.
 pub(crate) fn read(command: &str) -> Reading {
     let mut reading = Reading { only_shows: true, ..Reading::default() };
-    if command.contains("exec_command") {
+    if command.contains("exec_command") || command.contains("await tools.") {
         for found in CODE_MODE.all(command) {
             let raw = found.get(1).map_or("", |m| m.as_str());
             let text: String = serde_json::from_str(&format!("\"{raw}\"")).unwrap_or_else(|_| raw.to_owned());

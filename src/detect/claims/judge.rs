@@ -65,7 +65,7 @@ fn of_kind<'c>(claim: &Claim, kind: CheckKind, checks: &'c Checks, until: u32) -
             (Some(older), Some(change)) => Some(Against::Stale(older, change)),
             (Some(_), None) => None,
             // Nothing in this run could have run a check: words about something else, perhaps.
-            (None, _) if !checks.worked() && !claim.ran => None,
+            (None, _) if !checks.worked() && !checks.handed() && !claim.ran => None,
             (None, change) => Some(Against::None(change)),
         };
     };

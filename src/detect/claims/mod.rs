@@ -13,7 +13,7 @@ mod rules;
 use super::checks::Checks;
 use super::{Evidence, Family, Finding, Means, Part, Rule};
 use crate::trace::{AgentId, Author, ClosedStep, Observation, Passage, Probability, RecordRef, Run, StepId};
-use grammar::{About, Claim, Reach, Said};
+use grammar::{About, Claim, Reach};
 use judge::Against;
 use rules::{
     BACKGROUND, CONTRADICTED, COUNT_DIFFERS, EMPTY_RUN, MASKED, NARROWER, NO_CALL, SHRUNK, STALE, UNSUPPORTED,
