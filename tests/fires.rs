@@ -71,8 +71,13 @@ fn fires_per_rule() {
 }
 
 fn count(file: &Path, side: usize, show: Option<&str>, tally: &mut Tally) {
-    let beside = file.with_extension("");
-    let roots = Roots::named([file.to_owned(), beside].into_iter().filter(|path| path.exists()));
+    // A label may name a sub-agent's file: the run is that of its parent.
+    let main = match file.to_string_lossy().split_once("/subagents/") {
+        Some((session, _)) => PathBuf::from(format!("{session}.jsonl")),
+        None => file.to_owned(),
+    };
+    let beside = main.with_extension("");
+    let roots = Roots::named([main, beside].into_iter().filter(|path| path.exists()));
     let (runs, _) = Discoverer::new(None).runs(&roots);
     let Some(files) = runs.iter().max_by_key(|run| run.sources.len()) else { return };
     let judge = Judge { internal_signals: true, ..Judge::embedded() };

@@ -124,15 +124,8 @@ fn tick(model: &mut Model, now: jiff::Timestamp) {
 }
 
 fn applied(model: &mut Model, news: Update) {
-    let touched = match &news {
-        Update::Run(delta) => Some(delta.run.clone()),
-        Update::Gone { run, .. } => Some(run.clone()),
-        Update::Problem(_) | Update::CaughtUp => None,
-    };
     model.board.apply(news);
     model.stale = true;
-    // A run that is not on the screen changes nothing that is drawn there, but for the counts above.
-    let _ = touched;
     model.dirty = true;
     let problems: Vec<String> = model.board.problems.iter().skip(model.problems_said).cloned().collect();
     model.problems_said = model.board.problems.len();

@@ -264,14 +264,14 @@ const NO_TOOL: &[&str] = &[
 impl Contract {
     fn closed(&mut self, step: &ClosedStep<'_>, found: &mut Vec<Finding>) {
         let fault = fault::of(step);
-        let text = step.outcome.map_or("", |passage| passage.text.as_str());
-        let head = crate::text::clip(text, 2000).to_ascii_lowercase();
         let Some(fault) = fault else {
             if matches!(step.step.status, Status::Ok | Status::Unknown) {
                 self.learn(step);
             }
             return;
         };
+        let text = step.outcome.map_or("", |passage| passage.text.as_str());
+        let head = crate::text::clip(text, 2000).to_ascii_lowercase();
         let names_tool = head.contains(&step.tool.to_ascii_lowercase());
         let host_says = speech::has_any(&crate::text::clip(fault.line, 400).to_ascii_lowercase(), NO_TOOL)
             && (names_tool || head.len() < 200);

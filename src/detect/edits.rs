@@ -4,6 +4,8 @@
 //! Works on hashes of lines: which lines the agent put into a file and which it took out. Work gets
 //! better by being gone over, so the first signs are weak; going back and forth is stronger.
 
+use std::collections::BTreeSet;
+
 use rustc_hash::FxHashMap;
 
 use crate::trace::command;
@@ -72,7 +74,7 @@ pub(super) struct Edits {
 }
 
 /// The hashes of a text's lines that say something.
-fn lines(text: &str) -> Vec<u64> {
+fn lines(text: &str) -> BTreeSet<u64> {
     text.lines()
         .map(str::trim)
         .filter(|line| line.len() > 3 && line.bytes().any(|b| b.is_ascii_alphanumeric()))
@@ -104,8 +106,8 @@ impl Edits {
             return;
         };
         let (old, new) = (lines(old), lines(new));
-        let removed: Vec<u64> = old.iter().copied().filter(|line| !new.contains(line)).collect();
-        let added: Vec<u64> = new.iter().copied().filter(|line| !old.contains(line)).collect();
+        let removed: Vec<u64> = old.difference(&new).copied().collect();
+        let added: Vec<u64> = new.difference(&old).copied().collect();
         let before =
             removed.iter().filter_map(|line| file.put.get(line)).max_by_key(|put| put.changes).copied();
         let put = Put {

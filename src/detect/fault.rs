@@ -3,6 +3,10 @@
 //!
 //! To teach it a message, add its words to the list of its sort.
 
+use std::sync::LazyLock;
+
+use regex::Regex;
+
 use crate::trace::{ClosedStep, Status, ToolKind};
 
 use super::speech::{has_any, has_any_word};
@@ -82,9 +86,12 @@ const TRANSIENT: &[&str] = &[
     "remote end closed",
     "broken pipe",
     "network is unreachable",
+    "failed to connect",
+    "could not connect",
+    "could not resolve host",
     "temporary failure",
 ];
-const TRANSIENT_CODES: &[&str] = &["429", "500", "502", "503", "504", "529"];
+const TRANSIENT_CODES: &[&str] = &["429", "500", "502", "503", "504", "529", "e429", "e500", "e502", "e503"];
 
 const ACCESS: &[&str] = &[
     "permission denied",
@@ -101,7 +108,7 @@ const ACCESS: &[&str] = &[
     "not allowed",
     "requires approval",
 ];
-const ACCESS_CODES: &[&str] = &["401", "403"];
+const ACCESS_CODES: &[&str] = &["401", "403", "e401", "e403"];
 
 const ABSENT: &[&str] = &[
     "not found",
@@ -116,7 +123,7 @@ const ABSENT: &[&str] = &[
     "unknown command",
     "not exist",
 ];
-const ABSENT_CODES: &[&str] = &["404", "410"];
+const ABSENT_CODES: &[&str] = &["404", "410", "e404"];
 
 const ARGUMENTS: &[&str] = &[
     "unexpected keyword argument",
@@ -187,55 +194,58 @@ pub(crate) fn sort(line: &str) -> Sort {
 }
 
 /// Runners whose failing is normal work: tests, builds, lints.
-const CHECKS: &[&str] = &[
-    "pytest",
-    "unittest",
-    "cargo test",
-    "cargo nextest",
-    "cargo check",
-    "cargo build",
-    "cargo clippy",
-    "cargo fmt",
-    "npm test",
-    "npm run",
-    "yarn ",
-    "pnpm ",
-    "jest",
-    "vitest",
-    "mocha",
-    "go test",
-    "go build",
-    "go vet",
-    "make",
-    "tox",
-    "rspec",
-    "phpunit",
-    "mvn ",
-    "gradle",
-    "ctest",
-    "dotnet test",
-    "dotnet build",
-    "bun test",
-    "deno test",
-    "tsc",
-    "eslint",
-    "ruff",
-    "mypy",
-    "flake8",
-    "pylint",
-    "doctest",
-    "run_tests",
-    "runtests",
-    "test.sh",
-    "nox",
-    "swift test",
-];
+static CHECKS: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(concat!(
+        "(?i)",
+        "pytest",
+        "|unittest",
+        "|cargo test",
+        "|cargo nextest",
+        "|cargo check",
+        "|cargo build",
+        "|cargo clippy",
+        "|cargo fmt",
+        "|npm test",
+        "|npm run",
+        "|yarn ",
+        "|pnpm ",
+        "|jest",
+        "|vitest",
+        "|mocha",
+        "|go test",
+        "|go build",
+        "|go vet",
+        "|make",
+        "|tox",
+        "|rspec",
+        "|phpunit",
+        "|mvn ",
+        "|gradle",
+        "|ctest",
+        "|dotnet test",
+        "|dotnet build",
+        "|bun test",
+        "|deno test",
+        "|tsc",
+        "|eslint",
+        "|ruff",
+        "|mypy",
+        "|flake8",
+        "|pylint",
+        "|doctest",
+        "|run_tests",
+        "|runtests",
+        "|test[.]sh",
+        "|nox",
+        "|swift test",
+    ))
+    .ok()
+});
 
 /// Whether a command runs tests, a build or a lint.
 pub(crate) fn is_check(command: &str) -> bool {
-    let lower = command.to_ascii_lowercase();
-    has_any(&lower, CHECKS)
-        || lower.split_whitespace().any(|word| {
+    CHECKS.as_ref().is_some_and(|checks| checks.is_match(command))
+        || command.split_whitespace().any(|word| {
             let name = word.rsplit('/').next().unwrap_or(word);
             name.starts_with("test_") || name.ends_with("_test.py") || name.ends_with(".test.js")
         })
@@ -296,6 +306,11 @@ fn begins_with_any(command: &str, any: &[&str]) -> bool {
     })
 }
 
+/// Whether a command does no more than show what lies in files.
+pub(crate) fn shows(command: &str) -> bool {
+    begins_with_any(command, SHOWING)
+}
+
 /// The first and the last lines of a text.
 fn lines(text: &str) -> impl Iterator<Item = &str> {
     let (head, tail) = if text.len() <= 2 * READ_BYTES {
@@ -317,6 +332,14 @@ pub(crate) fn telling_line(text: &str) -> &str {
         }
         let lower = crate::text::clip(line, 400).to_ascii_lowercase();
         // `ValueError: …`, `error[E0308]: …`, `bash: x: command not found`
+        // `==== FAILURES ====` is a heading; pytest marks what it has to say with `E`.
+        if lower.starts_with("==") || lower.starts_with("--") || lower.starts_with("__") {
+            continue;
+        }
+        if lower.starts_with("e   ") && named.is_empty() {
+            named = line;
+            continue;
+        }
         let head = lower.split([':', ' ', '[']).next().unwrap_or("");
         if head.ends_with("error") || head.ends_with("exception") || head == "fatal" {
             named = line;
@@ -331,6 +354,11 @@ pub(crate) fn telling_line(text: &str) -> &str {
     } else {
         first
     }
+}
+
+/// Whether a line says no more than that the exit code was not 0.
+pub(crate) fn says_exit_only(line: &str) -> bool {
+    exit_line(&crate::text::clip(line, 80).to_ascii_lowercase())
 }
 
 /// Whether a line in lower case says no more than that the exit code was not 0.
@@ -390,16 +418,20 @@ fn tells(step: &ClosedStep<'_>, text: &str) -> Option<()> {
             return Some(());
         }
     }
-    if matches!(kind, ToolKind::Shell | ToolKind::Code) && !shows && !is_check(command) {
-        let mut in_traceback = false;
-        for line in lines(text) {
-            in_traceback |= line.starts_with("Traceback (most recent call last)");
-        }
-        if in_traceback {
-            return Some(());
-        }
+    if matches!(kind, ToolKind::Shell | ToolKind::Code) && !shows && has_traceback(text) && !is_check(command)
+    {
+        return Some(());
     }
     None
+}
+
+/// Whether the read part of a text holds a traceback at the beginning of a line.
+fn has_traceback(text: &str) -> bool {
+    let mark = "Traceback (most recent call last)";
+    [crate::text::clip(text, READ_BYTES), crate::text::clip_front(text, READ_BYTES)].iter().any(|part| {
+        memchr::memmem::find_iter(part.as_bytes(), mark)
+            .any(|at| at == 0 || part.as_bytes().get(at - 1) == Some(&b'\n'))
+    })
 }
 
 /// Whether the first line of a JSON object, in lower case, tells of an error.
@@ -436,6 +468,11 @@ pub(crate) fn of<'a>(step: &ClosedStep<'a>) -> Option<Fault<'a>> {
         }
     } else {
         tells(step, text)?;
+    }
+    // Waiting in vain is what waiting is for.
+    let tool = step.tool.to_ascii_lowercase();
+    if step.step.exit_code.is_none() && tool.contains("wait") && sort(telling_line(text)) == Sort::Timeout {
+        return None;
     }
     let line = telling_line(text);
     let sort = if step.step.status == Status::Timeout {
@@ -482,5 +519,6 @@ mod tests {
         assert!(is_check("cd app && python -m pytest -q"));
         assert!(is_check("python test_app.py"));
         assert!(!is_check("python app.py"));
+        assert!(CHECKS.is_some());
     }
 }

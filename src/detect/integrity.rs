@@ -38,7 +38,7 @@ static RULES: &[&Rule] = &[&DISORDER, &TIME, &UNANSWERED];
 
 const MOST_OPEN: usize = 256;
 /// The most findings of disorder in one run: past it a log is out of order as a whole.
-const MOST_TOLD: u32 = 32;
+const MOST_TOLD: u32 = 8;
 
 #[derive(Debug)]
 struct Open {

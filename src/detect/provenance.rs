@@ -7,7 +7,9 @@
 use rustc_hash::FxHashSet;
 
 use crate::trace::entity::{Mention, scan};
-use crate::trace::{ClosedStep, EntityKind, Observation, Passage, Probability, Run, StepId, ToolKind};
+use crate::trace::{
+    AgentId, ClosedStep, EntityKind, Observation, Passage, Probability, Run, StepId, ToolKind,
+};
 
 use super::{Aspect, Basis, Class, Evidence, Family, Finding, Means, Part, Rule, fault, speech};
 
@@ -20,6 +22,15 @@ pub(super) static UNKNOWN_ENTITY: Rule = Rule {
     summary: "A message names a file, address, commit or number of an order that no prompt and no outcome has brought.",
 };
 
+/// Said, and nearly what was seen.
+pub(super) static ALTERED_FIGURE: Rule = Rule {
+    id: "provenance.altered-figure",
+    class: Class::Hallucination,
+    basis: Basis::External,
+    speaks_of: Aspect::Support,
+    summary: "A message gives a figure that was seen nowhere, while the same digits with a zero more or less, or two of them swapped, were.",
+};
+
 /// Passed to a tool, from nowhere.
 pub(super) static UNKNOWN_ARGUMENT: Rule = Rule {
     id: "provenance.unknown-argument",
@@ -29,7 +40,10 @@ pub(super) static UNKNOWN_ARGUMENT: Rule = Rule {
     summary: "A call passes an id, an e-mail address or a URL that no prompt and no outcome has brought.",
 };
 
-static RULES: &[&Rule] = &[&UNKNOWN_ENTITY, &UNKNOWN_ARGUMENT];
+static RULES: &[&Rule] = &[&UNKNOWN_ENTITY, &ALTERED_FIGURE, &UNKNOWN_ARGUMENT];
+
+/// In a run with more entities than this, nearly equal figures are too common to mean anything.
+const FIGURES: usize = 20_000;
 
 /// The most entities remembered as told of.
 const TOLD: usize = 4096;
@@ -89,7 +103,22 @@ const NO_HOSTS: &[&str] = &["example.", "localhost", "127.0.0.1", "0.0.0.0", "yo
 #[derive(Debug, Default)]
 pub(super) struct Provenance {
     told: FxHashSet<u64>,
+    /// Agents of whose calls an outcome was seen. Where an agent makes none, what it observes stands
+    /// in its words, and nothing can be said of their provenance.
+    observing: FxHashSet<AgentId>,
 }
+
+/// Things from nowhere that one message names.
+#[derive(Default)]
+struct Named {
+    names: Vec<String>,
+    evidence: Vec<Evidence>,
+    strength: f64,
+    count: usize,
+}
+
+/// The most evidence of one finding.
+const SPANS: usize = 3;
 
 /// Whether nothing vouches for a mention at this step.
 fn from_nowhere(mention: &Mention, step: StepId, run: &Run) -> bool {
@@ -114,7 +143,91 @@ fn from_nowhere(mention: &Mention, step: StepId, run: &Run) -> bool {
     !vouched(mention.hash) && !mention.file_name.is_some_and(vouched)
 }
 
+/// A spelling close to `name` that an outcome or a prompt has brought: two neighbouring characters
+/// swapped, or, of a figure, a zero more or less at its end.
+fn known_twin(name: &str, figure: bool, step: StepId, run: &Run) -> Option<(String, Option<Evidence>)> {
+    let grounded = |spelling: &str| {
+        let mut known = None;
+        scan(spelling, |mention| {
+            if mention.span.end - mention.span.start + 1 >= spelling.len()
+                && let Some(entity) = run.entities.get(mention.hash)
+            {
+                let seen = entity.first_observed.filter(|seen| *seen != step);
+                if entity.origin.prompt || seen.is_some() {
+                    known = Some(seen);
+                }
+            }
+        });
+        known
+    };
+    let bare: String = name.chars().filter(|c| *c != ',').collect();
+    let mut spellings = Vec::new();
+    if figure {
+        spellings.push(format!("{bare}0"));
+        spellings.extend(bare.strip_suffix('0').map(str::to_owned));
+    }
+    let bytes = bare.as_bytes();
+    for at in 0..bytes.len().saturating_sub(1) {
+        if let (Some(one), Some(two)) = (bytes.get(at), bytes.get(at + 1))
+            && one != two
+            && one.is_ascii_digit()
+            && two.is_ascii_digit()
+        {
+            let mut swapped = bytes.to_vec();
+            swapped.swap(at, at + 1);
+            spellings.extend(String::from_utf8(swapped).ok());
+        }
+    }
+    spellings.into_iter().find_map(|spelling| {
+        let seen = grounded(&spelling)?;
+        let record = seen.and_then(|seen| run.step(seen)).and_then(|step| step.outcome);
+        let evidence = record.map(|record| Evidence::new(record, Part::Against, &spelling));
+        Some((spelling, evidence))
+    })
+}
+
 impl Provenance {
+    /// A figure that is nearly one that was seen.
+    fn figure(
+        &mut self,
+        step: &ClosedStep<'_>,
+        message: &Passage,
+        sentence: &str,
+        (name, hash): (&str, u64),
+        run: &Run,
+        found: &mut Vec<Finding>,
+    ) {
+        let digits = name.bytes().filter(u8::is_ascii_digit).count();
+        // Years and round numbers are everywhere.
+        let year = digits == 4 && matches!(name.as_bytes(), [b'1', b'9', ..] | [b'2', b'0', ..]);
+        if digits < 4 || year || run.entities.len() > FIGURES || name.ends_with("000") {
+            return;
+        }
+        let lower = sentence.to_ascii_lowercase();
+        if speech::tentative(&lower) {
+            return;
+        }
+        let Some((twin, against)) = known_twin(name, true, step.step.id, run) else { return };
+        if !self.tell_once(hash) {
+            return;
+        }
+        let (shown, twin) = (crate::text::quoted(name, 40), crate::text::quoted(&twin, 40));
+        found.push(Finding {
+            rule: &ALTERED_FIGURE,
+            step: step.step.id,
+            root: None,
+            strength: Probability::new(0.7),
+            evidence: std::iter::once(Evidence::new(message.record, Part::Claim, sentence))
+                .chain(against)
+                .collect(),
+            sentence: format!("gives {shown}, which was seen nowhere; {twin} was"),
+            instruction: format!(
+                "Read the outcome that holds {twin} once more and give the figure exactly as it stands there."
+            ),
+            means: Vec::new(),
+        });
+    }
+
     fn tell_once(&mut self, hash: u64) -> bool {
         if self.told.len() >= TOLD {
             self.told.clear();
@@ -125,6 +238,7 @@ impl Provenance {
     /// Rule 12.
     fn message(&mut self, step: &ClosedStep<'_>, message: &Passage, run: &Run, found: &mut Vec<Finding>) {
         let mut in_code = false;
+        let mut named = Named::default();
         for line in speech::read(&message.text).lines() {
             if line.trim_start().starts_with("```") {
                 in_code = !in_code;
@@ -133,9 +247,29 @@ impl Provenance {
                 continue;
             }
             for sentence in speech::sentences(line) {
-                self.sentence(step, message, sentence, run, found);
+                self.sentence(step, message, sentence, run, &mut named, found);
             }
         }
+        if named.evidence.is_empty() {
+            return;
+        }
+        let names = named.names.join(", ");
+        let more = match named.count.saturating_sub(named.names.len()) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        found.push(Finding {
+            rule: &UNKNOWN_ENTITY,
+            step: step.step.id,
+            root: None,
+            strength: Probability::new(named.strength),
+            evidence: named.evidence,
+            sentence: format!("names {names}{more}, which no prompt and no outcome of this run has brought"),
+            instruction: format!(
+                "Look up {names} with a tool now. Go on with what is there; correct what you said about what is not."
+            ),
+            means: Vec::new(),
+        });
     }
 
     fn sentence(
@@ -144,14 +278,19 @@ impl Provenance {
         message: &Passage,
         sentence: &str,
         run: &Run,
+        named: &mut Named,
         found: &mut Vec<Finding>,
     ) {
         let mut lower = None;
         scan(sentence, |mention| {
-            if mention.kind == EntityKind::Number || !from_nowhere(&mention, step.step.id, run) {
+            if !from_nowhere(&mention, step.step.id, run) {
                 return;
             }
             let Some(name) = sentence.get(mention.span.clone()) else { return };
+            if mention.kind == EntityKind::Number {
+                self.figure(step, message, sentence, (name, mention.hash), run, found);
+                return;
+            }
             let lower = lower.get_or_insert_with(|| sentence.to_ascii_lowercase());
             if speech::tentative(lower) || speech::denies(lower) || speech::has_any_word(lower, MADE_WORDS) {
                 return;
@@ -173,19 +312,12 @@ impl Provenance {
             if !self.tell_once(mention.hash) {
                 return;
             }
-            let shown = crate::text::quoted(name, 80);
-            found.push(Finding {
-                rule: &UNKNOWN_ENTITY,
-                step: step.step.id,
-                root: None,
-                strength: Probability::new(strength),
-                evidence: vec![Evidence::new(message.record, Part::Claim, sentence)],
-                sentence: format!("names {shown}, which no prompt and no outcome of this run has brought"),
-                instruction: format!(
-                    "Look {shown} up with a tool now. If it is there, go on with what you saw; if not, correct what you said about it."
-                ),
-                means: Vec::new(),
-            });
+            named.count += 1;
+            named.strength = f64::max(named.strength, strength);
+            if named.names.len() < SPANS {
+                named.names.push(crate::text::quoted(name, 80));
+                named.evidence.push(Evidence::new(message.record, Part::Claim, sentence));
+            }
         });
     }
 
@@ -233,13 +365,22 @@ impl Provenance {
             if !self.tell_once(hash) {
                 continue;
             }
-            let strength = if kind == EntityKind::Url { strength - 0.2 } else { strength };
+            let twin = known_twin(&value, false, step.step.id, run);
+            let strength = match (kind, &twin) {
+                (_, Some(_)) => 0.8,
+                (EntityKind::Url, None) => strength - 0.2,
+                (_, None) => strength,
+            };
             let mut evidence = vec![Evidence::new(step.input.record, Part::Claim, &step.input.text)];
             if let (Some(fault), Some(outcome)) = (fault, step.outcome)
                 && !fault.line.is_empty()
             {
                 evidence.push(Evidence::new(outcome.record, Part::Against, fault.line));
             }
+            let twin = twin.map(|(twin, against)| {
+                evidence.extend(against);
+                crate::text::quoted(&twin, 80)
+            });
             let (shown, argument) = (crate::text::quoted(&value, 80), crate::text::excerpt(name, 40));
             let tool = crate::text::excerpt(step.tool, 60);
             found.push(Finding {
@@ -248,12 +389,18 @@ impl Provenance {
                 root: None,
                 strength: Probability::new(strength),
                 evidence,
-                sentence: format!(
-                    "passes {shown} as {argument} to {tool}; no prompt and no outcome of this run has brought it"
-                ),
-                instruction: format!(
-                    "Find out the right {argument} first, by a lookup or by asking, and call {tool} with what that gives."
-                ),
+                sentence: match &twin {
+                    Some(twin) => format!("passes {shown} as {argument} to {tool}; what this run has brought is {twin}"),
+                    None => format!(
+                        "passes {shown} as {argument} to {tool}; no prompt and no outcome of this run has brought it"
+                    ),
+                },
+                instruction: match &twin {
+                    Some(twin) => format!("Check whether {argument} should be {twin}, take back what {shown} has changed, and call {tool} with the right one."),
+                    None => format!(
+                        "Find out the right {argument} first, by a lookup or by asking, and call {tool} with what that gives."
+                    ),
+                },
                 means: vec![Means::RepairArgument { argument }],
             });
         }
@@ -282,8 +429,16 @@ impl Family for Provenance {
         }
         if let Observation::Step(step) = seen {
             match step.message {
-                Some(message) => self.message(step, message, run, found),
-                None => self.call(step, run, found),
+                Some(message) if self.observing.contains(&step.step.agent) => {
+                    self.message(step, message, run, found);
+                }
+                Some(_) => {}
+                None => {
+                    if step.outcome.is_some() {
+                        self.observing.insert(step.step.agent);
+                    }
+                    self.call(step, run, found);
+                }
             }
         }
     }
@@ -299,6 +454,7 @@ mod tests {
     fn scene() -> Scene {
         let mut scene = Scene::of(Provenance::default());
         scene.prompt("Cancel order #W6390527 of ann@example.org, then tidy src/app.py.");
+        scene.call("Bash", &json!({"command": "pwd"}), Status::Ok, "/w");
         scene
     }
 
@@ -311,6 +467,23 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert!(found[0].sentence.contains("src/limits/table.py"));
         assert!(found[0].evidence[0].text.contains("The limit is set"));
+    }
+
+    #[test]
+    fn an_agent_that_makes_no_calls_is_left_alone() {
+        let mut scene = scene();
+        scene.acts("surfer");
+        scene.says("The page https://news.example.org/a/b.html says so.");
+        assert!(scene.all().is_empty());
+    }
+
+    #[test]
+    fn many_things_in_one_message_are_one_finding() {
+        let mut scene = scene();
+        scene.says("Limits are in lib/a/one.py.\nRates are in lib/a/two.py, fees in lib/a/four.py, costs in lib/a/five.py.");
+        let found = scene.found("provenance.unknown-entity");
+        assert_eq!((found.len(), found[0].evidence.len()), (1, 3));
+        assert!(found[0].sentence.contains("and 1 more"), "{}", found[0].sentence);
     }
 
     #[test]
@@ -346,6 +519,35 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].means, [Means::RepairArgument { argument: "order_id".to_owned() }]);
         assert_eq!(found[0].evidence[1].text, "Error: order not found");
+    }
+
+    #[test]
+    fn an_id_with_two_digits_swapped_is_strong_and_names_the_right_one() {
+        let mut scene = scene();
+        scene.call("cancel_order", &json!({"order_id": "W6309527"}), Status::Ok, "cancelled W6309527");
+        let found = scene.found("provenance.unknown-argument");
+        assert_eq!(found.len(), 1);
+        assert!(
+            found[0].strength.get() > 0.7 && found[0].sentence.contains("W6390527"),
+            "{}",
+            found[0].sentence
+        );
+    }
+
+    #[test]
+    fn a_figure_with_a_zero_too_many_is_told() {
+        let mut scene = scene();
+        scene.call("Bash", &json!({"command": "rate"}), Status::Ok, "peak 1,284 req/s in 2027, 53120 in all");
+        scene.says("The peak is 12,840 requests a second.");
+        assert_eq!(scene.found("provenance.altered-figure").len(), 1);
+    }
+
+    #[test]
+    fn other_figures_years_and_known_ones_are_left_alone() {
+        let mut scene = scene();
+        scene.call("Bash", &json!({"command": "rate"}), Status::Ok, "peak 1,284 req/s in 2207, 53120 in all");
+        scene.says("The peak is 1284, of 53,120 in all; 7740 is spare in 2027; it would be 12840 with ten.");
+        assert!(scene.all().is_empty());
     }
 
     #[test]

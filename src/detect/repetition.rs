@@ -180,10 +180,21 @@ impl Repetition {
         let fault = fault::of(step);
         let change = self.changes;
         let trail = self.trails.entry(step.step.agent).or_default();
-        let told =
-            same_call(trail, step, outcome, fault, change, found) | cycle(trail, step, outcome, run, found);
+        let told = same_call(trail, step, outcome, fault, change, found)
+            | cycle(trail, step, outcome, brought(step, fault), run, found);
         let told = told | near(trail, step, outcome, fault, changed, told, found);
         same_error(trail, tool, step, outcome, fault, (change, self.persons), told, found);
+    }
+}
+
+/// What a call brought, as far as it matters for "again the same": of a failure, the line that tells
+/// of it (the rest holds times and names of log files).
+fn brought(step: &ClosedStep<'_>, fault: Option<Fault<'_>>) -> u64 {
+    match fault {
+        Some(fault) if fault.line.len() >= 8 && !fault::says_exit_only(fault.line) => {
+            speech::hash_without_digits(crate::text::clip(fault.line, 400))
+        }
+        _ => step.step.outcome_hash,
     }
 }
 
@@ -200,7 +211,7 @@ fn same_call(
         trail.calls.clear();
     }
     let fresh = Seen {
-        outcome: step.step.outcome_hash,
+        outcome: brought(step, fault),
         times: 1,
         first: step.step.id,
         change,
@@ -278,10 +289,11 @@ fn cycle(
     trail: &mut Trail,
     step: &ClosedStep<'_>,
     outcome: &Passage,
+    outcome_hash: u64,
     run: &Run,
     found: &mut Vec<Finding>,
 ) -> bool {
-    let signature = step.step.call_hash ^ step.step.outcome_hash.rotate_left(23);
+    let signature = step.step.call_hash ^ outcome_hash.rotate_left(23);
     for period in 1..=LONGEST {
         let before = trail.latest.len().checked_sub(period).and_then(|at| trail.latest.get(at));
         let equal = before.is_some_and(|(earlier, _)| *earlier == signature);
@@ -330,7 +342,7 @@ fn cycle(
         strength: growing(0.6, rounds, ROUNDS),
         evidence: evidence(step, outcome, None),
         sentence: format!(
-            "goes round in {period} calls for the {rounds}th time with the same outcomes: {}",
+            "has gone {rounds} times through the same {period} calls with the same outcomes: {}",
             labels.join(" → ")
         ),
         instruction: "You are going round in a circle and nothing changes. Say in one sentence which fact you still lack, and make one call that you have not made yet and that can bring that fact.".to_owned(),
@@ -349,9 +361,9 @@ fn near(
     told: bool,
     found: &mut Vec<Finding>,
 ) -> bool {
-    let call = speech::hash_without_digits(crate::text::clip(&step.input.text, 4096))
+    let call = speech::hash_without_digits(crate::text::clip(&step.input.text, 512))
         ^ speech::hash(step.tool.as_bytes());
-    let brought = speech::hash_without_digits(crate::text::clip(&outcome.text, 4096));
+    let brought = speech::hash_without_digits(crate::text::clip(&outcome.text, 512));
     let near = &mut trail.near;
     let goes_on = near.times > 0
         && near.call == call
@@ -502,7 +514,9 @@ mod tests {
     fn the_third_same_failure_is_told_and_then_every_doubling() {
         let mut scene = scene();
         for _ in 0..12 {
-            scene.call("Bash", &json!({"command": "./deploy"}), Status::Error, "boom: broken thing");
+            let at = scene.run().steps.len();
+            let text = format!("error: broken thing\nlog: /tmp/{at}-debug-{at}{at}.log");
+            scene.call("Bash", &json!({"command": "./deploy"}), Status::Error, &text);
         }
         let found = scene.found("repetition.same-call");
         let steps: Vec<u32> = found.iter().map(|f| f.step.0).collect();

@@ -9,7 +9,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::trace::entity::scan;
 use crate::trace::{
-    AgentId, ClosedStep, EntityKind, Observation, Passage, Probability, Run, Status, StepId, ToolKind,
+    AgentId, ClosedStep, EffectKind, EntityKind, Observation, Passage, Probability, Run, Status, StepId,
+    ToolKind,
 };
 
 use super::{Aspect, Basis, Class, Evidence, Family, Finding, Part, Rule, fault, speech};
@@ -69,6 +70,9 @@ struct Thing {
 pub(super) struct Taint {
     read: usize,
     things: FxHashMap<u64, Thing>,
+    /// Files that a carrying step wrote, by the hashes of their paths and names: what is read there
+    /// is no independent observation.
+    files: FxHashSet<u64>,
     claims: Vec<Claim>,
 }
 
@@ -102,9 +106,13 @@ impl Taint {
         if strength >= SOURCE {
             scan(&claim.text, |mention| {
                 let unknown = run.entities.get(mention.hash).is_some_and(|entity| {
-                    !entity.origin.prompt && !entity.origin.own_write && entity.first_observed.is_none()
+                    !entity.origin.prompt
+                        && !entity.origin.own_write
+                        && entity.first_observed.is_none_or(|step| step == finding.step)
                 });
-                if mention.kind != EntityKind::Number && unknown && self.things.len() < MOST_ENTITIES {
+                let figure = mention.kind == EntityKind::Number;
+                let fits = !figure || finding.rule.id == super::provenance::ALTERED_FIGURE.id;
+                if fits && unknown && self.things.len() < MOST_ENTITIES {
                     let thing = Thing { origin: origin.clone(), carried: FxHashMap::default() };
                     self.things.entry(mention.hash).or_insert(thing);
                 }
@@ -166,6 +174,7 @@ impl Taint {
         if let (Some(outcome), Some(kind)) = (step.outcome, step.step.tool_kind())
             && fault::of(step).is_none()
             && kind != ToolKind::Agent
+            && !self.reads_carrier(step)
         {
             scan(speech::read(&outcome.text), |mention| {
                 if !asked.contains(&mention.hash) {
@@ -174,6 +183,14 @@ impl Taint {
             });
         }
         let Some((hash, passage, spot)) = first else { return };
+        if self.files.len() < MOST_ENTITIES {
+            for effect in step.effects.iter().filter(|effect| effect.kind == EffectKind::File) {
+                scan(&effect.target, |mention| {
+                    self.files.insert(mention.hash);
+                    self.files.extend(mention.file_name);
+                });
+            }
+        }
         let Some(thing) = self.things.get_mut(&hash) else { return };
         let times = thing.carried.entry(agent).or_insert(0);
         *times = times.saturating_add(1);
@@ -208,6 +225,19 @@ impl Taint {
             ),
             means: Vec::new(),
         });
+    }
+
+    /// Whether a call reads what a carrying step wrote.
+    fn reads_carrier(&self, step: &ClosedStep<'_>) -> bool {
+        if self.files.is_empty() {
+            return false;
+        }
+        let mut reads = false;
+        scan(speech::read(&step.input.text), |mention| {
+            reads |= self.files.contains(&mention.hash)
+                || mention.file_name.is_some_and(|name| self.files.contains(&name));
+        });
+        reads
     }
 
     fn claims_of(&mut self, step: &ClosedStep<'_>, run: &Run, found: &mut Vec<Finding>) {
@@ -385,6 +415,25 @@ mod tests {
         scene.acts("second");
         scene.says("As src/limits/table.py says.");
         assert_eq!(scene.found("taint.carries-entity").len(), 1);
+    }
+
+    #[test]
+    fn what_is_read_in_a_file_that_a_carrier_wrote_does_not_clear_it() {
+        let mut scene = scene();
+        let source = scene.says("See src/limits/table.py.");
+        scene.plant(finding(source, "See src/limits/table.py."));
+        let note = json!({"file_path": "notes.md", "content": "limits are in src/limits/table.py"});
+        let write = scene.call("Write", &note, Status::Ok, "written");
+        scene.acts("second");
+        scene.call(
+            "Read",
+            &json!({"file_path": "notes.md"}),
+            Status::Ok,
+            "limits are in src/limits/table.py",
+        );
+        let says = scene.says("The limits are in src/limits/table.py.");
+        let found = scene.found("taint.carries-entity");
+        assert_eq!(found.iter().map(|f| f.step).collect::<Vec<_>>(), [write, says]);
     }
 
     #[test]

@@ -7,9 +7,11 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::board::{Reach, RunDelta, RunSummary, SourceView, StepView};
+use super::desk::{RunNews, Turns};
+use crate::deliver::receipts_in;
 use crate::detect::{Family, Finding, families};
 use crate::format::{Format, Identity, Reader};
-use crate::recover::{Ground, Proposal, Target, draft};
+use crate::recover::{Ground, Proposal, ProposalId, draft};
 use crate::score::features::{Context, Feature, of_step};
 use crate::score::{Band, Costs, Judged, Judgement, Model, judge_run, judge_step};
 use crate::trace::{
@@ -64,6 +66,8 @@ struct Watch {
     context_of: Vec<Box<[Feature]>>,
     /// For each agent: steps before this one were made before a person last spoke to it.
     spoken_to: FxHashMap<AgentId, StepId>,
+    /// Proposals whose text was seen in the log, since they were last asked for.
+    receipts: Vec<(ProposalId, RecordRef)>,
 }
 
 impl Watch {
@@ -83,8 +87,16 @@ impl Watch {
                 }
                 self.touched.insert(step.step.id);
             }
-            Observation::Prompt { agent, author: Author::Person, .. } => {
-                self.spoken_to.insert(*agent, StepId(run.steps.len() as u32));
+            Observation::Prompt { agent, author: Author::Person, passage } => {
+                // A text that medbay had typed, or a home-made agent took from its inbox.
+                let before = self.receipts.len();
+                self.receipts.extend(receipts_in(&passage.text).map(|id| (id, passage.record)));
+                if before == self.receipts.len() {
+                    self.spoken_to.insert(*agent, StepId(run.steps.len() as u32));
+                }
+            }
+            Observation::Receipt { passage, .. } => {
+                self.receipts.extend(receipts_in(&passage.text).map(|id| (id, passage.record)));
             }
             _ => {}
         }
@@ -132,6 +144,7 @@ impl Assessor {
                 context: Context::default(),
                 context_of: Vec::new(),
                 spoken_to: FxHashMap::default(),
+                receipts: Vec::new(),
             },
             judged: Vec::new(),
             shown: Vec::new(),
@@ -258,28 +271,46 @@ impl Assessor {
         all
     }
 
-    /// Whether a proposal is still about where the run is. `None`: this reader has not seen the step
-    /// yet, as its log lags.
-    pub fn stands(&self, target: &Target) -> Option<bool> {
-        let run = self.assembler.run();
-        let step = run.step(StepId(target.step))?;
-        Some(run.agent_name(step.agent) == target.agent && !self.has_moved_on(step.agent, step.id))
-    }
-
     /// Whether a person has spoken to the agent since, or it has ended a later turn with nothing
     /// against what it said.
     fn has_moved_on(&self, agent: AgentId, step: StepId) -> bool {
-        if self.watch.spoken_to.get(&agent).is_some_and(|since| step < *since) {
-            return true;
-        }
+        self.watch.spoken_to.get(&agent).is_some_and(|since| step < *since)
+            || self.clean_turn(agent).is_some_and(|clean| step < clean)
+    }
+
+    /// The latest message of an agent with nothing against it.
+    fn clean_turn(&self, agent: AgentId) -> Option<StepId> {
+        let mut latest = self.assembler.run().steps.iter().zip(&self.judged).rev();
+        latest.find(|(s, judged)| s.agent == agent && s.is_message() && !judged.against).map(|(s, _)| s.id)
+    }
+
+    /// What the desk must know of the run as it now stands. As of the last [`Assessor::conclude`].
+    pub fn news(&mut self) -> RunNews {
         let run = self.assembler.run();
-        let later = run.steps.iter().zip(&self.judged).skip(step.index() + 1);
-        later.filter(|(s, _)| s.agent == agent && s.is_message()).any(|(_, judged)| !judged.against)
+        let agents = (0..run.agents.len()).map(|index| AgentId(index as u16));
+        let turns = agents
+            .map(|agent| Turns {
+                agent: run.agent_name(agent).to_owned(),
+                spoken_to: self.watch.spoken_to.get(&agent).map(|step| step.0),
+                clean: self.clean_turn(agent).map(|step| step.0),
+            })
+            .collect();
+        RunNews {
+            run: run.id.clone(),
+            steps: run.steps.len() as u32,
+            proposals: self.proposals(),
+            turns,
+            receipts: std::mem::take(&mut self.watch.receipts)
+                .into_iter()
+                .map(|(id, at)| (id, at.index))
+                .collect(),
+        }
     }
 
     /// What has changed since the last call, for the board.
     pub fn delta(&mut self, finish: bool, sources: Vec<SourceView>, reach: Reach) -> RunDelta {
         self.conclude(finish);
+        let news = self.news();
         let run = self.assembler.run();
         let steps: Vec<StepView> = run
             .steps
@@ -295,7 +326,7 @@ impl Assessor {
             steps,
             findings_from: self.sent_findings,
             findings,
-            proposals: self.proposals(),
+            news,
             summary: self.summary(sources, reach),
         };
         self.sent_steps = self.shown.len();

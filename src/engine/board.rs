@@ -6,10 +6,10 @@ use std::path::PathBuf;
 
 use jiff::Timestamp;
 
+use super::desk::RunNews;
 use crate::detect::Finding;
-use crate::recover::Proposal;
 use crate::score::{Judgement, RunJudgement};
-use crate::trace::{Agent, Effect, PlanLine, RunId, RunState, Step, Usage};
+use crate::trace::{Agent, Effect, PlanLine, RunId, RunState, StateWord, Step, Usage};
 
 /// Something that happened, for the owner of the board.
 #[derive(Clone, Debug)]
@@ -22,6 +22,15 @@ pub enum Update {
         run: RunId,
         /// When that was noticed, and why, one clause.
         reason: String,
+    },
+    /// What hooks have said of a run: whether it can be reached, and whether one holds it.
+    Reached {
+        /// The run.
+        run: RunId,
+        /// Whether and how it can be reached.
+        reach: Reach,
+        /// A hook holds it for the operator.
+        held: bool,
     },
     /// A file that no format claims, a directory that cannot be read and the like: one sentence.
     Problem(String),
@@ -42,8 +51,8 @@ pub struct RunDelta {
     pub findings_from: usize,
     /// The findings from there on, in the order in which they were made.
     pub findings: Vec<Finding>,
-    /// What is proposed for the run as it now stands.
-    pub proposals: Vec<Proposal>,
+    /// What the desk must know of it.
+    pub news: RunNews,
     /// All else.
     pub summary: RunSummary,
 }
@@ -160,8 +169,25 @@ pub struct RunView {
     pub findings: Vec<Finding>,
     /// All else.
     pub summary: RunSummary,
+    /// Its state as the log has it: `summary.state` also knows of hooks.
+    pub logged: RunState,
     /// Set when its files are gone: when and why.
     pub gone: Option<String>,
+}
+
+impl RunView {
+    fn set_reach(&mut self, reach: Reach, held: bool) {
+        self.summary.reach = reach;
+        self.summary.state = if held {
+            RunState {
+                word: StateWord::Held,
+                reason: "a hook holds it for the operator".to_owned(),
+                sure: true,
+            }
+        } else {
+            self.logged.clone()
+        };
+    }
 }
 
 /// The materialised view of all runs.
@@ -169,6 +195,8 @@ pub struct RunView {
 pub struct Board {
     runs: Vec<RunView>,
     by_id: HashMap<RunId, usize>,
+    /// What hooks have said, for runs that are found later too.
+    reached: HashMap<RunId, (Reach, bool)>,
     /// Problems that concern no run, the latest last.
     pub problems: Vec<String>,
     /// Whether everything that was there at the start has been read.
@@ -188,29 +216,46 @@ impl Board {
                     view.gone = Some(reason);
                 }
             }
+            Update::Reached { run, reach, held } => {
+                self.reached.insert(run.clone(), (reach, held));
+                if let Some(view) = self.by_id.get(&run).and_then(|i| self.runs.get_mut(*i)) {
+                    view.set_reach(reach, held);
+                }
+            }
             Update::Problem(sentence) => self.problems.push(sentence),
             Update::CaughtUp => self.caught_up = true,
         }
     }
 
     fn apply_run(&mut self, delta: RunDelta) {
+        let reached = self.reached.get(&delta.run).copied();
+        let logged = delta.summary.state.clone();
         if let Some(view) = self.by_id.get(&delta.run).and_then(|i| self.runs.get_mut(*i)) {
             view.steps.truncate(delta.from);
             view.steps.extend(delta.steps);
             view.findings.truncate(delta.findings_from);
             view.findings.extend(delta.findings);
             view.summary = delta.summary;
+            view.logged = logged;
             view.gone = None;
+            if let Some((reach, held)) = reached {
+                view.set_reach(reach, held);
+            }
             return;
         }
         self.by_id.insert(delta.run.clone(), self.runs.len());
-        self.runs.push(RunView {
+        let mut view = RunView {
             id: delta.run,
             steps: delta.steps,
             findings: delta.findings,
             summary: delta.summary,
+            logged,
             gone: None,
-        });
+        };
+        if let Some((reach, held)) = reached {
+            view.set_reach(reach, held);
+        }
+        self.runs.push(view);
     }
 
     /// All runs, in the order in which they were found.

@@ -5,8 +5,16 @@
 
 pub mod assess;
 pub mod board;
+pub mod desk;
+mod follow;
+mod merge;
 pub mod read;
+pub mod reading;
+pub mod running;
 pub mod turn;
+mod workers;
 
 pub use assess::{Assessor, Judge};
 pub use board::{Board, Reach, RunDelta, RunSummary, RunView, SourceState, SourceView, StepView, Update};
+pub use reading::{Reading, Worked};
+pub use running::{Engine, Options, ReachOf, Seen, Sources};

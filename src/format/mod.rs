@@ -11,6 +11,8 @@ mod codex;
 mod json;
 mod native;
 mod prose;
+#[cfg(test)]
+mod testing;
 
 use crate::trace::{Event, RunId};
 

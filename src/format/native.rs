@@ -338,3 +338,101 @@ impl Records {
         emit.say(EventKind::Plan { items });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::testing::told;
+
+    const HEAD: &str = r#"{"type":"run","medbay":1,"run":"r-1","title":"Mend","agent":"smith","model":"m","cwd":"/w","system":"Be brief.","tools":[{"name":"shell","schema":{"type":"object"}}]}"#;
+
+    #[test]
+    fn every_type_is_read() {
+        let told = told(
+            &Native,
+            None,
+            &[
+                HEAD,
+                r#"{"type":"prompt","text":"go","by":"person","time":"2026-11-20T09:00:00Z"}"#,
+                r#"{"type":"reasoning","text":"hm"}"#,
+                r#"{"type":"message","text":"I look.","closing":false}"#,
+                r#"{"type":"call","id":"1","tool":"shell","input":{"command":"ls"}}"#,
+                r#"{"type":"result","id":"1","status":"error","exit_code":2,"text":"no"}"#,
+                r#"{"type":"call","id":"2","tool":"note","input":"two \"words\""}"#,
+                r#"{"type":"result","id":"2"}"#,
+                r#"{"type":"plan","items":[{"text":"a","status":"done"},{"text":"b"}]}"#,
+                r#"{"type":"handoff","to":"scout","id":"3","text":"find"}"#,
+                r#"{"type":"message","agent":"scout","parent":"main","text":"found"}"#,
+                r#"{"type":"message","agent":"aide","parent":"scout","text":"me too"}"#,
+                r#"{"type":"return","from":"scout","id":"3","text":"found"}"#,
+                r#"{"type":"usage","input":10,"output":2,"cached":5,"cost_usd":0.1}"#,
+                r#"{"type":"receipt","id":"4","text":"Operator: look"}"#,
+                r#"{"type":"message","agent":"smith","text":"Done."}"#,
+                r#"{"type":"lifecycle","what":"turn-end"}"#,
+            ],
+        );
+        assert_eq!(
+            told,
+            [
+                "Start",
+                "fact Title Mend",
+                "fact Model m",
+                "fact WorkingDirectory /w",
+                "tools 1",
+                "system Be brief.",
+                "prompt Person go",
+                "reasoning hm",
+                "message No I look.",
+                r#"call 1 shell {"command":"ls"}"#,
+                "result 1 Error(2) no",
+                r#"call 2 note two "words""#,
+                "result 2 Unknown ",
+                "plan Done a, Pending b",
+                "handoff scout 3 find",
+                "scout: message Yes found",
+                "scout: handoff aide  ",
+                "aide: message Yes me too",
+                "return scout 3 found",
+                "usage 10 5 2",
+                "receipt Operator: look",
+                "message Yes Done.",
+                "TurnEnd",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_not_in_the_reference_is_unknown() {
+        let told = told(
+            &Native,
+            None,
+            &[
+                r#"{"type":"dance"}"#,
+                r#"{"type":"result","id":"1","status":"fine","text":"x"}"#,
+                r#"{"type":"lifecycle","what":"nap"}"#,
+                r#"{"text":"x"}"#,
+                "nothing",
+            ],
+        );
+        assert_eq!(
+            told,
+            [
+                "unknown dance",
+                "unknown status fine",
+                "result 1 Unknown x",
+                "unknown lifecycle nap",
+                "unknown no type",
+                "unknown not JSON",
+            ]
+        );
+    }
+
+    #[test]
+    fn the_first_line_makes_a_source_its_own() {
+        assert_eq!(Native.sniff(&[b"noise", HEAD.as_bytes()]), Sniff::Sure);
+        assert_eq!(Native.sniff(&[br#"{"type":"run"}"#]), Sniff::No);
+        let identity = Native.identify("/x/y.jsonl", &[HEAD.as_bytes()], None);
+        assert_eq!(identity.run.as_str(), "r-1");
+        assert_eq!(Native.identify("/x/y.jsonl", &[], None).run.as_str(), "y");
+    }
+}

@@ -16,8 +16,8 @@ pub struct StandardInput {
 
 impl StandardInput {
     /// Starts a thread that copies standard input into a new file in `directory`, which must be
-    /// private to the user. The thread ends with the input.
-    pub fn start(directory: &Path) -> io::Result<Self> {
+    /// private to the user. The thread ends with the input, and calls `at_end` then.
+    pub fn start(directory: &Path, at_end: impl FnOnce() + Send + 'static) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
         let path = directory.join(format!("stdin-{}.jsonl", std::process::id()));
         let file = create_private(&path)?;
@@ -28,6 +28,7 @@ impl StandardInput {
                 tracing::warn!("standard input ended early: {error}");
             }
             flag.store(true, Ordering::Release);
+            at_end();
         })?;
         Ok(Self { path, ended })
     }

@@ -142,9 +142,9 @@ impl Tail {
         self.file = None;
     }
 
-    /// Begins again at the file's beginning.
-    pub fn rewind(&mut self) {
-        self.splitter = Splitter::new(self.splitter.source());
+    /// Begins again at the file's beginning, as this source of its run.
+    pub fn begin_again(&mut self, source: u16) {
+        self.splitter = Splitter::new(source);
         self.marks.clear();
         self.guard.clear();
     }

@@ -97,6 +97,11 @@ impl Watch {
         }
     }
 
+    /// Whether a directory is watched or polled.
+    pub fn knows(&self, path: &Path) -> bool {
+        self.watched.contains_key(path) || self.polled.contains_key(path)
+    }
+
     /// A directory has gone: watch it anew when it is named again.
     pub fn forget(&mut self, path: &Path) {
         if self.watched.remove(path).is_some()

@@ -1,0 +1,567 @@
+//! The desk's keeper: one thread that owns a connection to the ledger. It puts down what is proposed,
+//! records what is decided, sends what is due through the spool, takes receipts, and says when the
+//! ledger has changed, whoever changed it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::board::Reach;
+use crate::deliver::outbox::{Carried, Outbox};
+use crate::deliver::spool::Spool;
+use crate::ledger::{
+    Chain, Decided, Entry, Ledger, LedgerError, Mode, Operator, Outcome, State, Undo, Verdict,
+};
+use crate::recover::{Policy, Proposal, ProposalId, Remedy, Used};
+use crate::trace::RunId;
+
+/// How soon another process's write is noticed.
+const POLL: Duration = Duration::from_millis(200);
+/// Between two rounds of the outbox while nothing happens.
+const ROUND: Duration = Duration::from_secs(1);
+/// How many entries of the history are shown.
+const HISTORY: usize = 500;
+/// A run that no hook has spoken of for this long cannot be reached by one.
+const HOOKS_SINCE: Duration = Duration::from_secs(24 * 3600);
+
+/// What the desk must know of a run as it now stands.
+#[derive(Clone, Debug)]
+pub struct RunNews {
+    /// The run.
+    pub run: RunId,
+    /// How many steps it has.
+    pub steps: u32,
+    /// What is proposed for it.
+    pub proposals: Vec<Proposal>,
+    /// Where its agents are.
+    pub turns: Vec<Turns>,
+    /// Proposals whose text was seen in its log, with the record.
+    pub receipts: Vec<(ProposalId, u32)>,
+}
+
+impl RunNews {
+    /// Nothing is known of the run but that it is there.
+    pub fn none(run: RunId) -> Self {
+        Self { run, steps: 0, proposals: Vec::new(), turns: Vec::new(), receipts: Vec::new() }
+    }
+}
+
+/// Where an agent is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Turns {
+    /// Its name.
+    pub agent: String,
+    /// Steps before this one were made before a person last spoke to it.
+    pub spoken_to: Option<u32>,
+    /// Its latest message with nothing against it.
+    pub clean: Option<u32>,
+}
+
+/// How the desk is kept.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// The ledger's file.
+    pub ledger: PathBuf,
+    /// Where approved texts are laid for home-made agents.
+    pub spool: PathBuf,
+    /// Who decides.
+    pub operator: String,
+    /// How long an approval can be undone.
+    pub grace: Duration,
+    /// What may be proposed and spent.
+    pub policy: Policy,
+}
+
+/// What the keeper is asked.
+#[derive(Debug)]
+pub enum Ask {
+    /// A run has changed.
+    News(Box<RunNews>),
+    /// Record a decision.
+    Decide {
+        /// On what.
+        proposal: ProposalId,
+        /// What was said.
+        verdict: Verdict,
+        /// The text that was on the screen.
+        seen: String,
+    },
+    /// Take an approval or a veto back.
+    Undo(ProposalId),
+    /// Send a failed delivery again.
+    Retry(ProposalId),
+    /// Show the ledger as it stands.
+    Show,
+    /// Walk the chain of decisions.
+    Verify,
+}
+
+/// What the keeper says.
+#[derive(Clone, Debug)]
+pub enum Said {
+    /// The ledger as it stands.
+    Ledger {
+        /// What waits, is on its way or has failed.
+        desk: Vec<Entry>,
+        /// Everything, the latest first.
+        history: Vec<Entry>,
+        /// Runs that can be reached, and those that are held.
+        reach: Vec<(RunId, Reach, bool)>,
+    },
+    /// It is in the ledger: what, in one clause.
+    Done(ProposalId, String),
+    /// It was refused: why, in one sentence.
+    Refused(ProposalId, String),
+    /// The chain of decisions.
+    Chain(Chain),
+    /// Something was sent, or arrived, or failed to.
+    Carried(Carried),
+    /// The ledger cannot be used: one sentence.
+    Lost(String),
+}
+
+/// The keeper's end for others. Dropping it ends the thread.
+pub struct Desk {
+    asks: SyncSender<Ask>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Desk {
+    /// Opens the ledger and starts the thread; `say` is called on it.
+    ///
+    /// # Errors
+    /// The ledger cannot be opened, or no thread be started.
+    pub fn start(rules: Rules, say: impl Fn(Said) + Send + 'static) -> Result<Self, DeskError> {
+        let ledger = Ledger::open(&rules.ledger)?;
+        let (asks, asked) = sync_channel(256);
+        let keeper = Keeper {
+            outbox: Outbox::new(Spool::at(&rules.spool)),
+            spool: Spool::at(&rules.spool),
+            ledger,
+            rules,
+            say: Box::new(say),
+            runs: BTreeSet::new(),
+            shown: None,
+        };
+        let thread = std::thread::Builder::new()
+            .name("medbay-desk".to_owned())
+            .spawn(move || keeper.keep(&asked))
+            .map_err(DeskError::Thread)?;
+        Ok(Self { asks, thread: Some(thread) })
+    }
+
+    /// Asks the keeper. Waits while it has many asks before it. Returns whether there still is one.
+    pub fn ask(&self, ask: Ask) -> bool {
+        self.asks.send(ask).is_ok()
+    }
+}
+
+impl Drop for Desk {
+    fn drop(&mut self) {
+        let (closed, _) = sync_channel(0);
+        self.asks = closed;
+        if let Some(thread) = self.thread.take() {
+            // It ends with its channel; a panic in it has been reported where it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Why the desk cannot be kept.
+#[derive(Debug, thiserror::Error)]
+pub enum DeskError {
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The thread.
+    #[error("no thread can be started for the ledger, {0}: end other programs and try again")]
+    Thread(std::io::Error),
+}
+
+struct Keeper {
+    ledger: Ledger,
+    outbox: Outbox,
+    spool: Spool,
+    rules: Rules,
+    say: Box<dyn Fn(Said) + Send>,
+    /// Runs with proposals, for which the spool is looked at.
+    runs: BTreeSet<RunId>,
+    /// The state of the ledger that was shown last.
+    shown: Option<(i64, Instant)>,
+}
+
+impl Keeper {
+    fn keep(mut self, asked: &Receiver<Ask>) {
+        let mut changed = true;
+        let mut last_round = Instant::now();
+        loop {
+            match asked.recv_timeout(if changed { Duration::ZERO } else { POLL }) {
+                Ok(ask) => {
+                    changed |= self.answer(ask);
+                    // What else has come is done before the view is made.
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            if changed || last_round.elapsed() >= ROUND {
+                last_round = Instant::now();
+                match self.outbox.turn(&self.ledger, Timestamp::now()) {
+                    Ok(carried) => {
+                        changed |= !carried.is_empty();
+                        carried.into_iter().for_each(|one| (self.say)(Said::Carried(one)));
+                    }
+                    Err(error) => (self.say)(Said::Lost(error.to_string())),
+                }
+            }
+            self.show(changed);
+            changed = false;
+        }
+    }
+
+    /// Answers; whether the ledger may have changed.
+    fn answer(&mut self, ask: Ask) -> bool {
+        let now = Timestamp::now();
+        match ask {
+            Ask::News(news) => match self.take_news(*news, now) {
+                Ok(changed) => changed,
+                Err(error) => {
+                    (self.say)(Said::Lost(error.to_string()));
+                    false
+                }
+            },
+            Ask::Decide { proposal, verdict, seen } => {
+                let operator = Operator::Person { name: self.rules.operator.clone() };
+                let what = verdict.word();
+                match self.ledger.decide(&proposal, verdict, operator, &seen, now, self.rules.grace) {
+                    Ok(Decided::Recorded(_)) => (self.say)(Said::Done(proposal, what.to_owned())),
+                    Ok(Decided::Already(entry)) => {
+                        let by = entry.decision.as_ref().map_or("somebody", |d| d.by.name());
+                        let why = format!("{by} was first: it is {}", entry.state.word());
+                        (self.say)(Said::Refused(proposal, why));
+                    }
+                    Ok(Decided::NotWaiting(state)) => {
+                        let why = format!("it no longer waits: it is {}", state.word());
+                        (self.say)(Said::Refused(proposal, why));
+                    }
+                    Err(error) => (self.say)(Said::Refused(proposal, error.to_string())),
+                }
+                true
+            }
+            Ask::Undo(proposal) => {
+                let operator = Operator::Person { name: self.rules.operator.clone() };
+                let said = match self.ledger.undo(&proposal, now, operator) {
+                    Ok(Undo::Undone) => Said::Done(proposal, "undo".to_owned()),
+                    Ok(Undo::TooLate(state)) => {
+                        Said::Refused(proposal, format!("too late to undo: it is {}", state.word()))
+                    }
+                    Ok(Undo::Undecided(state)) => {
+                        Said::Refused(proposal, format!("there is nothing to undo: it is {}", state.word()))
+                    }
+                    Err(error) => Said::Refused(proposal, error.to_string()),
+                };
+                (self.say)(said);
+                true
+            }
+            Ask::Retry(proposal) => {
+                let said = match self.ledger.retry(&proposal, now) {
+                    Ok(true) => Said::Done(proposal, "retry".to_owned()),
+                    Ok(false) => {
+                        Said::Refused(proposal, "only a failed delivery can be sent again".to_owned())
+                    }
+                    Err(error) => Said::Refused(proposal, error.to_string()),
+                };
+                (self.say)(said);
+                true
+            }
+            Ask::Show => true,
+            Ask::Verify => {
+                match self.ledger.verify() {
+                    Ok(chain) => (self.say)(Said::Chain(chain)),
+                    Err(error) => (self.say)(Said::Lost(error.to_string())),
+                }
+                false
+            }
+        }
+    }
+
+    /// Puts down what is proposed for a run, takes its receipts, and closes what it has moved on from.
+    fn take_news(&mut self, news: RunNews, now: Timestamp) -> Result<bool, LedgerError> {
+        let mut changed = false;
+        let known = self.ledger.entries_of(&news.run)?;
+        if known.is_empty() && news.proposals.is_empty() {
+            return Ok(false);
+        }
+        self.runs.insert(news.run.clone());
+        let mut used = used_by(&known);
+        for proposal in &news.proposals {
+            if known.iter().any(|entry| entry.proposal.id == proposal.id) {
+                continue;
+            }
+            let proposal = within(&self.rules.policy, used, proposal.clone());
+            used.tokens = used.tokens.saturating_add(u64::from(proposal.tokens));
+            let mode = if self.rules.policy.suggest { Mode::Suggest } else { Mode::Observe };
+            changed |= self.ledger.propose(&proposal, mode, now)?;
+        }
+        for (id, record) in &news.receipts {
+            changed |= self.ledger.confirm(id, Some(*record), now)?;
+        }
+        for entry in known {
+            changed |= self.follow(&entry, &news, now)?;
+        }
+        Ok(changed)
+    }
+
+    /// Follows what was put down before: superseded where the run has moved on, recovered or not where
+    /// it was delivered.
+    fn follow(&self, entry: &Entry, news: &RunNews, now: Timestamp) -> Result<bool, LedgerError> {
+        let target = &entry.proposal.target;
+        if target.step >= news.steps {
+            // This reader's log lags behind the one that drafted it.
+            return Ok(false);
+        }
+        let turns = news.turns.iter().find(|turns| turns.agent == target.agent);
+        let spoken_to = turns.and_then(|t| t.spoken_to).is_some_and(|since| target.step < since);
+        let clean = turns.and_then(|t| t.clean).filter(|clean| target.step < *clean);
+        let again = news.proposals.iter().find(|p| {
+            p.id != entry.proposal.id
+                && p.rule == entry.proposal.rule
+                && p.target.agent == target.agent
+                && p.target.step > target.step
+        });
+        let id = &entry.proposal.id;
+        match entry.state {
+            State::Waiting | State::Approved if spoken_to => {
+                self.ledger.supersede(id, "its user has spoken to the agent since", now)
+            }
+            State::Waiting if clean.is_some() => self.ledger.supersede(id, "the run has mended itself", now),
+            State::Waiting if again.is_some() => {
+                self.ledger.supersede(id, "a later step shows the same and has its own proposal", now)
+            }
+            State::Delivered | State::Confirmed if entry.outcome == Outcome::Unknown => {
+                match (again, clean) {
+                    (Some(again), _) => {
+                        self.ledger.outcome(id, Outcome::NotRecovered, Some(again.target.step), now)
+                    }
+                    (None, Some(step)) => self.ledger.outcome(id, Outcome::Recovered, Some(step), now),
+                    (None, None) => Ok(false),
+                }
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Says how the ledger stands, if that is not what was shown last.
+    fn show(&mut self, changed: bool) {
+        let version = match self.ledger.data_version() {
+            Ok(version) => version,
+            Err(error) => return (self.say)(Said::Lost(error.to_string())),
+        };
+        if !changed && self.shown.is_some_and(|(shown, _)| shown == version) {
+            return;
+        }
+        self.shown = Some((version, Instant::now()));
+        let said = self.ledger.desk().and_then(|desk| {
+            let history = self.ledger.history(HISTORY)?;
+            Ok(Said::Ledger { desk, history, reach: self.reach()? })
+        });
+        (self.say)(said.unwrap_or_else(|error| Said::Lost(error.to_string())));
+    }
+
+    fn reach(&self) -> Result<Vec<(RunId, Reach, bool)>, LedgerError> {
+        let now = Timestamp::now();
+        let since = now.checked_sub(HOOKS_SINCE).unwrap_or(Timestamp::MIN);
+        let mut all: BTreeMap<RunId, (Reach, bool)> = BTreeMap::new();
+        for run in self.runs.iter().filter(|run| self.spool.reaches(run)) {
+            all.insert(run.clone(), (Reach::Correctable, false));
+        }
+        for (run, seen) in self.ledger.hooks_seen(since)? {
+            all.insert(run, (if seen.gates { Reach::Gated } else { Reach::Correctable }, false));
+        }
+        for held in self.ledger.held(now)? {
+            all.entry(held.run).or_default().1 = true;
+        }
+        Ok(all.into_iter().map(|(run, (reach, held))| (run, reach, held)).collect())
+    }
+}
+
+/// What recoveries have used of a run's budgets.
+fn used_by(entries: &[Entry]) -> Used {
+    let counted = entries.iter().filter(|entry| {
+        matches!(entry.state, State::Approved | State::Leased | State::Delivered | State::Confirmed)
+    });
+    counted.fold(Used::default(), |used, entry| Used {
+        deliveries: used.deliveries + 1,
+        tokens: used.tokens.saturating_add(u64::from(entry.proposal.tokens)),
+    })
+}
+
+/// The proposal as the policy allows it: where a budget is used up it is handed to a person instead.
+fn within(policy: &Policy, used: Used, mut proposal: Proposal) -> Proposal {
+    if let Err(spent) = policy.allows(used, proposal.tokens) {
+        proposal.remedy = Remedy::Escalate;
+        proposal.why = format!("{}: look at it yourself before you send anything more", spent.words());
+    }
+    proposal
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::Class;
+    use crate::recover::Target;
+    use crate::trace::Probability;
+    use std::sync::mpsc::channel;
+
+    fn proposal(step: u32) -> Proposal {
+        let id = ProposalId::of(&RunId::new("r"), "main", &step.to_string(), "claim.x", "m");
+        Proposal {
+            target: Target {
+                run: RunId::new("r"),
+                format: "medbay".into(),
+                agent: "main".into(),
+                step,
+                record: step,
+                call_id: String::new(),
+                position: step + 1,
+            },
+            remedy: Remedy::CorrectivePrompt,
+            rule: "claim.x".into(),
+            class: Class::Hallucination,
+            p_wrong: Probability::new(0.9),
+            sentence: "says so".into(),
+            claim: "all pass".into(),
+            fact: "3 failed".into(),
+            fact_record: Some(0),
+            payload: format!("Operator: run it again.\n{}", id.tag()),
+            hold: None,
+            tokens: 100,
+            seconds: 5,
+            why: String::new(),
+            effects: Vec::new(),
+            model: "m".into(),
+            id,
+        }
+    }
+
+    fn news(steps: u32, proposals: Vec<Proposal>) -> RunNews {
+        let turns = vec![Turns { agent: "main".into(), spoken_to: None, clean: None }];
+        RunNews { run: RunId::new("r"), steps, proposals, turns, receipts: Vec::new() }
+    }
+
+    struct Bench {
+        desk: Desk,
+        said: std::sync::mpsc::Receiver<Said>,
+        folder: tempfile::TempDir,
+    }
+
+    fn bench(retries: u32) -> Bench {
+        let folder = tempfile::tempdir().unwrap();
+        let policy = Policy {
+            suggest: true,
+            retries_per_run: retries,
+            tokens_per_run: 10_000,
+            cost_usd_per_run: 10.0,
+            usd_per_thousand_tokens: 0.01,
+        };
+        let rules = Rules {
+            ledger: folder.path().join("ledger.db"),
+            spool: folder.path().join("spool"),
+            operator: "ann".into(),
+            grace: Duration::ZERO,
+            policy,
+        };
+        let (say, said) = channel();
+        let desk = Desk::start(rules, move |one| drop(say.send(one))).unwrap();
+        Bench { desk, said, folder }
+    }
+
+    impl Bench {
+        fn news(&self, news: RunNews) {
+            assert!(self.desk.ask(Ask::News(Box::new(news))));
+        }
+
+        /// Waits for a view of the ledger that satisfies a condition.
+        fn until(&self, holds: impl Fn(&[Entry]) -> bool) -> Vec<Entry> {
+            let deadline = Instant::now() + Duration::from_secs(20);
+            loop {
+                let left = deadline.saturating_duration_since(Instant::now());
+                match self.said.recv_timeout(left).expect("the ledger never came to that") {
+                    Said::Ledger { history, .. } if holds(&history) => return history,
+                    Said::Lost(why) => panic!("{why}"),
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn state_of(entries: &[Entry], step: u32) -> Option<State> {
+        entries.iter().find(|e| e.proposal.target.step == step).map(|e| e.state)
+    }
+
+    #[test]
+    fn what_is_proposed_waits_once_and_a_later_step_supersedes_it() {
+        let bench = bench(3);
+        bench.news(news(3, vec![proposal(2)]));
+        bench.news(news(3, vec![proposal(2)]));
+        let entries = bench.until(|all| state_of(all, 2) == Some(State::Waiting));
+        assert_eq!(entries.len(), 1);
+        bench.news(news(6, vec![proposal(5)]));
+        bench.until(|all| {
+            state_of(all, 2) == Some(State::Superseded) && state_of(all, 5) == Some(State::Waiting)
+        });
+    }
+
+    #[test]
+    fn a_reader_that_lags_supersedes_nothing() {
+        let bench = bench(3);
+        bench.news(news(3, vec![proposal(2)]));
+        bench.until(|all| state_of(all, 2) == Some(State::Waiting));
+        // Another reader, whose log ends before the step, proposes something else.
+        bench.news(news(2, vec![proposal(1)]));
+        let entries = bench.until(|all| all.len() == 2);
+        assert_eq!(state_of(&entries, 2), Some(State::Waiting));
+    }
+
+    #[test]
+    fn an_approved_text_is_confirmed_by_its_receipt_and_the_outcome_follows() {
+        let bench = bench(3);
+        bench.news(news(3, vec![proposal(2)]));
+        bench.until(|all| state_of(all, 2) == Some(State::Waiting));
+        let id = proposal(2).id;
+        bench.desk.ask(Ask::Decide {
+            proposal: id.clone(),
+            verdict: Verdict::Approve,
+            seen: "the card".into(),
+        });
+        bench.until(|all| state_of(all, 2) == Some(State::Approved));
+        // A hook of the agent takes it up.
+        let hook = Ledger::open(&bench.folder.path().join("ledger.db")).unwrap();
+        let lease =
+            hook.lease(&RunId::new("r"), "hook", "h", Duration::from_secs(9), Timestamp::now()).unwrap();
+        hook.delivered(&lease.unwrap(), Timestamp::now()).unwrap();
+        bench.until(|all| state_of(all, 2) == Some(State::Delivered));
+        let mut seen = news(3, vec![proposal(2)]);
+        seen.receipts.push((id, 7));
+        bench.news(seen);
+        let entries = bench.until(|all| state_of(all, 2) == Some(State::Confirmed));
+        assert_eq!(entries[0].delivery.as_ref().and_then(|d| d.confirmed).and_then(|c| c.1), Some(7));
+        let mut clean = news(9, Vec::new());
+        clean.turns[0].clean = Some(8);
+        bench.news(clean);
+        bench.until(|all| all[0].outcome == Outcome::Recovered);
+    }
+
+    #[test]
+    fn a_spent_budget_hands_it_to_a_person() {
+        let bench = bench(0);
+        bench.news(news(3, vec![proposal(2)]));
+        let entries = bench.until(|all| state_of(all, 2) == Some(State::Waiting));
+        assert_eq!(entries[0].proposal.remedy, Remedy::Escalate);
+        assert!(entries[0].proposal.why.contains("used up"));
+    }
+}
