@@ -332,11 +332,6 @@ impl Checks {
         self.changes.iter().rev().find(|c| c.at <= until)
     }
 
-    /// Changes between two places.
-    pub(crate) fn changed_between(&self, after: u32, until: u32) -> Option<&Change> {
-        self.changes.iter().rev().find(|c| c.at > after && c.at <= until)
-    }
-
     /// The checks of a kind, latest first, up to a place.
     pub(crate) fn of(&self, kind: CheckKind, until: u32) -> impl Iterator<Item = &Check> {
         self.all.iter().rev().filter(move |c| c.called.kind == kind && c.at <= until)

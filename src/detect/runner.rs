@@ -778,7 +778,7 @@ fn writes_of(program: &str, arguments: &[String], writes: &mut Vec<String>) {
             writes.extend(plain().skip(1).cloned());
         }
         "tee" => writes.extend(plain().filter(|a| !a.starts_with("/dev/")).cloned()),
-        "cp" | "mv" | "install" => writes.extend(plain().last().cloned()),
+        "cp" | "mv" | "install" => writes.extend(arguments.iter().rfind(|a| !a.starts_with('-')).cloned()),
         "rm" | "touch" => writes.extend(plain().cloned()),
         "git" => {
             let verb = plain().next().map_or("", String::as_str);
