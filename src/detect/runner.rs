@@ -107,6 +107,10 @@ pub(crate) struct Reading {
     pub(crate) only_shows: bool,
     /// Files that it writes, as far as the command says.
     pub(crate) writes: Vec<String>,
+    /// What it does to the work at hand: `Some(true)` lays it aside, `Some(false)` takes it up again.
+    pub(crate) lays_aside: Option<bool>,
+    /// The work was laid aside at some time in it: its checks speak of another state.
+    pub(crate) aside: bool,
 }
 
 patterns! {
@@ -209,6 +213,15 @@ fn read_shell(command: &str, reading: &mut Reading) {
                 background,
             });
             continue;
+        }
+        if program == "git" && arguments.first().is_some_and(|a| a == "stash") {
+            let verb = arguments.get(1).map(String::as_str);
+            let back = matches!(verb, Some("pop" | "apply" | "drop" | "clear"));
+            let shows = matches!(verb, Some("list" | "show"));
+            if !shows {
+                reading.lays_aside = Some(!back);
+                reading.aside = true;
+            }
         }
         writes_of(program, arguments, &mut reading.writes);
         if !shows(program, arguments) {

@@ -195,7 +195,7 @@ impl Verification {
         }
         if said.works.is_some()
             && let Some((_, edit, record, file)) = self.edited.iter().find(|(a, ..)| *a == agent)
-            && let Some(change) = self.checks.last_change(now)
+            && let Some(change) = self.checks.last_change(now, agent)
             && change.at > self.looked_at
             && !self.checks.opaque_after(change.at.saturating_sub(1))
         {
@@ -228,8 +228,8 @@ impl Verification {
         if PARTLY.is_in(&message.text) {
             return None;
         }
-        let now = self.checks.now();
-        let since = self.checks.last_change(now).map_or(0, |c| c.at);
+        let (agent, now) = (step.step.agent, self.checks.now());
+        let since = self.checks.last_change(now, agent).map_or(0, |c| c.at);
         let finding = |strength: f64,
                        against: Evidence,
                        sentence: String,
