@@ -10,6 +10,7 @@ mod follow;
 mod merge;
 pub mod read;
 pub mod reading;
+pub mod replay;
 pub mod reread;
 pub mod running;
 pub mod turn;
