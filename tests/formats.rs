@@ -1,7 +1,13 @@
 //! Every adapter over the files that it claims, and over what no format has seen.
 //!
 //! The corpus lies beside the project; where it is absent, its tests say so and pass.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)]
 
 use std::path::{Path, PathBuf};
 

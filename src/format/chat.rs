@@ -19,11 +19,10 @@ mod words;
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use self::words::{action, bracketed, code, exit_code, observation, observed_status};
 use super::emit::{Emit, read_or_mend};
-use super::json::{Part, Plain, Raw, Shape, content_text, stem};
+use super::json::{Part, Plain, Raw, Shape, content_text, stem, text_of};
 use super::{Format, Identity, Reader, Sniff};
 use crate::trace::{Author, Closing, Event, EventKind, FactOf, Lifecycle, RunId, Status};
 
@@ -447,16 +446,4 @@ fn result<'a>(
     emit: &mut Emit<'_, 'a>,
 ) {
     emit.say(EventKind::Result { call_id, status, exit_code, text });
-}
-
-/// Arguments: a string that holds JSON, or JSON itself.
-fn text_of<'a>(raw: Raw<'a>) -> Cow<'a, str> {
-    match raw.map(RawValue::get) {
-        Some(text) if text.starts_with('"') => match serde_json::from_str::<Plain<'a>>(text) {
-            Ok(mut text) => text.take(),
-            Err(_) => Cow::Borrowed(text),
-        },
-        Some(text) => Cow::Borrowed(text),
-        None => Cow::Borrowed(""),
-    }
 }

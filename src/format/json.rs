@@ -383,6 +383,18 @@ pub(super) fn raw_text<'a>(raw: Raw<'a>) -> Cow<'a, str> {
     raw.map_or(Cow::Borrowed(""), |raw| Cow::Borrowed(raw.get()))
 }
 
+/// Arguments as text: those of a string that holds them, or the JSON as it stands.
+pub(super) fn text_of<'a>(raw: Raw<'a>) -> Cow<'a, str> {
+    match raw.map(RawValue::get) {
+        Some(text) if text.starts_with('"') => match serde_json::from_str::<Plain<'a>>(text) {
+            Ok(mut text) => text.take(),
+            Err(_) => Cow::Borrowed(text),
+        },
+        Some(text) => Cow::Borrowed(text),
+        None => Cow::Borrowed(""),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

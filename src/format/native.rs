@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 
 use super::emit::{Emit, read_or_mend};
-use super::json::{Plain, Raw, Shape, raw_text, stem};
+use super::json::{Plain, Raw, Shape, raw_text, stem, text_of};
 use super::{Format, Identity, Reader, Sniff};
 use crate::trace::{
     Author, Closing, Event, EventKind, FactOf, Lifecycle, PlanItem, PlanStatus, RunId, Status, Usage,
@@ -133,15 +133,7 @@ struct Input<'a>(#[serde(borrow)] Raw<'a>);
 
 impl<'a> Input<'a> {
     fn text(&self) -> Cow<'a, str> {
-        let raw = self.0.map_or("", |raw| raw.get());
-        if raw.starts_with('"') {
-            match serde_json::from_str::<Plain<'a>>(raw) {
-                Ok(mut text) => text.take(),
-                Err(_) => Cow::Borrowed(raw),
-            }
-        } else {
-            raw_text(self.0)
-        }
+        text_of(self.0)
     }
 
     fn tokens(&self) -> u64 {
