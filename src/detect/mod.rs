@@ -27,6 +27,7 @@ mod shell;
 mod speech;
 mod summary;
 mod taint;
+pub mod verification;
 
 use serde::Serialize;
 
@@ -203,6 +204,7 @@ pub trait Family: Send {
 pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
     let mut families: Vec<Box<dyn Family>> = vec![
         Box::new(claims::Claims::default()),
+        Box::new(verification::Verification::default()),
         Box::new(repetition::Repetition::default()),
         Box::new(execution::Execution::default()),
         Box::new(contract::Contract::default()),

@@ -107,6 +107,10 @@ pub(crate) struct Reading {
     pub(crate) only_shows: bool,
     /// Files that it writes, as far as the command says.
     pub(crate) writes: Vec<String>,
+    /// What it does to the work at hand: `Some(true)` lays it aside, `Some(false)` takes it up again.
+    pub(crate) lays_aside: Option<bool>,
+    /// The work was laid aside at some time in it: its checks speak of another state.
+    pub(crate) aside: bool,
 }
 
 patterns! {
@@ -118,7 +122,7 @@ patterns! {
 /// Reads a shell command, or code that runs shell commands by `exec_command`.
 pub(crate) fn read(command: &str) -> Reading {
     let mut reading = Reading { only_shows: true, ..Reading::default() };
-    if command.contains("exec_command") {
+    if command.contains("exec_command") || command.contains("await tools.") {
         for found in CODE_MODE.all(command) {
             let raw = found.get(1).map_or("", |m| m.as_str());
             let text: String = serde_json::from_str(&format!("\"{raw}\"")).unwrap_or_else(|_| raw.to_owned());
@@ -209,6 +213,15 @@ fn read_shell(command: &str, reading: &mut Reading) {
                 background,
             });
             continue;
+        }
+        if program == "git" && arguments.first().is_some_and(|a| a == "stash") {
+            let verb = arguments.get(1).map(String::as_str);
+            let back = matches!(verb, Some("pop" | "apply" | "drop" | "clear"));
+            let shows = matches!(verb, Some("list" | "show"));
+            if !shows {
+                reading.lays_aside = Some(!back);
+                reading.aside = true;
+            }
         }
         writes_of(program, arguments, &mut reading.writes);
         if !shows(program, arguments) {
@@ -778,7 +791,7 @@ fn writes_of(program: &str, arguments: &[String], writes: &mut Vec<String>) {
             writes.extend(plain().skip(1).cloned());
         }
         "tee" => writes.extend(plain().filter(|a| !a.starts_with("/dev/")).cloned()),
-        "cp" | "mv" | "install" => writes.extend(plain().last().cloned()),
+        "cp" | "mv" | "install" => writes.extend(arguments.iter().rfind(|a| !a.starts_with('-')).cloned()),
         "rm" | "touch" => writes.extend(plain().cloned()),
         "git" => {
             let verb = plain().next().map_or("", String::as_str);

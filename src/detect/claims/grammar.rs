@@ -101,7 +101,7 @@ patterns! {
     N_FAILED = r"\b(\d+(?:,\d{3})*)\s+(?:(?:tests?|specs?|test cases|assertions)\s+)?(?:fail(?:ed|ing|ures?|s)?|errors?)\b";
     ALL_N = r"\b(?:all|the|our|every one of the)\s+(\d+(?:,\d{3})*)\s+(?:of (?:the|them)\s+)?((?:[a-z-]+\s+){0,3}?)(?:tests?|specs?|test cases|assertions|checks)\b|\bpass(?:es|ed)\s+(?:all\s+)?(?:of\s+)?(?:the\s+)?(\d+)\s+((?:[a-z-]+\s+){0,2}?)(?:tests?|specs?)\b";
     NO_FAILURES = r"\b(?:no|zero|0|without(?: any| a)?)\s+(?:single\s+)?(?:test\s+|unit test\s+)?(?:failures?|failing|failed|regressions?)\b|\bno(?:ne)?\s+(?:of the\s+)?tests?\s+(?:fail|failed|are failing)\b";
-    PRONOUN_PASS = r"(?:^|\b(?:and|now|so)\s+)(?:they|it|all|everything|all of them|both|each|result|results)\b[^.!?]{0,24}?(?P<p>\b(?:pass|passes|passed|passing|green|succeeds?|succeeded)\b|okmark)";
+    PRONOUN_PASS = r"(?:^|\b(?:and|now|so)\s+)(?:they|it|which|all|everything|all of them|both|each|result|results)\b[^.!?]{0,24}?(?P<p>\b(?:pass|passes|passed|passing|green|succeeds?|succeeded)\b|okmark)";
     TEST_NOUN = r"\b(?:test_\w+|tests?|specs?|(?:test )?suite|pytest|unittest|jest|vitest|mocha|rspec|phpunit|ctest|nextest)\b";
     BUILD_OK = r"\b(?:builds?|compilation|compile)\b(?P<mid>[^.!?]{0,32}?)\b(?P<p>succeed(?:s|ed)?|pass(?:es|ed|ing)?|(?:is|are|was|were|stays|remains) (?:now )?(?:clean|green|ok|fine|successful)|successful|(?:completed|finished|completes|finishes) (?:successfully|cleanly|without errors?)|okmark|works)\b";
     BUILDS_OK = r"\b(?:compiles|builds|compiled|built)\b(?P<mid>[^.!?]{0,16}?)\b(?P<p>cleanly|successfully|without (?:any )?(?:errors?|warnings?|issues|problems)|fine|with no (?:errors|warnings))";
