@@ -64,7 +64,11 @@ impl Home {
     }
 
     fn call_with(&self, bytes: &[u8]) -> Output {
-        let mut child = self.start(&["hook", "claude-code"]);
+        self.call_as("claude-code", bytes)
+    }
+
+    fn call_as(&self, agent: &str, bytes: &[u8]) -> Output {
+        let mut child = self.start(&["hook", agent]);
         // A hook may stop reading what is too large for it.
         let _ = child.stdin.take().unwrap().write_all(bytes);
         child.wait_with_output().unwrap()
@@ -188,6 +192,18 @@ fn an_edited_text_with_quotes_and_line_ends_arrives_as_it_was_approved() {
     ledger.decide(&p.id, edit, person(), "", Timestamp::now(), Duration::ZERO).unwrap();
     let said = answer(&home.call("PostToolUse", tool()));
     assert_eq!(said["additionalContext"], format!("Operator: {text} {}", p.id.tag()));
+}
+
+#[test]
+fn codex_is_answered_in_its_own_form() {
+    let home = Home::new();
+    let (p, q) = (home.approved("c1"), home.approved("c2"));
+    let at = |event: &str| home.call_as("codex", home.input(event, tool()).to_string().as_bytes());
+    assert_eq!(answer(&at("PostToolUse"))["additionalContext"], p.payload);
+    let stop: Value = serde_json::from_slice(&at("Stop").stdout).unwrap();
+    assert_eq!(stop, json!({"decision": "block", "reason": q.payload}));
+    silent(&at("Stop"));
+    assert_eq!(home.ledger().entry(&q.id).unwrap().delivery.unwrap().channel, "codex hook");
 }
 
 #[test]

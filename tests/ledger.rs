@@ -10,7 +10,6 @@ use std::sync::Barrier;
 use std::time::Duration;
 
 use drafts::{approve, at, draft, person};
-use medbay::deliver::take_receipts;
 use medbay::ledger::{Decided, Handed, Ledger, LedgerError, Mode, Outcome, State, Undo, Verdict, as_sent};
 use medbay::trace::RunId;
 
@@ -449,24 +448,4 @@ fn many_that_open_a_new_ledger_at_once_all_get_it() {
         });
         assert_eq!(Ledger::open_read_only(&path).unwrap().desk().unwrap().len(), RIVALS);
     }
-}
-
-#[test]
-fn a_receipt_is_the_whole_text_in_its_own_run() {
-    let (_kept, _, ledger) = fresh();
-    let run = RunId::new("r1");
-    let p = draft("r1", "c1");
-    ledger.propose(&p, Mode::Suggest, at(0)).unwrap();
-    approve(&ledger, &p.id, at(1));
-    let logged = format!("PreToolUse:Bash hook error: {}\n", p.payload);
-    assert_eq!(take_receipts(&ledger, &run, &logged, Some(9), at(2)).unwrap(), [], "nobody sent it");
-    let lease = ledger.lease(&run, "hook", "a", TTL, at(3)).unwrap().unwrap();
-    ledger.delivered(&lease, at(4)).unwrap();
-    let other = RunId::new("r2");
-    assert_eq!(take_receipts(&ledger, &other, &logged, Some(9), at(5)).unwrap(), []);
-    assert_eq!(take_receipts(&ledger, &run, &p.id.tag(), Some(9), at(5)).unwrap(), [], "only the tag");
-    assert_eq!(take_receipts(&ledger, &run, "[medbay 000000000000]", None, at(5)).unwrap(), []);
-    assert_eq!(take_receipts(&ledger, &run, &logged, Some(9), at(6)).unwrap(), [p.id.clone()]);
-    assert_eq!(take_receipts(&ledger, &run, &logged, Some(10), at(7)).unwrap(), []);
-    assert_eq!(ledger.entry(&p.id).unwrap().delivery.unwrap().confirmed, Some((at(6), Some(9))));
 }
