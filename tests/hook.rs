@@ -304,6 +304,21 @@ fn the_end_of_a_turn_waits_until_another_process_has_decided() {
 }
 
 #[test]
+fn an_approval_is_waited_for_through_its_grace_time() {
+    for config in ["", "[policy]\nhold_seconds = 1\n"] {
+        let home = Home::new();
+        home.config(config);
+        let p = draft("s1", "c1");
+        let ledger = home.ledger();
+        ledger.propose(&p, Mode::Suggest, Timestamp::now()).unwrap();
+        let grace = Duration::from_secs(2);
+        ledger.decide(&p.id, Verdict::Approve, person(), "", Timestamp::now(), grace).unwrap();
+        silent(&home.call("PostToolUse", tool()));
+        assert_eq!(answer(&home.call("Stop", json!({})))["additionalContext"], p.payload);
+    }
+}
+
+#[test]
 fn a_veto_lets_the_run_go_and_a_held_call_is_refused_with_the_approved_text() {
     let home = Home::new();
     home.config("[policy]\nhold_seconds = 50\n");

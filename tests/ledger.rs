@@ -10,6 +10,7 @@ use std::sync::Barrier;
 use std::time::Duration;
 
 use drafts::{approve, at, draft, person};
+use medbay::deliver::take_receipts;
 use medbay::ledger::{Decided, Handed, Ledger, LedgerError, Mode, Outcome, State, Undo, Verdict, as_sent};
 use medbay::trace::RunId;
 
@@ -53,6 +54,8 @@ fn a_proposal_goes_from_waiting_to_confirmed() {
     assert_eq!(ledger.delivered(&lease, at(17)).unwrap(), Handed::Lost);
     assert!(ledger.lease(&run, "hook", "b", TTL, at(99)).unwrap().is_none());
 
+    let used = ledger.used(&run).unwrap();
+    assert_eq!((used.deliveries, used.tokens), (1, 120));
     assert!(ledger.confirm(&p.id, Some(21), at(18)).unwrap());
     assert!(!ledger.confirm(&p.id, Some(22), at(19)).unwrap());
     assert!(ledger.outcome(&p.id, Outcome::Recovered, Some(9), at(20)).unwrap());
@@ -425,4 +428,45 @@ fn of_many_that_decide_and_lease_at_once_one_wins() {
     assert_eq!(leased, ROUNDS, "one delivery a proposal");
     let chain = ledger.verify().unwrap();
     assert_eq!((chain.rows, chain.broken), (ROUNDS as u64, None));
+}
+
+#[test]
+fn many_that_open_a_new_ledger_at_once_all_get_it() {
+    for round in 0..10 {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("new/ledger.db");
+        const RIVALS: usize = 8;
+        let gate = Barrier::new(RIVALS);
+        std::thread::scope(|scope| {
+            for n in 0..RIVALS {
+                let (path, gate) = (&path, &gate);
+                scope.spawn(move || {
+                    gate.wait();
+                    let mine = Ledger::open(path).unwrap();
+                    mine.propose(&draft("r", &format!("{round}-{n}")), Mode::Suggest, at(0)).unwrap();
+                });
+            }
+        });
+        assert_eq!(Ledger::open_read_only(&path).unwrap().desk().unwrap().len(), RIVALS);
+    }
+}
+
+#[test]
+fn a_receipt_is_the_whole_text_in_its_own_run() {
+    let (_kept, _, ledger) = fresh();
+    let run = RunId::new("r1");
+    let p = draft("r1", "c1");
+    ledger.propose(&p, Mode::Suggest, at(0)).unwrap();
+    approve(&ledger, &p.id, at(1));
+    let logged = format!("PreToolUse:Bash hook error: {}\n", p.payload);
+    assert_eq!(take_receipts(&ledger, &run, &logged, Some(9), at(2)).unwrap(), [], "nobody sent it");
+    let lease = ledger.lease(&run, "hook", "a", TTL, at(3)).unwrap().unwrap();
+    ledger.delivered(&lease, at(4)).unwrap();
+    let other = RunId::new("r2");
+    assert_eq!(take_receipts(&ledger, &other, &logged, Some(9), at(5)).unwrap(), []);
+    assert_eq!(take_receipts(&ledger, &run, &p.id.tag(), Some(9), at(5)).unwrap(), [], "only the tag");
+    assert_eq!(take_receipts(&ledger, &run, "[medbay 000000000000]", None, at(5)).unwrap(), []);
+    assert_eq!(take_receipts(&ledger, &run, &logged, Some(9), at(6)).unwrap(), [p.id.clone()]);
+    assert_eq!(take_receipts(&ledger, &run, &logged, Some(10), at(7)).unwrap(), []);
+    assert_eq!(ledger.entry(&p.id).unwrap().delivery.unwrap().confirmed, Some((at(6), Some(9))));
 }

@@ -120,7 +120,7 @@ fn nothing_is_lost_or_doubled_when_it_is_killed_at_any_moment() {
         assert!(!trouble.contains("panicked"), "life {life}: {trouble}");
         acknowledged.check(place, life);
     }
-    println!(
+    eprintln!(
         "{KILLS} kills, {} proposals, {} decisions, {} deliveries acknowledged",
         acknowledged.proposed.len(),
         acknowledged.decided.len(),

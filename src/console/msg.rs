@@ -103,7 +103,7 @@ pub enum Chain {
     Broken(String),
 }
 
-/// The texts of a step, read from its log again. Raw: they pass the gate when they are drawn.
+/// The texts of a step, read from its log again. They pass the gate when the console takes them in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StepText {
     /// The words that led to it.
@@ -114,6 +114,30 @@ pub struct StepText {
     pub outcome: String,
     /// The records as they stand in the file.
     pub raw: String,
+}
+
+/// The longest text of a step that is kept for the screen, in bytes.
+const SHOWN_BYTES: usize = 256 * 1024;
+
+impl StepText {
+    /// The texts through the gate, and no longer than a screen needs.
+    pub(super) fn fit(&self) -> Self {
+        let fit = |text: &str| {
+            let head = crate::text::clip(text, SHOWN_BYTES);
+            let mut shown = crate::text::shown(head);
+            let left = text.len() - head.len();
+            if left > 0 {
+                shown.push_str(&format!("\n… {left} more bytes are in the log"));
+            }
+            shown
+        };
+        Self {
+            intent: fit(&self.intent),
+            call: fit(&self.call),
+            outcome: fit(&self.outcome),
+            raw: fit(&self.raw),
+        }
+    }
 }
 
 /// What the console asks for.

@@ -40,20 +40,21 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Task> {
                 model.desk.scroll = 0;
             }
             model.decisions.load(view.history, view.chain);
-            model.read_only = None;
+            model.ledger_lost = None;
             (model.stale, model.dirty) = (true, true);
         }
         Msg::LedgerLost(why) => {
-            if model.read_only.as_ref() != Some(&why) {
+            let why = crate::text::excerpt(&why, 300);
+            if model.ledger_lost.as_ref() != Some(&why) {
                 model.say(true, why.clone());
             }
-            model.read_only = Some(crate::text::excerpt(&why, 300));
+            model.ledger_lost = Some(why);
         }
         Msg::StepText { run, step, texts } => {
             if model.run.run.as_ref() == Some(&run) && model.run.texts == Texts::Asked(step) {
                 model.run.texts = match texts {
-                    Ok(texts) => Texts::Here(step, texts),
-                    Err(why) => Texts::Lost(step, why),
+                    Ok(texts) => Texts::Here(step, Box::new(texts.fit())),
+                    Err(why) => Texts::Lost(step, crate::text::excerpt(&why, 300)),
                 };
                 model.dirty = true;
             }

@@ -3,7 +3,11 @@
 //! Whoever reads a log decides where a receipt may stand: in what a channel put there (an attachment,
 //! a tool's result, a hook's prompt), never in the agent's own words or in dumps of its requests.
 
+use jiff::Timestamp;
+
+use crate::ledger::{Ledger, Result};
 use crate::recover::ProposalId;
+use crate::trace::RunId;
 
 const OPENING: &str = "[medbay ";
 /// Hex digits of an id.
@@ -25,10 +29,34 @@ pub fn receipts_in(text: &str) -> impl Iterator<Item = ProposalId> + '_ {
     })
 }
 
+/// Takes the receipts in a text that a channel put into the log of `run`, in `record` (0-based in its
+/// source): what was handed over to this run is confirmed where the whole approved text stands there.
+/// Returns what was confirmed by it. Cheap for a text without a tag.
+///
+/// # Errors
+/// The ledger cannot be read or written.
+pub fn take_receipts(
+    ledger: &Ledger,
+    run: &RunId,
+    text: &str,
+    record: Option<u32>,
+    now: Timestamp,
+) -> Result<Vec<ProposalId>> {
+    let mut confirmed = Vec::new();
+    for id in receipts_in(text) {
+        // A tag that is nobody's is only text.
+        let Some(entry) = ledger.find(id.as_str())?.pop() else { continue };
+        let whole = entry.delivery.is_some_and(|sent| text.contains(&sent.text));
+        if whole && entry.proposal.target.run == *run && ledger.confirm(&id, record, now)? {
+            confirmed.push(id);
+        }
+    }
+    Ok(confirmed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::RunId;
     use proptest::prelude::*;
 
     #[test]

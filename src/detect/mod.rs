@@ -6,6 +6,7 @@
 //! A rule may be no worse than O(n log n) over a run.
 
 mod agents;
+mod amounts;
 mod checks;
 pub mod claims;
 mod constraint;
@@ -208,6 +209,7 @@ pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
         Box::new(execution::Execution::default()),
         Box::new(contract::Contract::default()),
         Box::new(provenance::Provenance::default()),
+        Box::new(amounts::Amounts::default()),
         Box::new(edits::Edits::default()),
         Box::new(plan::Plan::default()),
         Box::new(constraint::Constraint::default()),

@@ -254,13 +254,13 @@ fn why(model: &Model, view: &RunView, panes: &Panes, pen: &mut Pen<'_>) {
             lines.push(("then", second.sentence.clone(), Role::Text, at));
         }
     } else if view.summary.assessed && !view.steps.is_empty() {
-        let judge = &view.summary.judged_by;
-        lines.push((
-            "fine",
-            "nothing found that speaks against it".to_owned(),
-            Role::Pass,
-            format!("by {judge}"),
-        ));
+        let judged = &view.summary.judged;
+        let (word, said) = match judged.band {
+            Band::Pass => ("fine", "nothing found that speaks against it"),
+            _ => ("doubt", "no single finding; 2 shows the steps and their scores"),
+        };
+        let by = format!("by {}", view.summary.judged_by);
+        lines.push((word, said.to_owned(), Role::of_band(judged.band), by));
     }
     if let Some(entry) = model.desk.of_run(&view.id) {
         let text = match entry.state {

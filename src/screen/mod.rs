@@ -11,6 +11,7 @@ mod fleet;
 pub mod glyphs;
 mod help;
 mod layout;
+mod page;
 pub mod pen;
 mod run;
 pub mod theme;

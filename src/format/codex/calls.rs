@@ -18,7 +18,8 @@ use serde_json::value::RawValue;
 use super::outcome::{Outcome, hook_reason, of_item, of_text};
 use super::record::{Arguments, Change, Item, McpResult, Payload};
 use super::{name_of_path, thread_name};
-use crate::format::json::{Emit, Entries, Plain, Raw, Shape, content_text, hash, join, raw_text};
+use crate::format::emit::Emit;
+use crate::format::json::{Entries, Plain, Raw, Shape, content_text, hash, join, raw_text};
 use crate::trace::{EventKind, PlanItem, PlanStatus, Status};
 
 /// What is remembered of calls.
@@ -55,7 +56,12 @@ struct Script {
 
 impl Calls {
     /// Takes an item of the model's side; says whether it knows the kind.
-    pub(super) fn item<'a>(&mut self, kind: &str, mut item: Payload<'a>, emit: &mut Emit<'_, 'a>) -> bool {
+    pub(super) fn item<'a>(
+        &mut self,
+        kind: &str,
+        mut item: Box<Payload<'a>>,
+        emit: &mut Emit<'_, 'a>,
+    ) -> bool {
         match kind {
             "function_call" => {
                 let input = text_of(item.arguments);
@@ -113,7 +119,12 @@ impl Calls {
     }
 
     /// Takes a screen event of an old file; says whether it knows the kind.
-    pub(super) fn event<'a>(&mut self, kind: &str, mut event: Payload<'a>, emit: &mut Emit<'_, 'a>) -> bool {
+    pub(super) fn event<'a>(
+        &mut self,
+        kind: &str,
+        mut event: Box<Payload<'a>>,
+        emit: &mut Emit<'_, 'a>,
+    ) -> bool {
         let call_id = event.call_id.take();
         match kind {
             "exec_command_end" => {
@@ -182,7 +193,12 @@ impl Calls {
     }
 
     /// Takes an item that the screen saw end; says whether it knows the kind.
-    pub(super) fn completed<'a>(&mut self, kind: &str, mut item: Item<'a>, emit: &mut Emit<'_, 'a>) -> bool {
+    pub(super) fn completed<'a>(
+        &mut self,
+        kind: &str,
+        mut item: Box<Item<'a>>,
+        emit: &mut Emit<'_, 'a>,
+    ) -> bool {
         let id = item.id.take();
         match kind {
             "CommandExecution" => {
@@ -527,7 +543,7 @@ fn mcp_tool<'a>(server: &str, tool: &str) -> Cow<'a, str> {
     Cow::Owned(format!("mcp__{server}__{tool}"))
 }
 
-fn mcp_outcome<'a>(result: Shape<'a, McpResult<'a>>, status: &Plain<'_>) -> (Outcome, Cow<'a, str>) {
+fn mcp_outcome<'a>(result: Shape<'a, Box<McpResult<'a>>>, status: &Plain<'_>) -> (Outcome, Cow<'a, str>) {
     let Shape::Map(mut result) = result else {
         return (of_item(status, &Shape::Nothing), Cow::Borrowed(""));
     };
