@@ -9,6 +9,7 @@ mod acts;
 pub(crate) mod grammar;
 mod judge;
 mod rules;
+mod sentences;
 
 use super::checks::Checks;
 use super::{Evidence, Family, Finding, Means, Part, Rule};
