@@ -1,6 +1,13 @@
 //! The claims family over recorded runs of real agent programs, where the corpus lies beside the crate:
 //! every false claim is found at its line, and runs in which nothing false is said raise none.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    unreachable_pub
+)]
 
 use std::path::PathBuf;
 

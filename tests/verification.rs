@@ -1,5 +1,12 @@
 //! The verification family: masked runs, edits nobody looked at, weakened tests, ends that come too soon.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    unreachable_pub
+)]
 
 mod claims {
     pub mod acts;

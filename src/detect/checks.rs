@@ -370,31 +370,19 @@ impl Checks {
     pub(crate) fn handed(&self) -> bool {
         self.handed_at.is_some()
     }
+}
 
-    /// A failed check of this kind, newer than `after`, that no later one made up for.
-    pub(crate) fn standing_failure(
-        &self,
-        kind: CheckKind,
-        after: u32,
-        until: u32,
-        ground: Ground,
-    ) -> Option<&Check> {
-        let mut later: Vec<&Check> = Vec::new();
-        for check in self.of(kind, until) {
-            if check.at <= after || later.len() > 64 {
-                break;
-            }
-            if !check.called.ground.meets(ground) {
-                continue;
-            }
-            match check.verdict {
-                Verdict::Failed if !later.iter().any(|l| check.made_up_by(l)) => return Some(check),
-                Verdict::Passed => later.push(check),
-                _ => {}
-            }
+/// A failed check that no later one made up for; `latest_first` is in that order.
+pub(crate) fn standing_failure<'c>(latest_first: &[&'c Check]) -> Option<&'c Check> {
+    let mut later: Vec<&Check> = Vec::new();
+    for check in latest_first {
+        match check.verdict {
+            Verdict::Failed if !later.iter().any(|l| check.made_up_by(l)) => return Some(check),
+            Verdict::Passed => later.push(check),
+            _ => {}
         }
-        None
     }
+    None
 }
 
 fn verdict_of(

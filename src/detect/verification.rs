@@ -5,7 +5,7 @@
 use super::checks::{Checks, Verdict, matters, name_of};
 use super::claims::grammar;
 use super::pattern::patterns;
-use super::runner::{CheckKind, Ground};
+use super::runner::CheckKind;
 use super::{Aspect, Basis, Class, Evidence, Family, Finding, Means, Part, Rule};
 use crate::trace::{
     AgentId, ClosedStep, Lifecycle, Observation, Passage, PlanStatus, Probability, RecordRef, Run, StepId,
@@ -245,14 +245,8 @@ impl Verification {
             instruction,
             means,
         };
-        if let Some(check) =
-            self.checks.standing_failure(CheckKind::Test, since.saturating_sub(1), now, Ground::Any)
-            && self
-                .checks
-                .of(CheckKind::Test, now)
-                .next()
-                .is_some_and(|latest| latest.verdict == Verdict::Failed)
-        {
+        let latest = self.checks.of(CheckKind::Test, now).next();
+        if let Some(check) = latest.filter(|c| c.verdict == Verdict::Failed && c.at >= since) {
             let command = &check.called.command;
             return Some(finding(
                 0.55,

@@ -2,7 +2,7 @@
 //! is confirmed and that nobody can say come to the same silence.
 
 use super::grammar::{About, Claim, Reach};
-use crate::detect::checks::{Change, Check, Checks, Verdict};
+use crate::detect::checks::{Change, Check, Checks, Verdict, standing_failure};
 use crate::detect::runner::{CheckKind, Ground};
 use crate::trace::AgentId;
 
@@ -101,8 +101,7 @@ fn of_kind<'c>(
         Verdict::Passed => {
             if claim.reach != Reach::Part
                 && kind == CheckKind::Test
-                && let Some(failed) =
-                    checks.standing_failure(kind, since.saturating_sub(1), until, claim.ground)
+                && let Some(failed) = standing_failure(&fresh)
             {
                 return Some(Against::OnlyPart(failed, latest));
             }

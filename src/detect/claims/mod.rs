@@ -1,5 +1,5 @@
 //! Claims: what an agent says about checks, files and calls, held against what was run and came back.
-//! Rules 8–11, 18 and 23's neighbours: see `rules.rs` for the list.
+//! Rules 8 to 11 and 18: see `rules.rs`.
 //!
 //! `grammar.rs` reads the words, `judge.rs` holds them against the checks of the run, `acts.rs` against
 //! its calls. Only words that end a turn are judged in full; words on the way to a call are judged only
@@ -9,6 +9,7 @@ mod acts;
 pub(crate) mod grammar;
 mod judge;
 mod rules;
+mod sentences;
 
 use super::checks::Checks;
 use super::{Evidence, Family, Finding, Means, Part, Rule};
