@@ -567,7 +567,8 @@ pub(super) fn set_filter(model: &mut Model, text: &str) -> Result<(), String> {
         Screen::Fleet => {
             let waiting = model.waiting_by_run();
             (model.fleet.filter, model.fleet.filter_text) = (filter, text);
-            model.fleet.refilter(&model.board, &waiting);
+            let held = model.held();
+            model.fleet.refilter(&model.board, &waiting, &held);
         }
         Screen::Run => {
             (model.run.filter, model.run.filter_text) = (filter, text);

@@ -6,7 +6,7 @@ use super::act::perform;
 use super::command::enabled;
 use super::key::{Code, Key, Mouse, MouseAct};
 use super::model::{Model, Overlay, Screen};
-use super::msg::{Msg, Task};
+use super::msg::{Chain, Msg, Task};
 use super::overlay;
 use super::panes::Panes;
 use super::run::Texts;
@@ -40,8 +40,19 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Task> {
                 model.desk.scroll = 0;
             }
             model.decisions.load(view.history, view.chain);
+            model.reach = view.reach.into_iter().map(|(run, reach, held)| (run, (reach, held))).collect();
             model.ledger_lost = None;
             (model.stale, model.dirty) = (true, true);
+        }
+        Msg::Chain(chain) => {
+            match &chain {
+                Chain::Broken(why) => model.say(true, format!("the chain of decisions is broken: {why}")),
+                Chain::Holds { decisions } => {
+                    model.say(false, format!("the chain holds over {decisions} decisions"));
+                }
+                Chain::NotChecked => {}
+            }
+            model.decisions.chain = chain;
         }
         Msg::LedgerLost(why) => {
             let why = crate::text::excerpt(&why, 300);

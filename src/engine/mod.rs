@@ -11,6 +11,7 @@ mod merge;
 pub mod read;
 pub mod reading;
 pub mod running;
+pub mod texts;
 pub mod turn;
 mod workers;
 

@@ -16,7 +16,8 @@ use ratatui::backend::CrosstermBackend;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::console::{Code, Key, Model, Msg, Overlay, Task, edit_key, update};
+use crate::console::{Key, Model, Msg, Overlay, Task, edit_key, update};
+use crate::engine::Board;
 use crate::screen::{Editor, Theme, draw};
 
 use super::guard::{self, Guard};
@@ -29,13 +30,13 @@ const BATCH: usize = 512;
 
 /// Does the console's tasks. Answers come back as messages through the inbox.
 pub trait Services {
-    /// Begins a task and returns at once.
-    fn start(&mut self, task: Task);
+    /// Begins a task and returns at once. The board says where a run's records are.
+    fn start(&mut self, task: Task, board: &Board);
 }
 
-impl<F: FnMut(Task)> Services for F {
-    fn start(&mut self, task: Task) {
-        self(task);
+impl<F: FnMut(Task, &Board)> Services for F {
+    fn start(&mut self, task: Task, board: &Board) {
+        self(task, board);
     }
 }
 
@@ -358,7 +359,7 @@ impl<S: Screen, I: Input, T: Services> Console<S, I, T> {
                 }
                 Task::EditExternally { text } => self.away = Some(Away::Editing(text)),
                 Task::Quit => self.model.quitting = true,
-                task => self.services.start(task),
+                task => self.services.start(task, &self.model.board),
             }
         }
         match &self.model.overlay {
@@ -503,7 +504,7 @@ mod tests {
         let input = Typed { log: log.clone(), events: Rc::new(RefCell::new(events)) };
         let model = Model::new(Timestamp::now(), 80, 24);
         let theme = Theme::dark(crate::screen::Depth::None, false);
-        let mut console = Console::new(model, theme, screen, input, move |task| {
+        let mut console = Console::new(model, theme, screen, input, move |task, _: &Board| {
             begun.borrow_mut().push(task);
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
