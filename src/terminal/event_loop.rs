@@ -9,7 +9,7 @@ use std::time::Duration;
 use crossterm::event::{Event, EventStream};
 use crossterm::queue;
 use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
-use futures_util::{FutureExt as _, Stream, StreamExt as _};
+use futures_util::{Stream, StreamExt as _};
 use jiff::Timestamp;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
@@ -186,6 +186,18 @@ fn signals() -> io::Result<impl Stream<Item = i32> + Unpin> {
     })))
 }
 
+/// The next item if it is there already. Looked at with this task's own waker: the keyboard's stream
+/// keeps the first waker that it is shown, and with another one the loop would not be woken again.
+async fn ready<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
+    std::future::poll_fn(|context| {
+        std::task::Poll::Ready(match stream.poll_next_unpin(context) {
+            std::task::Poll::Ready(item) => item,
+            std::task::Poll::Pending => None,
+        })
+    })
+    .await
+}
+
 /// What came out of a wait.
 enum Woken {
     Signal(i32),
@@ -270,7 +282,7 @@ impl<S: Screen, I: Input, T: Services> Console<S, I, T> {
                         self.event(event);
                         left -= 1;
                         if left > 0 && !self.model.quitting && self.away.is_none() {
-                            next = listening.next().now_or_never().flatten();
+                            next = ready(listening).await;
                         }
                     }
                 }
@@ -456,8 +468,9 @@ mod tests {
         type Item = io::Result<Event>;
         fn poll_next(
             self: std::pin::Pin<&mut Self>,
-            _: &mut std::task::Context<'_>,
+            context: &mut std::task::Context<'_>,
         ) -> std::task::Poll<Option<Self::Item>> {
+            assert!(!context.waker().will_wake(std::task::Waker::noop()), "nobody would be woken");
             let mut events = self.events.borrow_mut();
             if events.is_empty() {
                 return std::task::Poll::Pending;
@@ -515,14 +528,18 @@ mod tests {
             }
             let signals = futures_util::stream::iter(signals);
             let mut life = Box::pin(console.live(inbox, signals));
-            for _ in 0..2_000 {
-                if let Some(exit) = (&mut life).now_or_never() {
-                    return Some(exit.unwrap());
+            let idle = async {
+                for _ in 0..2_000 {
+                    tokio::task::yield_now().await;
                 }
-                tokio::task::yield_now().await;
-            }
+            };
+            let exit = tokio::select! {
+                biased;
+                exit = &mut life => Some(exit.unwrap()),
+                () = idle => None,
+            };
             drop(out);
-            None
+            exit
         });
         Lived {
             log: log.borrow().clone(),
