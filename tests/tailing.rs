@@ -12,7 +12,6 @@ use medbay::engine::{Board, Engine, Judge, Options, RunView, SourceState, Source
 use medbay::source::Roots;
 use medbay::trace::{RunId, StateWord};
 use tokio::sync::mpsc::Receiver;
-use tokio::sync::mpsc::error::TryRecvError;
 
 /// The longest wait: far longer than any machine needs.
 const BOUND: Duration = Duration::from_secs(60);
@@ -62,11 +61,8 @@ impl Bench {
     fn until(&mut self, what: &str, wanted: impl Fn(&Board) -> bool) {
         let began = Instant::now();
         loop {
-            loop {
-                match self.updates.as_mut().unwrap().try_recv() {
-                    Ok(update) => self.board.apply(update),
-                    Err(TryRecvError::Empty | TryRecvError::Disconnected) => break,
-                }
+            while let Ok(update) = self.updates.as_mut().unwrap().try_recv() {
+                self.board.apply(update);
             }
             if wanted(&self.board) {
                 return;

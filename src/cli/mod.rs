@@ -23,6 +23,7 @@ mod inject;
 mod logging;
 mod replay;
 mod sentence;
+mod sources;
 mod tail;
 
 use std::ffi::OsString;
@@ -251,9 +252,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             tracing::error!("{}", sentence::of(&error));
             Common::with(Config::defaults(&environment), environment)?
         }
-        // `doctor` and `config` are for mending exactly this.
+        // `doctor` is for mending exactly this, and says it in its report.
         Err(error) if matches!(cli.command, Some(Command::Doctor(_))) => {
-            complain(&sentence::of(&error));
             let mut common = Common::with(Config::defaults(&environment), environment)?;
             common.config.problem = Some(sentence::of(&error));
             common
@@ -312,6 +312,38 @@ fn usage(error: &clap::Error, is_hook: bool) -> ExitCode {
     }
     complain(&sentence::of_usage(error));
     ExitCode::from(if is_hook { FOUND } else { COULD_NOT_RUN })
+}
+
+/// Paths, for a sentence.
+pub(crate) struct Theirs<'a>(pub(crate) &'a [PathBuf]);
+
+impl std::fmt::Display for Theirs<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (index, path) in self.0.iter().enumerate() {
+            let between = if index == 0 { "" } else { " and " };
+            write!(f, "{between}{}", path.display())?;
+        }
+        Ok(())
+    }
+}
+
+/// Waits until somebody asks the process to stop. Needs a tokio runtime.
+pub(crate) async fn asked_to_stop() {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let (Ok(mut term), Ok(mut hangup)) =
+            (signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+        {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => {}
+                _ = term.recv() => {}
+                _ = hangup.recv() => {}
+            }
+            return;
+        }
+    }
+    let _ = tokio::signal::ctrl_c().await;
 }
 
 /// One line on standard error.

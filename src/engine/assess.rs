@@ -15,7 +15,7 @@ use crate::recover::{Ground, Proposal, ProposalId, draft};
 use crate::score::features::{Context, Feature, of_step};
 use crate::score::{Band, Costs, Judged, Judgement, Model, judge_run, judge_step};
 use crate::trace::{
-    AgentId, Assembler, Author, Effect, Event, Observation, RecordRef, Run, RunId, Status, StepId,
+    AgentId, Assembler, Author, Effect, Event, Observation, RecordRef, Run, RunId, Status, StepId, ToolKind,
 };
 
 /// How a run is to be judged.
@@ -247,6 +247,10 @@ impl Assessor {
                 message: step.is_message(),
                 failed: step.failed(),
                 unknown: step.status == Status::Unknown,
+                workshop: matches!(
+                    step.tool_kind(),
+                    Some(ToolKind::Shell | ToolKind::Edit | ToolKind::Write | ToolKind::Read)
+                ),
             };
             put(&mut self.judged, id.index(), judged);
             put(&mut self.shown, id.index(), shown);

@@ -19,7 +19,7 @@ impl StandardInput {
     /// private to the user. The thread ends with the input, and calls `at_end` then.
     pub fn start(directory: &Path, at_end: impl FnOnce() + Send + 'static) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
-        let path = directory.join(format!("stdin-{}.jsonl", std::process::id()));
+        let path = directory.join(file_name());
         let file = create_private(&path)?;
         let ended = Arc::new(AtomicBool::new(false));
         let flag = Arc::clone(&ended);
@@ -36,10 +36,15 @@ impl StandardInput {
     /// Takes standard input to its end, on this thread.
     pub fn whole(directory: &Path) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
-        let path = directory.join(format!("stdin-{}.jsonl", std::process::id()));
+        let path = directory.join(file_name());
         let held = Self { ended: Arc::new(AtomicBool::new(true)), path };
         copy(io::stdin().lock(), create_private(&held.path)?)?;
         Ok(held)
+    }
+
+    /// Whether a path is the file of this process's standard input, which nobody knows by that name.
+    pub fn is_file_of_this_process(path: &Path) -> bool {
+        path.file_name().is_some_and(|name| name == file_name().as_str())
     }
 
     /// The file that holds what has come so far.
@@ -57,6 +62,10 @@ impl Drop for StandardInput {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.path);
     }
+}
+
+fn file_name() -> String {
+    format!("stdin-{}.jsonl", std::process::id())
 }
 
 fn copy(mut from: impl Read, mut to: File) -> io::Result<()> {

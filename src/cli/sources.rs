@@ -1,0 +1,56 @@
+//! What the paths on the command line mean, for the subcommands that follow logs.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::engine::{Options, Sources};
+use crate::source::discover::Looked;
+use crate::source::{Discoverer, Roots, SourceError};
+
+use super::Common;
+
+impl Common {
+    /// The sources that these paths name; `-` is standard input. Without any: those of the
+    /// configuration, else the directories of the agents, which need not be there.
+    ///
+    /// # Errors
+    /// A path that is not there, may not be read, or is no log.
+    pub fn sources(&self, paths: &[PathBuf]) -> Result<Sources, SourceError> {
+        let paths = if paths.is_empty() { self.config.paths.as_slice() } else { paths };
+        if paths.is_empty() {
+            let roots =
+                Roots::of_agents(&self.environment.claude_directory(), &self.environment.codex_directory());
+            return Ok(Sources { roots, stdin: None });
+        }
+        let (stdin, files): (Vec<&PathBuf>, Vec<&PathBuf>) =
+            paths.iter().partition(|path| path.as_os_str() == "-");
+        let mut discoverer = Discoverer::new(self.format);
+        for path in &files {
+            check(path, &mut discoverer)?;
+        }
+        Ok(Sources {
+            roots: Roots::named(files.into_iter().cloned()),
+            stdin: (!stdin.is_empty()).then(|| self.state_directory.clone()),
+        })
+    }
+
+    /// How the engine is to work, as the configuration has it.
+    ///
+    /// # Errors
+    /// A model file that does not fit.
+    pub fn engine_options(&self) -> anyhow::Result<Options> {
+        Ok(Options { format: self.format, ..Options::new(self.judge()?) })
+    }
+}
+
+/// Whether a path can be followed. An empty file can: it may grow.
+fn check(path: &Path, discoverer: &mut Discoverer) -> Result<(), SourceError> {
+    let there = fs::metadata(path).map_err(|error| SourceError::of(path, error))?;
+    if there.is_dir() {
+        return fs::read_dir(path).map(drop).map_err(|error| SourceError::of(path, error));
+    }
+    match discoverer.look(path)? {
+        Looked::Log(_) | Looked::TooEarly => Ok(()),
+        Looked::NoLog => Err(SourceError::NoLog { path: path.to_owned() }),
+    }
+}
