@@ -10,15 +10,14 @@ use tokio::sync::mpsc;
 use crate::console::{Chain, LedgerView, Msg, StepText, Task};
 use crate::deliver::outbox::Carried;
 use crate::engine::desk::{Ask, Desk, Said};
-use crate::engine::texts::{Place, Texts};
-use crate::engine::{Board, Engine};
+use crate::engine::{Board, Engine, Reread, StepTexts};
 use crate::recover::ProposalId;
 use crate::terminal::Services;
 use crate::trace::{RunId, StepId};
 
 /// What the clerk is asked.
 enum Errand {
-    Read { run: RunId, step: StepId, place: Option<Box<Place>> },
+    Read { run: RunId, step: StepId, place: Option<Box<Reread>> },
     Open(RunId),
     Ask(Ask),
 }
@@ -56,7 +55,7 @@ impl Services for Clerk {
     fn start(&mut self, task: Task, board: &Board) {
         let errand = match task {
             Task::ReadStep { run, step } => {
-                let place = board.run(&run).and_then(|view| Place::of(view, step.index()));
+                let place = board.run(&run).and_then(|view| Reread::of(view, step));
                 Errand::Read { run, step, place: place.map(Box::new) }
             }
             Task::Open { run } => Errand::Open(run),
@@ -111,9 +110,9 @@ fn work(asked: &Receiver<Errand>, engine: &Engine, desk: Option<&Desk>, inbox: &
 }
 
 /// Reads the texts of a step.
-pub(super) fn read(place: Option<&Place>) -> Result<Box<StepText>, String> {
+pub(super) fn read(place: Option<&Reread>) -> Result<Box<StepText>, String> {
     let place = place.ok_or_else(|| "this step is not there any more".to_owned())?;
-    let Texts { intent, call, outcome, raw } = place.read().map_err(|error| error.to_string())?;
+    let StepTexts { intent, call, outcome, raw } = place.read().map_err(|error| error.to_string())?;
     Ok(Box::new(StepText { intent, call, outcome, raw }))
 }
 

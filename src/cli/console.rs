@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::sync::mpsc;
@@ -15,10 +15,9 @@ use super::clerk::{Clerk, heard};
 use crate::config::Mode;
 use crate::console::{Keymap, Model, Msg};
 use crate::engine::desk::{Ask, Desk, Rules};
-use crate::engine::{Engine, Options, Sources};
+use crate::engine::{Engine, Sources};
 use crate::recover::Policy;
 use crate::screen::Theme;
-use crate::source::Roots;
 use crate::terminal::{Capabilities, Exit, install_panic_hook};
 
 /// How many messages may wait for the console.
@@ -43,7 +42,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
     install_panic_hook(common.state_directory.clone());
     let look = Look::of(common, args.ascii)?;
-    let sources = sources(args.paths, common)?;
+    let sources = sources(&args.paths, common)?;
     let mut model = look.model()?;
     model.looked =
         sources.roots.all().map(|path| crate::text::excerpt(&path.display().to_string(), 200)).collect();
@@ -58,8 +57,7 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
             None
         }
     };
-    let mut options = Options::new(common.judge()?);
-    options.format = common.format;
+    let mut options = common.engine_options()?;
     if let Some(desk) = desk.clone() {
         options.seen = Some(Arc::new(move |_, delta| {
             desk.ask(Ask::News(Box::new(delta.news.clone())));
@@ -153,41 +151,17 @@ fn open_desk(common: &Common, inbox: mpsc::Sender<Msg>) -> anyhow::Result<Desk> 
 
 /// What is to be read: what was named, else what the configuration names, else the agents' own
 /// directories, else the bundled runs.
-fn sources(paths: Vec<PathBuf>, common: &Common) -> anyhow::Result<Sources> {
-    let stdin = paths.iter().any(|path| path == Path::new("-"));
-    let mut named: Vec<PathBuf> = paths.into_iter().filter(|path| path != Path::new("-")).collect();
-    if named.is_empty() && !stdin {
-        named = common.config.paths.to_vec();
+fn sources(paths: &[PathBuf], common: &Common) -> anyhow::Result<Sources> {
+    let mut sources = common.sources(paths)?;
+    let holds_something =
+        |folder: &PathBuf| std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+    let nothing = sources.roots.named.is_empty() && sources.stdin.is_none();
+    if nothing && !sources.roots.of_agents.iter().any(holds_something) {
+        match super::samples::unpack(&common.environment.data_directory()) {
+            Ok(samples) => sources.roots.named.push(samples),
+            // The console then says that nothing was found, and where.
+            Err(error) => tracing::warn!("the sample runs cannot be unpacked: {error}"),
+        }
     }
-    if let Some(missing) = named.iter().find(|path| !path.exists()) {
-        return Err(anyhow!(
-            "no such file or directory, {}: check the path",
-            crate::text::excerpt(&missing.display().to_string(), 300)
-        ));
-    }
-    let environment = &common.environment;
-    let mut roots = if named.is_empty() && !stdin {
-        Roots::of_agents(&environment.claude_directory(), &environment.codex_directory())
-    } else {
-        Roots::named(named)
-    };
-    if roots.named.is_empty()
-        && !stdin
-        && !roots.of_agents.iter().any(|path| path.exists())
-        && let Some(samples) = sample_runs()
-    {
-        roots.named.push(samples);
-    }
-    Ok(Sources { roots, stdin: stdin.then(|| common.state_directory.clone()) })
-}
-
-/// The bundled runs: beside the working directory, or where a package lays them.
-fn sample_runs() -> Option<PathBuf> {
-    let beside = std::env::current_exe().ok().and_then(|exe| exe.parent().map(Path::to_owned));
-    let places = [
-        Some(PathBuf::from("sample-runs")),
-        beside.as_ref().map(|folder| folder.join("../share/medbay/sample-runs")),
-        beside.as_ref().map(|folder| folder.join("../../sample-runs")),
-    ];
-    places.into_iter().flatten().find(|path| path.is_dir())
+    Ok(sources)
 }

@@ -22,6 +22,7 @@ mod hook;
 mod inject;
 mod logging;
 mod replay;
+mod samples;
 mod sentence;
 mod sources;
 mod tail;

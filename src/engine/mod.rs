@@ -13,7 +13,6 @@ pub mod reading;
 pub mod replay;
 pub mod reread;
 pub mod running;
-pub mod texts;
 pub mod turn;
 mod workers;
 
