@@ -29,9 +29,10 @@ pub(super) struct Clerk {
 }
 
 impl Clerk {
-    /// Starts the thread. Without a desk nothing can be decided, and the console says so.
+    /// Starts the thread. Without a desk nothing can be decided, and the console says so; without an
+    /// engine, as in a replay, every run is read already.
     pub(super) fn start(
-        engine: Arc<Engine>,
+        engine: Option<Arc<Engine>>,
         desk: Option<Arc<Desk>>,
         inbox: mpsc::Sender<Msg>,
     ) -> std::io::Result<Self> {
@@ -39,7 +40,7 @@ impl Clerk {
         let (errands, asked) = channel();
         let thread = std::thread::Builder::new()
             .name("medbay-clerk".to_owned())
-            .spawn(move || work(&asked, &engine, desk.as_deref(), &inbox))?;
+            .spawn(move || work(&asked, engine.as_deref(), desk.as_deref(), &inbox))?;
         Ok(Self { errands: Some(errands), thread: Some(thread) })
     }
 
@@ -80,7 +81,7 @@ impl Drop for Clerk {
     }
 }
 
-fn work(asked: &Receiver<Errand>, engine: &Engine, desk: Option<&Desk>, inbox: &mpsc::Sender<Msg>) {
+fn work(asked: &Receiver<Errand>, engine: Option<&Engine>, desk: Option<&Desk>, inbox: &mpsc::Sender<Msg>) {
     while let Ok(first) = asked.recv() {
         // Of several texts to read only the latest is still looked at.
         let mut errands = vec![first];
@@ -94,7 +95,9 @@ fn work(asked: &Receiver<Errand>, engine: &Engine, desk: Option<&Desk>, inbox: &
                     Msg::StepText { run, step, texts }
                 }
                 Errand::Open(run) => {
-                    engine.open(&run);
+                    if let Some(engine) = engine {
+                        engine.open(&run);
+                    }
                     continue;
                 }
                 Errand::Ask(ask) => match desk {

@@ -65,8 +65,8 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
     }
     let (engine, mut updates) = Engine::start(sources, options).context("the engine cannot start")?;
     let engine = Arc::new(engine);
-    let clerk =
-        Clerk::start(Arc::clone(&engine), desk.clone(), inbox.clone()).context("the console cannot start")?;
+    let clerk = Clerk::start(Some(Arc::clone(&engine)), desk.clone(), inbox.clone())
+        .context("the console cannot start")?;
     let exit = runtime()?.block_on(async move {
         tokio::spawn(async move {
             while let Some(news) = updates.recv().await {

@@ -581,8 +581,7 @@ pub(super) fn set_filter(model: &mut Model, text: &str) -> Result<(), String> {
         Screen::Fleet => {
             let waiting = model.waiting_by_run();
             (model.fleet.filter, model.fleet.filter_text) = (filter, text);
-            let held = model.held();
-            model.fleet.refilter(&model.board, &waiting, &held);
+            model.fleet.refilter(&model.board, &waiting);
         }
         Screen::Run => {
             (model.run.filter, model.run.filter_text) = (filter, text);

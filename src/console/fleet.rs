@@ -1,6 +1,6 @@
 //! The Fleet screen: all runs, the neediest first, and why the selected one needs somebody.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use crate::detect::{Class, Evidence, Finding, Part};
 use crate::engine::{Board, RunView};
@@ -31,37 +31,37 @@ impl Default for Fleet {
 
 impl Fleet {
     /// Takes in the board as it stands.
-    pub fn refresh(&mut self, board: &Board, waiting: &HashMap<RunId, usize>, held: &HashSet<RunId>) {
-        let order = self.order(board, waiting, held);
+    pub fn refresh(&mut self, board: &Board, waiting: &HashMap<RunId, usize>) {
+        let order = self.order(board, waiting);
         self.rows.refresh(order);
     }
 
     /// Filters anew.
-    pub fn refilter(&mut self, board: &Board, waiting: &HashMap<RunId, usize>, held: &HashSet<RunId>) {
-        let order = self.order(board, waiting, held);
+    pub fn refilter(&mut self, board: &Board, waiting: &HashMap<RunId, usize>) {
+        let order = self.order(board, waiting);
         self.rows.replace(order);
     }
 
-    fn order(&mut self, board: &Board, waiting: &HashMap<RunId, usize>, held: &HashSet<RunId>) -> Vec<RunId> {
+    fn order(&mut self, board: &Board, waiting: &HashMap<RunId, usize>) -> Vec<RunId> {
         let mut shown: Vec<&RunView> =
             board.runs().iter().filter(|view| self.filter.is_empty() || admits(&self.filter, view)).collect();
         self.hidden = board.runs().len() - shown.len();
         shown.sort_by_cached_key(|view| {
             let count = waiting.get(&view.id).copied().unwrap_or(0);
-            std::cmp::Reverse(need(view, count, held.contains(&view.id)))
+            std::cmp::Reverse(need(view, count))
         });
         shown.into_iter().map(|view| view.id.clone()).collect()
     }
 }
 
 /// How much a run needs somebody; greater is needier.
-pub fn need(view: &RunView, waiting: usize, held: bool) -> impl Ord + use<> {
+pub fn need(view: &RunView, waiting: usize) -> impl Ord + use<> {
     let summary = &view.summary;
     let live = matches!(
         summary.state.word,
         StateWord::Working | StateWord::Waiting | StateWord::Held | StateWord::Stuck
     ) && view.gone.is_none();
-    let held = held || summary.state.word == StateWord::Held;
+    let held = summary.state.word == StateWord::Held;
     let band = match summary.judged.band {
         Band::Pass => 0u8,
         Band::Triage => 1,

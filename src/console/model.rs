@@ -5,9 +5,9 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::engine::{Board, Reach, RunView};
+use crate::engine::{Board, RunView};
 use crate::recover::ProposalId;
-use crate::trace::{RunId, RunState, StateWord};
+use crate::trace::RunId;
 
 use super::decisions::Decisions;
 use super::desk::Desk;
@@ -180,8 +180,8 @@ pub struct Model {
     pub desk: Desk,
     /// Screen 6.
     pub decisions: Decisions,
-    /// Runs that the ledger knows to be reachable, and whether a hook holds them now.
-    pub(super) reach: HashMap<RunId, (Reach, bool)>,
+    /// Runs that the ledger said last to be reachable.
+    pub(super) reached: HashSet<RunId>,
     /// Set in a replay.
     pub replay: Option<Replay>,
     /// Why nothing may be decided, if the one who started the console says so.
@@ -237,7 +237,7 @@ impl Model {
             run: RunScreen::default(),
             desk: Desk::default(),
             decisions: Decisions::default(),
-            reach: HashMap::new(),
+            reached: HashSet::new(),
             replay: None,
             read_only: None,
             ledger_lost: None,
@@ -297,36 +297,6 @@ impl Model {
         }
     }
 
-    /// Whether and how a run can be reached: what hooks and spools tell, else what its format allows.
-    pub fn reach_of(&self, view: &RunView) -> Reach {
-        self.reach.get(&view.id).map_or(view.summary.reach, |(reach, _)| *reach)
-    }
-
-    /// A run's state; a hook that holds it knows better than its log.
-    pub fn state_of(&self, view: &RunView) -> RunState {
-        match self.reach.get(&view.id) {
-            Some((_, true)) => RunState {
-                word: StateWord::Held,
-                reason: "a hook holds it for your decision".to_owned(),
-                sure: true,
-            },
-            _ => view.summary.state.clone(),
-        }
-    }
-
-    /// The word of a run's state.
-    pub fn state_word(&self, view: &RunView) -> StateWord {
-        match self.reach.get(&view.id) {
-            Some((_, true)) => StateWord::Held,
-            _ => view.summary.state.word,
-        }
-    }
-
-    /// Runs that a hook holds now.
-    pub(super) fn held(&self) -> HashSet<RunId> {
-        self.reach.iter().filter(|(_, (_, held))| *held).map(|(run, _)| run.clone()).collect()
-    }
-
     /// Says a line to the operator.
     pub fn say(&mut self, grave: bool, text: impl Into<String>) {
         if self.messages.len() >= MESSAGES {
@@ -355,8 +325,7 @@ impl Model {
     pub fn settle(&mut self) {
         if std::mem::take(&mut self.stale) {
             let waiting = self.desk.waiting_by_run();
-            let held = self.held();
-            self.fleet.refresh(&self.board, &waiting, &held);
+            self.fleet.refresh(&self.board, &waiting);
             if self.desk.refresh() {
                 self.desk.shown_since = self.now;
             }

@@ -1,6 +1,8 @@
 //! One message in, the model changed, tasks out.
 
-use crate::engine::Update;
+use crate::engine::{Reach, Update};
+
+use crate::trace::RunId;
 
 use super::act::perform;
 use super::command::enabled;
@@ -40,7 +42,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Task> {
                 model.desk.scroll = 0;
             }
             model.decisions.load(view.history, view.chain);
-            model.reach = view.reach.into_iter().map(|(run, reach, held)| (run, (reach, held))).collect();
+            reached(model, view.reach);
             model.ledger_lost = None;
             (model.stale, model.dirty) = (true, true);
         }
@@ -132,6 +134,18 @@ fn tick(model: &mut Model, now: jiff::Timestamp) {
     }
     if before.as_second() / 60 != now.as_second() / 60 {
         model.dirty = true;
+    }
+}
+
+/// Tells the board which runs can be reached; those that no longer can are only observed.
+fn reached(model: &mut Model, now: Vec<(RunId, Reach, bool)>) {
+    let before = std::mem::take(&mut model.reached);
+    for (run, reach, held) in now {
+        model.reached.insert(run.clone());
+        model.board.apply(Update::Reached { run, reach, held });
+    }
+    for run in before.difference(&model.reached).cloned().collect::<Vec<_>>() {
+        model.board.apply(Update::Reached { run, reach: Reach::Observed, held: false });
     }
 }
 

@@ -135,7 +135,7 @@ fn proposal(model: &Model, entry: &Entry, area: Area, pen: &mut Pen<'_>) {
         page.text(" ", &proposal.fact, Role::Against);
     }
     page.gap();
-    let reach = view.map(|v| model.reach_of(v)).unwrap_or_default();
+    let reach = view.map(|v| v.summary.reach).unwrap_or_default();
     if proposal.payload.is_empty() {
         page.heading("SENDS NOTHING", "");
     } else {

@@ -128,8 +128,8 @@ fn row(model: &Model, view: &RunView, waiting: usize, c: &Columns, y: u16, pen: 
     let summary = &view.summary;
     let judged = &summary.judged;
     let gone = view.gone.is_some();
-    let word = model.state_word(view);
-    let reach = model.reach_of(view);
+    let word = view.summary.state.word;
+    let reach = view.summary.reach;
     let quiet = gone || matches!(word, StateWord::Done | StateWord::Unknown);
     let state_role = match word {
         StateWord::Held | StateWord::Stuck | StateWord::Failed => Role::Alarm,
@@ -273,9 +273,9 @@ fn why(model: &Model, view: &RunView, panes: &Panes, pen: &mut Pen<'_>) {
             ),
             state => format!("{}, {}", entry.proposal.remedy.words(), state.word()),
         };
-        lines.push(("desk", text, Role::Accent, model.reach_of(view).word().to_owned()));
+        lines.push(("desk", text, Role::Accent, view.summary.reach.word().to_owned()));
     }
-    let state = model.state_of(view);
+    let state = &view.summary.state;
     let sure = if state.sure { "" } else { " (inferred)" };
     lines.push((
         "state",

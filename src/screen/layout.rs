@@ -73,7 +73,7 @@ pub(super) fn title(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
         Screen::Run => match model.open_run() {
             Some(view) => {
                 let summary = &view.summary;
-                let word = model.state_word(view);
+                let word = view.summary.state.word;
                 let state = format!("{} {}  ", pen.glyphs().state(word), word.word());
                 let agents: Vec<&str> = summary.agents.iter().map(|a| a.name.as_str()).collect();
                 let what = format!("  {} {dot} {}", summary.format, agents.join(", "));
@@ -285,7 +285,7 @@ fn reach(model: &Model) -> Option<String> {
         return None;
     }
     let view = model.board.run(&model.meant_run()?)?;
-    let by = match model.reach_of(view) {
+    let by = match view.summary.reach {
         crate::engine::Reach::Observed => "observed: nothing can be sent",
         crate::engine::Reach::Correctable => "correctable",
         crate::engine::Reach::Gated => "gated",
@@ -312,7 +312,7 @@ pub(super) fn one_line(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
             let judged = &view.summary.judged;
             let lead = format!(
                 "{}{} {:>3} ",
-                pen.glyphs().state(model.state_word(view)),
+                pen.glyphs().state(view.summary.state.word),
                 pen.glyphs().band(judged.band),
                 judged.p_fail.reliability()
             );
