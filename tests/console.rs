@@ -367,6 +367,7 @@ fn decisions_are_loaded_verified_and_opened() {
         desk: Vec::new(),
         history: history(),
         chain: Chain::Broken("decision 2 does not follow from decision 1".to_owned()),
+        reach: Vec::new(),
     })));
     staged.keys("<Enter>");
     let screen = staged.screen();

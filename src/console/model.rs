@@ -180,6 +180,8 @@ pub struct Model {
     pub desk: Desk,
     /// Screen 6.
     pub decisions: Decisions,
+    /// Runs that the ledger said last to be reachable.
+    pub(super) reached: HashSet<RunId>,
     /// Set in a replay.
     pub replay: Option<Replay>,
     /// Why nothing may be decided, if the one who started the console says so.
@@ -235,6 +237,7 @@ impl Model {
             run: RunScreen::default(),
             desk: Desk::default(),
             decisions: Decisions::default(),
+            reached: HashSet::new(),
             replay: None,
             read_only: None,
             ledger_lost: None,

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::engine::Update;
+use crate::engine::{Reach, Update};
 use crate::ledger::{Entry, Verdict};
 use crate::recover::ProposalId;
 use crate::trace::{RunId, StepId};
@@ -36,6 +36,8 @@ pub enum Msg {
     Update(Update),
     /// The ledger as it stands.
     Ledger(Box<LedgerView>),
+    /// The chain of decisions was walked; answer to [`Task::Verify`].
+    Chain(Chain),
     /// The ledger cannot be read or written: one sentence. The console goes read-only.
     LedgerLost(String),
     /// Answer to [`Task::ReadStep`].
@@ -86,6 +88,8 @@ pub struct LedgerView {
     pub history: Vec<Entry>,
     /// Whether the chain of decisions holds.
     pub chain: Chain,
+    /// Runs that can be reached, and whether a hook holds them now.
+    pub reach: Vec<(RunId, Reach, bool)>,
 }
 
 /// Whether the chain of decisions holds.

@@ -2,7 +2,7 @@
 
 use crate::ledger::Verdict;
 
-use super::act::{decide, perform, quit, send, set_filter};
+use super::act::{asked_for, decide, perform, quit, send, set_filter};
 use super::command::{COMMANDS, Command, by_name, enabled};
 use super::key::{Code, Key};
 use super::line::Line;
@@ -241,7 +241,7 @@ fn editor(model: &mut Model, key: Key) -> Vec<Task> {
             }
             // What was edited may have been decided elsewhere meanwhile.
             let effects =
-                model.desk.entry(&editing.proposal).map(|e| e.proposal.effects.clone()).unwrap_or_default();
+                model.desk.entry(&editing.proposal).map(|e| asked_for(&e.proposal)).unwrap_or_default();
             model.overlay = None;
             let text = editing.changed().then_some(editing.text);
             send(model, editing.proposal, editing.original, text, effects)

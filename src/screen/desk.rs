@@ -3,10 +3,13 @@
 
 use crate::console::Model;
 use crate::console::desk::{deferred, in_grace, seconds_left};
+use crate::console::fleet::evidence;
 use crate::console::model::{age, time_of_day};
 use crate::console::panes::{Area, Panes};
-use crate::engine::Reach;
+use crate::detect::Part;
+use crate::engine::{Reach, RunView};
 use crate::ledger::{Entry, State, Verdict};
+use crate::recover::Proposal;
 
 use super::fleet::selected;
 use super::layout::name;
@@ -115,10 +118,10 @@ fn proposal(model: &Model, entry: &Entry, area: Area, pen: &mut Pen<'_>) {
     }
     page.text("", &proposal.sentence, Role::Strong);
     let view = model.board.run(&proposal.target.run);
-    let fact_at = match (proposal.fact_record, view) {
-        (Some(index), Some(view)) => super::run::place_of_index(view, index),
-        (Some(index), None) => format!("record {index}"),
-        (None, _) => "the log".to_owned(),
+    let fact_at = match (fact_place(view, proposal), proposal.fact_record) {
+        (Some(place), _) => place,
+        (None, Some(index)) => format!("record {index}"),
+        (None, None) => "the log".to_owned(),
     };
     let claim_at = format!("step {}", proposal.target.step);
     if area.width >= 48 {
@@ -169,6 +172,16 @@ fn proposal(model: &Model, entry: &Entry, area: Area, pen: &mut Pen<'_>) {
     );
     page.text("", &binds, Role::Dim);
     page.draw(pen, area, model.desk.scroll);
+}
+
+/// Where the contrary fact stands, by the finding that the proposal came from: a proposal names a
+/// record without its source.
+fn fact_place(view: Option<&RunView>, proposal: &Proposal) -> Option<String> {
+    let view = view?;
+    let finding =
+        view.findings.iter().find(|f| f.step.0 == proposal.target.step && f.rule.id == proposal.rule)?;
+    let span = evidence(finding, Part::Against)?;
+    Some(super::run::place_with_exit(view, span.record))
 }
 
 fn count(tokens: u32) -> String {

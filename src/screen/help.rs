@@ -4,21 +4,22 @@
 use crate::console::command::{COMMANDS, Context, enabled};
 use crate::console::model::time_of_day;
 use crate::console::panes::{Area, Panes};
-use crate::console::{Model, Overlay, suggestions};
+use crate::console::{Model, Overlay, Question, suggestions};
 
 use super::page::Page;
 use super::pen::Pen;
 use super::theme::Role;
 
-/// Draws what lies over the screen, if it is drawn here. Gives the cursor's place, if it has one.
-pub(super) fn overlay(model: &Model, panes: &Panes, pen: &mut Pen<'_>) -> Option<(u16, u16)> {
-    match model.overlay.as_ref()? {
+/// Draws what lies over the screen, if it is drawn here.
+pub(super) fn overlay(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
+    let Some(over) = &model.overlay else { return };
+    match over {
         Overlay::Help { scroll } => help(model, *scroll, panes, pen),
         Overlay::Messages { scroll } => messages(model, *scroll, panes, pen),
+        Overlay::Confirm { question, .. } => confirm(question, panes, pen),
         Overlay::Palette { line, at } => palette(model, line.text(), *at, panes, pen),
-        _ => {}
+        Overlay::Filter { .. } | Overlay::Veto { .. } | Overlay::Editing(_) => {}
     }
-    None
 }
 
 /// A window over the screen, cleared and framed; gives its inside.
@@ -108,6 +109,35 @@ fn signs(pen: &Pen<'_>) -> Vec<String> {
         "reach observed: nothing can be sent; correctable: at its next event; gated: it can wait for you"
             .to_owned(),
     ]
+}
+
+/// A question, in the middle of the screen, with what hangs on it.
+fn confirm(question: &Question, panes: &Panes, pen: &mut Pen<'_>) {
+    let width = 72.min(panes.frame.width.saturating_sub(4));
+    let mut page = Page::new(width.saturating_sub(4));
+    let (yes, no) = match question {
+        Question::Quit { .. } => {
+            page.text("", "Leave and lose the edited text?", Role::Strong);
+            ("leave", "go on editing")
+        }
+        Question::Discard { .. } => {
+            page.text("", "Throw the edited text away?", Role::Strong);
+            ("throw it away", "go on editing")
+        }
+        Question::Effects { effects, .. } => {
+            page.text("", "This repeats or leaves behind what is not harmless:", Role::Strong);
+            for effect in effects {
+                page.text("  ", effect, Role::Alarm);
+            }
+            ("approve all the same", "do not")
+        }
+    };
+    page.gap();
+    page.line(&[("y ", Role::Key), (yes, Role::Text), ("    n ", Role::Key), (no, Role::Text)]);
+    let height = (page.len() as u16).saturating_add(2);
+    let area = window(panes, width, height, "are you sure", "", pen);
+    // Where there is no room for all, the keys stay in sight.
+    page.draw(pen, area, page.len().saturating_sub(usize::from(area.height)));
 }
 
 fn messages(model: &Model, scroll: usize, panes: &Panes, pen: &mut Pen<'_>) {

@@ -7,7 +7,7 @@ use crate::console::command::{COMMANDS, Context};
 use crate::console::desk::seconds_left;
 use crate::console::model::{age, time_of_day};
 use crate::console::panes::{Area, Panes};
-use crate::console::{Model, Overlay, Question, Screen};
+use crate::console::{Model, Overlay, Screen};
 use crate::engine::SourceState;
 use crate::score::Band;
 
@@ -73,13 +73,14 @@ pub(super) fn title(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
         Screen::Run => match model.open_run() {
             Some(view) => {
                 let summary = &view.summary;
-                let state =
-                    format!(" {} {}", pen.glyphs().state(summary.state.word), summary.state.word.word());
+                let word = view.summary.state.word;
+                let state = format!("{} {}  ", pen.glyphs().state(word), word.word());
                 let agents: Vec<&str> = summary.agents.iter().map(|a| a.name.as_str()).collect();
                 let what = format!("  {} {dot} {}", summary.format, agents.join(", "));
-                let title = name(view);
-                let used = pen.text(x, line.y, room, title, Role::Strong);
-                let used = used + pen.text(x + used, line.y, room - used, &state, Role::Accent);
+                let used = pen.text(x, line.y, room, &state, Role::Accent);
+                // The title leaves room for who is at work.
+                let most = (room - used).saturating_sub(pen.cells(&what).min(room / 3));
+                let used = used + pen.text(x + used, line.y, most, name(view), Role::Strong);
                 pen.text(x + used, line.y, room - used, &what, Role::Dim);
             }
             None => {
@@ -171,8 +172,8 @@ pub(super) fn hint(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
         Some(Overlay::Veto { line: typed, .. }) => {
             typed_line(pen, x, line.y, width, VETO, typed.text());
         }
-        Some(Overlay::Confirm { question, .. }) => {
-            pen.text(x, line.y, width, &asked(question), Role::Warning);
+        Some(Overlay::Confirm { .. }) => {
+            keys(pen, x, line.y, width, &[("y", "yes"), ("n Esc", "no")]);
         }
         Some(Overlay::Editing(_)) => {
             keys(
@@ -210,16 +211,6 @@ pub(super) fn hint(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
 
 /// What stands before the reason of a veto.
 pub(super) const VETO: &str = "veto because: ";
-
-fn asked(question: &Question) -> String {
-    match question {
-        Question::Quit { .. } => "Leave and lose the edited text?  y yes  n go on editing".to_owned(),
-        Question::Discard { .. } => "Throw the edited text away?  y yes  n go on editing".to_owned(),
-        Question::Effects { effects, .. } => {
-            format!("This repeats or leaves behind: {}.  y approve all the same  n no", effects.join(", "))
-        }
-    }
-}
 
 fn typed_line(pen: &mut Pen<'_>, x: u16, y: u16, width: u16, lead: &str, text: &str) {
     let used = pen.text(x, y, width, lead, Role::Key);

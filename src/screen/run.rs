@@ -204,7 +204,18 @@ fn row(
     if let Some((word, role)) = ended(step) {
         end = pen.text_right(x, end, y, word, role).saturating_sub(1);
     }
-    pen.text(x, y, end.saturating_sub(x), &step.step.label, role(Role::Text));
+    pen.text(x, y, end.saturating_sub(x), label(view, step), role(Role::Text));
+}
+
+/// A step's label; a path within the working directory without that.
+fn label<'a>(view: &RunView, step: &'a StepView) -> &'a str {
+    let label: &str = &step.step.label;
+    let folder = view.summary.working_directory.trim_end_matches('/');
+    label
+        .strip_prefix(folder)
+        .filter(|_| !folder.is_empty())
+        .and_then(|rest| rest.strip_prefix('/'))
+        .unwrap_or(label)
 }
 
 /// How a call ended, where that is worth a word.
@@ -239,11 +250,10 @@ pub(super) fn place(view: &RunView, record: RecordRef) -> String {
     }
 }
 
-/// Like [`place`] for a record of the main source, with the exit code if the step has one.
-pub(super) fn place_of_index(view: &RunView, index: u32) -> String {
-    let record = RecordRef { index, ..RecordRef::default() };
+/// Like [`place`], with the exit code if the step has one.
+pub(super) fn place_with_exit(view: &RunView, record: RecordRef) -> String {
     let Some((step, tab)) = step_of(view, record) else {
-        return format!("record {index}");
+        return format!("record {}", record.index);
     };
     let exit = view.steps.get(step.index()).and_then(|s| s.step.exit_code);
     match exit.filter(|_| tab == Tab::Outcome) {

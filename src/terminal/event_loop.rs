@@ -9,14 +9,15 @@ use std::time::Duration;
 use crossterm::event::{Event, EventStream};
 use crossterm::queue;
 use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
-use futures_util::{FutureExt as _, Stream, StreamExt as _};
+use futures_util::{Stream, StreamExt as _};
 use jiff::Timestamp;
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::console::{Code, Key, Model, Msg, Overlay, Task, edit_key, update};
+use crate::console::{Key, Model, Msg, Overlay, Task, edit_key, update};
+use crate::engine::Board;
 use crate::screen::{Editor, Theme, draw};
 
 use super::guard::{self, Guard};
@@ -29,13 +30,13 @@ const BATCH: usize = 512;
 
 /// Does the console's tasks. Answers come back as messages through the inbox.
 pub trait Services {
-    /// Begins a task and returns at once.
-    fn start(&mut self, task: Task);
+    /// Begins a task and returns at once. The board says where a run's records are.
+    fn start(&mut self, task: Task, board: &Board);
 }
 
-impl<F: FnMut(Task)> Services for F {
-    fn start(&mut self, task: Task) {
-        self(task);
+impl<F: FnMut(Task, &Board)> Services for F {
+    fn start(&mut self, task: Task, board: &Board) {
+        self(task, board);
     }
 }
 
@@ -185,6 +186,18 @@ fn signals() -> io::Result<impl Stream<Item = i32> + Unpin> {
     })))
 }
 
+/// The next item if it is there already. Looked at with this task's own waker: the keyboard's stream
+/// keeps the first waker that it is shown, and with another one the loop would not be woken again.
+async fn ready<S: Stream + Unpin>(stream: &mut S) -> Option<S::Item> {
+    std::future::poll_fn(|context| {
+        std::task::Poll::Ready(match stream.poll_next_unpin(context) {
+            std::task::Poll::Ready(item) => item,
+            std::task::Poll::Pending => None,
+        })
+    })
+    .await
+}
+
 /// What came out of a wait.
 enum Woken {
     Signal(i32),
@@ -269,7 +282,7 @@ impl<S: Screen, I: Input, T: Services> Console<S, I, T> {
                         self.event(event);
                         left -= 1;
                         if left > 0 && !self.model.quitting && self.away.is_none() {
-                            next = listening.next().now_or_never().flatten();
+                            next = ready(listening).await;
                         }
                     }
                 }
@@ -358,7 +371,7 @@ impl<S: Screen, I: Input, T: Services> Console<S, I, T> {
                 }
                 Task::EditExternally { text } => self.away = Some(Away::Editing(text)),
                 Task::Quit => self.model.quitting = true,
-                task => self.services.start(task),
+                task => self.services.start(task, &self.model.board),
             }
         }
         match &self.model.overlay {
@@ -455,8 +468,9 @@ mod tests {
         type Item = io::Result<Event>;
         fn poll_next(
             self: std::pin::Pin<&mut Self>,
-            _: &mut std::task::Context<'_>,
+            context: &mut std::task::Context<'_>,
         ) -> std::task::Poll<Option<Self::Item>> {
+            assert!(!context.waker().will_wake(std::task::Waker::noop()), "nobody would be woken");
             let mut events = self.events.borrow_mut();
             if events.is_empty() {
                 return std::task::Poll::Pending;
@@ -503,7 +517,7 @@ mod tests {
         let input = Typed { log: log.clone(), events: Rc::new(RefCell::new(events)) };
         let model = Model::new(Timestamp::now(), 80, 24);
         let theme = Theme::dark(crate::screen::Depth::None, false);
-        let mut console = Console::new(model, theme, screen, input, move |task| {
+        let mut console = Console::new(model, theme, screen, input, move |task, _: &Board| {
             begun.borrow_mut().push(task);
         });
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -514,14 +528,18 @@ mod tests {
             }
             let signals = futures_util::stream::iter(signals);
             let mut life = Box::pin(console.live(inbox, signals));
-            for _ in 0..2_000 {
-                if let Some(exit) = (&mut life).now_or_never() {
-                    return Some(exit.unwrap());
+            let idle = async {
+                for _ in 0..2_000 {
+                    tokio::task::yield_now().await;
                 }
-                tokio::task::yield_now().await;
-            }
+            };
+            let exit = tokio::select! {
+                biased;
+                exit = &mut life => Some(exit.unwrap()),
+                () = idle => None,
+            };
             drop(out);
-            None
+            exit
         });
         Lived {
             log: log.borrow().clone(),

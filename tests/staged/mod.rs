@@ -586,7 +586,12 @@ impl Staged {
 }
 
 pub fn ledger(desk: Vec<Entry>, history: Vec<Entry>) -> Msg {
-    Msg::Ledger(Box::new(LedgerView { desk, history, chain: Chain::Holds { decisions: 2 } }))
+    Msg::Ledger(Box::new(LedgerView {
+        desk,
+        history,
+        chain: Chain::Holds { decisions: 2 },
+        reach: Vec::new(),
+    }))
 }
 
 fn parse(keys: &str) -> Vec<Key> {
