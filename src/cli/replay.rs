@@ -62,9 +62,8 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
             None => bail!("no log was found, {path}: name a log or a directory of logs"),
         }
     }
-    let recording =
-        Recording::read(runs, common.judge()?).with_context(|| format!("{path} cannot be read"))?;
-    let mut clock = ReplayClock::new(recording.times());
+    let recording = Recording::open(&runs, common.judge()?)?;
+    let mut clock = recording.clock();
     if !args.speed.is_finite() || args.speed <= 0.0 {
         bail!("{} is no speed, --speed: give a number above 0", args.speed);
     }
@@ -188,10 +187,11 @@ impl Playing {
             ReplayTask::Seek(seek @ (Seek::NextFinding | Seek::PreviousFinding)) => {
                 // The recording looks from where it stands.
                 self.go();
-                if let Some(position) = self.recording.seek_finding(seek == Seek::NextFinding) {
-                    self.clock.play(false);
-                    self.clock.seek(position);
-                }
+                self.clock.play(false);
+                self.clock.seek(match seek {
+                    Seek::NextFinding => self.recording.next_finding(),
+                    _ => self.recording.previous_finding(),
+                });
             }
         }
     }
@@ -201,8 +201,19 @@ impl Playing {
         if self.shown && self.recording.position() == self.clock.position() {
             return Some(());
         }
-        for news in self.recording.go(self.clock.position()) {
-            self.tell(Msg::Update(news))?;
+        match self.recording.go(self.clock.position()) {
+            Ok(went) => {
+                if went.anew {
+                    self.tell(Msg::Update(Update::Anew))?;
+                }
+                for news in went.updates {
+                    self.tell(Msg::Update(news))?;
+                }
+            }
+            Err(error) => {
+                self.clock.play(false);
+                self.tell(Msg::Toast { grave: true, text: error.to_string() })?;
+            }
         }
         if !self.shown {
             self.shown = true;
