@@ -19,5 +19,6 @@ mod workers;
 pub use assess::{Assessor, Judge};
 pub use board::{Board, Reach, RunDelta, RunSummary, RunView, SourceState, SourceView, StepView, Update};
 pub use reading::{Reading, Worked};
+pub use replay::{Recording, Went};
 pub use reread::{Reread, RereadError, StepTexts};
 pub use running::{Engine, Options, ReachOf, Seen, Sources};
