@@ -62,9 +62,8 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
             None => bail!("no log was found, {path}: name a log or a directory of logs"),
         }
     }
-    let recording =
-        Recording::read(runs, common.judge()?).with_context(|| format!("{path} cannot be read"))?;
-    let mut clock = ReplayClock::new(recording.times());
+    let recording = Recording::open(&runs, common.judge()?)?;
+    let mut clock = recording.clock();
     if !args.speed.is_finite() || args.speed <= 0.0 {
         bail!("{} is no speed, --speed: give a number above 0", args.speed);
     }
@@ -188,10 +187,12 @@ impl Playing {
             ReplayTask::Seek(seek @ (Seek::NextFinding | Seek::PreviousFinding)) => {
                 // The recording looks from where it stands.
                 self.go();
-                if let Some(position) = self.recording.seek_finding(seek == Seek::NextFinding) {
-                    self.clock.play(false);
-                    self.clock.seek(position);
-                }
+                let position = match seek {
+                    Seek::NextFinding => self.recording.next_finding(),
+                    _ => self.recording.previous_finding(),
+                };
+                self.clock.play(false);
+                self.clock.seek(position);
             }
         }
     }
@@ -201,7 +202,19 @@ impl Playing {
         if self.shown && self.recording.position() == self.clock.position() {
             return Some(());
         }
-        for news in self.recording.go(self.clock.position()) {
+        let went = match self.recording.go(self.clock.position()) {
+            Ok(went) => went,
+            Err(error) => {
+                // The recording stands where it could still be read; the clock goes there too.
+                self.clock.play(false);
+                self.clock.seek(self.recording.position());
+                return self.tell(Msg::Toast { grave: true, text: error.to_string() });
+            }
+        };
+        if went.anew {
+            self.tell(Msg::Update(Update::Anew))?;
+        }
+        for news in went.updates {
             self.tell(Msg::Update(news))?;
         }
         if !self.shown {

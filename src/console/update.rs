@@ -92,7 +92,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Task> {
         }
         Msg::Replay(replay) => {
             model.replay = Some(replay);
-            model.dirty = true;
+            (model.stale, model.dirty) = (true, true);
         }
         Msg::Toast { grave, text } => model.say(grave, text),
     }
@@ -150,7 +150,12 @@ fn reached(model: &mut Model, now: Vec<(RunId, Reach, bool)>) {
 }
 
 fn applied(model: &mut Model, news: Update) {
+    // What was there before a replay went back stays on the screen until the rest has come.
+    let anew = matches!(news, Update::Anew);
     model.board.apply(news);
+    if anew {
+        return;
+    }
     model.stale = true;
     model.dirty = true;
     let problems: Vec<String> = model.board.problems.iter().skip(model.problems_said).cloned().collect();
