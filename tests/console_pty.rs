@@ -306,3 +306,45 @@ fn a_replay_is_driven_by_keys() {
     terminal.type_keys("q");
     assert_eq!(terminal.ended().exit_code(), 0);
 }
+
+#[test]
+fn the_operators_own_editor_takes_the_terminal_and_gives_it_back() {
+    let home = tempfile::tempdir().unwrap();
+    let log = home.path().join("run.jsonl");
+    put(&log, BEGINNING);
+    put(&log, &[FALSE_CLAIM]);
+    let editor = home.path().join("editor.sh");
+    std::fs::write(
+        &editor,
+        "sed 's/^Operator:.*/Operator: look at line 7./' \"$1\" > new && mv new \"$1\"\n",
+    )
+    .unwrap();
+    let editor = format!("sh {}", editor.display());
+    let mut terminal = Terminal::start(home.path(), &["run.jsonl"], &[("EDITOR", &editor)], (24, 80));
+    terminal.until("3 opens it");
+    terminal.type_keys("3");
+    terminal.until("WILL SEND");
+    terminal.decide("e", "C-s send");
+    terminal.type_keys("\u{5}");
+    terminal.until("look at line 7.");
+    // Keys still arrive.
+    terminal.type_keys("\u{1b}");
+    terminal.until("Throw the edited text away?");
+    terminal.decide("n", "C-s send");
+    terminal.type_keys("\u{13}");
+    terminal.until("u to undo");
+    // Drawn anew it is all there again.
+    terminal.bytes.lock().unwrap().clear();
+    terminal.type_keys("\u{c}");
+    terminal.until("edited and approved");
+    terminal.type_keys("q");
+    assert_eq!(terminal.ended().exit_code(), 0);
+    let listed = std::process::Command::new(env!("CARGO_BIN_EXE_medbay"))
+        .args(["decisions", "export"])
+        .env_clear()
+        .env("HOME", home.path())
+        .output()
+        .unwrap();
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    assert!(listed.contains("look at line 7."), "{listed}");
+}

@@ -6,7 +6,7 @@ use crate::trace::RunId;
 
 use super::act::perform;
 use super::command::enabled;
-use super::key::{Code, Key, Mouse, MouseAct};
+use super::key::{Key, Mouse, MouseAct};
 use super::model::{Model, Overlay, Screen};
 use super::msg::{Chain, Msg, Task};
 use super::overlay;
@@ -169,11 +169,7 @@ fn pressed(model: &mut Model, key: Key) -> Vec<Task> {
     if model.overlay.is_some() {
         return overlay::pressed(model, key);
     }
-    // Digits before a motion count, where a digit is not a screen's or a replay's key.
     let Some(act) = model.keymap.act(model, key) else {
-        if key.code != Code::Esc {
-            model.count = None;
-        }
         return Vec::new();
     };
     match enabled(act, model) {
