@@ -24,11 +24,21 @@ struct Terminal {
 
 impl Terminal {
     fn start(home: &Path, arguments: &[&str], environment: &[(&str, &str)], size: (u16, u16)) -> Self {
+        Self::start_program(Path::new(env!("CARGO_BIN_EXE_medbay")), home, arguments, environment, size)
+    }
+
+    fn start_program(
+        program: &Path,
+        home: &Path,
+        arguments: &[&str],
+        environment: &[(&str, &str)],
+        size: (u16, u16),
+    ) -> Self {
         let (rows, columns) = size;
         let pair = native_pty_system()
             .openpty(PtySize { rows, cols: columns, pixel_width: 0, pixel_height: 0 })
             .unwrap();
-        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_medbay"));
+        let mut command = CommandBuilder::new(program);
         command.args(arguments);
         command.env_clear();
         command.env("HOME", home);
@@ -347,4 +357,38 @@ fn the_operators_own_editor_takes_the_terminal_and_gives_it_back() {
         .unwrap();
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
     assert!(listed.contains("look at line 7."), "{listed}");
+}
+
+/// Not a test by itself: what the test below runs in a terminal of its own.
+#[test]
+#[ignore = "panics on purpose; run by the test of panics"]
+fn panics_with_the_terminal_held() {
+    let folder = std::path::PathBuf::from(std::env::var_os("REPORTS").expect("run by the test of panics"));
+    medbay::terminal::install_panic_hook(folder);
+    let _guard = medbay::terminal::Guard::enter().unwrap();
+    panic!("on purpose \u{1b}[31m");
+}
+
+#[test]
+fn a_panic_leaves_the_terminal_as_it_was_and_a_report() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let home = tempfile::tempdir().unwrap();
+    let reports = home.path().join("reports");
+    let mut terminal = Terminal::start_program(
+        &std::env::current_exe().unwrap(),
+        home.path(),
+        &["--ignored", "--exact", "panics_with_the_terminal_held", "--nocapture", "--test-threads=1"],
+        &[("REPORTS", reports.to_str().unwrap())],
+        (24, 80),
+    );
+    assert_ne!(terminal.ended().exit_code(), 0);
+    let bytes = terminal.bytes();
+    restored(&bytes);
+    let said = String::from_utf8_lossy(&bytes).into_owned();
+    assert!(said.contains("medbay met a defect"), "{said}");
+    let report = std::fs::read_dir(&reports).unwrap().next().unwrap().unwrap();
+    assert_eq!(report.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    let report = std::fs::read_to_string(report.path()).unwrap();
+    assert!(report.contains("on purpose ␛[31m") && report.contains("console_pty.rs"), "{report}");
+    assert!(!report.contains('\u{1b}'));
 }
