@@ -459,6 +459,14 @@ fn quitting_asks_nothing_when_nothing_would_be_lost() {
 }
 
 #[test]
+fn the_page_of_keys_is_the_table_of_commands() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/keys.md");
+    let page = std::fs::read_to_string(path).unwrap_or_default();
+    let table = medbay::console::command::markdown();
+    assert!(page.ends_with(&table), "write this below the heading of docs/keys.md:\n{table}");
+}
+
+#[test]
 fn changed_keys_are_what_help_and_hints_show() {
     let mut staged = Staged::new(80, 24);
     staged.model.keymap = Keymap::with(&[("approve".to_owned(), vec!["A".to_owned()])]).unwrap();
@@ -697,6 +705,7 @@ fn any_message() -> impl Strategy<Value = Msg> {
         1 => (0usize..40, any::<bool>()).prop_map(|(position, playing)| Msg::Replay(Replay {
             position, of: 40, speed: 1.0, playing, clock: Some(now()),
         })),
+        1 => Just(Msg::Update(Update::Anew)),
         1 => Just(Msg::Update(Update::Gone { run: RunId::new("1201-docs"), reason: "deleted".to_owned() })),
     ]
 }

@@ -187,11 +187,12 @@ impl Playing {
             ReplayTask::Seek(seek @ (Seek::NextFinding | Seek::PreviousFinding)) => {
                 // The recording looks from where it stands.
                 self.go();
-                self.clock.play(false);
-                self.clock.seek(match seek {
+                let position = match seek {
                     Seek::NextFinding => self.recording.next_finding(),
                     _ => self.recording.previous_finding(),
-                });
+                };
+                self.clock.play(false);
+                self.clock.seek(position);
             }
         }
     }
@@ -201,19 +202,20 @@ impl Playing {
         if self.shown && self.recording.position() == self.clock.position() {
             return Some(());
         }
-        match self.recording.go(self.clock.position()) {
-            Ok(went) => {
-                if went.anew {
-                    self.tell(Msg::Update(Update::Anew))?;
-                }
-                for news in went.updates {
-                    self.tell(Msg::Update(news))?;
-                }
-            }
+        let went = match self.recording.go(self.clock.position()) {
+            Ok(went) => went,
             Err(error) => {
+                // The recording stands where it could still be read; the clock goes there too.
                 self.clock.play(false);
-                self.tell(Msg::Toast { grave: true, text: error.to_string() })?;
+                self.clock.seek(self.recording.position());
+                return self.tell(Msg::Toast { grave: true, text: error.to_string() });
             }
+        };
+        if went.anew {
+            self.tell(Msg::Update(Update::Anew))?;
+        }
+        for news in went.updates {
+            self.tell(Msg::Update(news))?;
         }
         if !self.shown {
             self.shown = true;

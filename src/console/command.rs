@@ -383,19 +383,22 @@ pub(super) fn undoable(model: &Model) -> Option<&crate::ledger::Entry> {
 
 /// The table of keys as Markdown, for the README.
 pub fn markdown() -> String {
-    let mut out = String::new();
+    let mut parts = Vec::new();
     for context in Context::ALL {
-        let _ = writeln!(out, "**{}**\n\n| key | command | what it does |\n|---|---|---|", context.title());
+        let mut rows = String::new();
         for command in COMMANDS {
             for (_, keys) in command.keys.iter().filter(|(at, _)| *at == context) {
                 let keys: Vec<String> =
                     keys.iter().map(|key| format!("`{}`", key.replace('|', "\\|"))).collect();
-                let _ = writeln!(out, "| {} | {} | {} |", keys.join(" "), command.name, command.help);
+                let _ = writeln!(rows, "| {} | {} | {} |", keys.join(" "), command.name, command.help);
             }
         }
-        out.push('\n');
+        if !rows.is_empty() {
+            let head = "| key | command | what it does |\n|---|---|---|";
+            parts.push(format!("**{}**\n\n{head}\n{rows}", context.title()));
+        }
     }
-    out
+    parts.join("\n")
 }
 
 #[cfg(test)]

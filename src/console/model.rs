@@ -216,8 +216,6 @@ pub struct Model {
     pub redraw: bool,
     /// Whether it is time to leave.
     pub quitting: bool,
-    /// Digits typed before a motion.
-    pub count: Option<usize>,
     /// Runs whose assessing was asked for.
     pub(super) opened: HashSet<RunId>,
     /// Problems of the board that were already said.
@@ -255,7 +253,6 @@ impl Model {
             dirty: true,
             redraw: false,
             quitting: false,
-            count: None,
             opened: HashSet::new(),
             problems_said: 0,
             stale: true,

@@ -287,9 +287,17 @@ pub fn findings_at(view: &RunView, step: StepId) -> impl Iterator<Item = (usize,
     view.findings.iter().enumerate().filter(move |(_, f)| f.step == step)
 }
 
+/// The finding at a step that is looked at first: one of the class that the step is judged to be of,
+/// the strongest of them.
 fn strongest(view: &RunView, step: Option<StepId>) -> Option<usize> {
-    findings_at(view, step?)
-        .max_by(|(i, a), (j, b)| a.strength.get().total_cmp(&b.strength.get()).then(j.cmp(i)))
+    let step = step?;
+    let class = view.steps.get(step.index()).and_then(|s| s.judged.class);
+    let weight = |finding: &Finding| (Some(finding.rule.class) == class, finding.strength.get());
+    findings_at(view, step)
+        .max_by(|(i, a), (j, b)| {
+            let ((ours_a, a), (ours_b, b)) = (weight(a), weight(b));
+            ours_a.cmp(&ours_b).then(a.total_cmp(&b)).then(j.cmp(i))
+        })
         .map(|(at, _)| at)
 }
 

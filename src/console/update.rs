@@ -6,7 +6,7 @@ use crate::trace::RunId;
 
 use super::act::perform;
 use super::command::enabled;
-use super::key::{Code, Key, Mouse, MouseAct};
+use super::key::{Key, Mouse, MouseAct};
 use super::model::{Model, Overlay, Screen};
 use super::msg::{Chain, Msg, Task};
 use super::overlay;
@@ -92,7 +92,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Task> {
         }
         Msg::Replay(replay) => {
             model.replay = Some(replay);
-            model.dirty = true;
+            (model.stale, model.dirty) = (true, true);
         }
         Msg::Toast { grave, text } => model.say(grave, text),
     }
@@ -150,7 +150,12 @@ fn reached(model: &mut Model, now: Vec<(RunId, Reach, bool)>) {
 }
 
 fn applied(model: &mut Model, news: Update) {
+    // What was there before a replay went back stays on the screen until the rest has come.
+    let anew = matches!(news, Update::Anew);
     model.board.apply(news);
+    if anew {
+        return;
+    }
     model.stale = true;
     model.dirty = true;
     let problems: Vec<String> = model.board.problems.iter().skip(model.problems_said).cloned().collect();
@@ -164,11 +169,7 @@ fn pressed(model: &mut Model, key: Key) -> Vec<Task> {
     if model.overlay.is_some() {
         return overlay::pressed(model, key);
     }
-    // Digits before a motion count, where a digit is not a screen's or a replay's key.
     let Some(act) = model.keymap.act(model, key) else {
-        if key.code != Code::Esc {
-            model.count = None;
-        }
         return Vec::new();
     };
     match enabled(act, model) {

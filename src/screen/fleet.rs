@@ -314,6 +314,13 @@ fn empty(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
     if model.fleet.hidden > 0 {
         lines.push((format!("No run fits /{}", model.fleet.filter_text), Role::Strong));
         lines.push((format!("{} runs are hidden. Esc shows them again.", model.fleet.hidden), Role::Dim));
+    } else if let Some(replay) = &model.replay {
+        lines.push(("Nothing has happened yet".to_owned(), Role::Strong));
+        for place in &model.looked {
+            lines.push((format!("  replay of {place}"), Role::Dim));
+        }
+        lines
+            .push((format!("  {} records; Space plays, . goes one on, $ to the end", replay.of), Role::Text));
     } else if !model.board.caught_up {
         lines.push(("Looking for agent logs".to_owned(), Role::Strong));
         for place in &model.looked {

@@ -75,7 +75,7 @@ pub(super) fn draw(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
 }
 
 fn decisive(view: &RunView) -> String {
-    match view.summary.judged.set90 {
+    match view.summary.judged.set90.filter(|_| view.summary.judged.band != Band::Pass) {
         Some((from, to)) if from == to => format!("decisive step: {} (90 %)", from.0),
         Some((from, to)) => format!("decisive step: {}–{} (90 %)", from.0, to.0),
         None => String::new(),
@@ -144,7 +144,8 @@ fn list(view: &RunView, screen: &RunScreen, area: Area, pen: &mut Pen<'_>) {
         46..52 => 8,
         _ => 11,
     };
-    let tool_width = if area.width >= 46 { 9 } else { 6 };
+    let longest = view.summary.tools.iter().map(|tool| pen.cells(tool)).max().unwrap_or(4);
+    let tool_width = longest.clamp(4, if area.width >= 46 { 10 } else { 7 }) + 1;
     for (at, y) in (screen.top..).zip(area.y..area.bottom()) {
         let Some(step) = screen.shown_at(at).and_then(|id| view.steps.get(id.index())) else {
             break;
