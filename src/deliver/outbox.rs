@@ -135,7 +135,7 @@ mod tests {
             fact: "f".into(),
             fact_record: None,
             payload: format!("Operator: \"quoted\" ü\nthen go on {}", id.tag()),
-            hold: None,
+            check: None,
             tokens: 1,
             seconds: 1,
             why: "w".into(),

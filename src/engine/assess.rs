@@ -297,9 +297,9 @@ impl Assessor {
 
     /// Whether what a proposal asks to be shown has been shown since: its check has passed.
     fn is_mended(&self, proposal: &Proposal, step: StepId) -> bool {
-        let Some(hold) = &proposal.hold else { return false };
+        let Some(check) = &proposal.check else { return false };
         let later = self.assembler.run().steps.iter().skip(step.index() + 1);
-        later.filter(|s| s.status == Status::Ok).any(|s| s.label.contains(hold.until.as_str()))
+        later.filter(|s| s.status == Status::Ok).any(|s| s.label.contains(check.as_str()))
     }
 
     /// The latest message of an agent with nothing against it.

@@ -457,7 +457,7 @@ mod tests {
             fact: "3 failed".into(),
             fact_record: Some(0),
             payload: format!("Operator: run it again.\n{}", id.tag()),
-            hold: None,
+            check: None,
             tokens: 100,
             seconds: 5,
             why: String::new(),

@@ -352,8 +352,8 @@ fn through_the_gate(proposal: &Proposal) -> Result<Proposal> {
     for effect in &mut kept.effects {
         *effect = text::excerpt(effect, SHORT);
     }
-    if let Some(hold) = &mut kept.hold {
-        hold.until = text::shown(&hold.until);
+    if let Some(check) = &mut kept.check {
+        *check = text::shown(check);
     }
     kept.target.agent = text::clean(&kept.target.agent).into_owned();
     kept.target.call_id = text::clean(&kept.target.call_id).into_owned();

@@ -6,7 +6,7 @@
 //! planted in a tool's output cannot speak with the operator's voice. Nothing is drafted on weak
 //! evidence: only steps in the alarm band, and only for findings that know what to do next.
 
-use super::proposal::{Hold, Proposal, ProposalId, Remedy, Target};
+use super::proposal::{Proposal, ProposalId, Remedy, Target};
 use super::replan::replan;
 use crate::detect::{Class, Evidence, Finding, Means, Part};
 use crate::score::{Band, Judgement};
@@ -20,9 +20,6 @@ const LEAST_STRENGTH: f64 = 0.45;
 pub const PAYLOAD_BYTES: usize = 6_000;
 
 const QUOTE_BYTES: usize = 300;
-
-/// How often a turn may be kept open for a check.
-const HOLD_AT_MOST: u8 = 3;
 
 /// What a draft is made from.
 #[derive(Clone, Copy)]
@@ -82,7 +79,7 @@ pub fn draft(ground: Ground<'_>, step: &Step, findings: &[&Finding], judged: &Ju
         fact: fact.map(|e| e.text.clone()).unwrap_or_default(),
         fact_record: fact.map(|e| e.record.index),
         payload,
-        hold: hold_of(finding),
+        check: check_of(finding),
         tokens,
         seconds,
         why: why(remedy).to_owned(),
@@ -115,11 +112,9 @@ fn remedy_of(finding: &Finding, run: &Run) -> Remedy {
     }
 }
 
-fn hold_of(finding: &Finding) -> Option<Hold> {
+fn check_of(finding: &Finding) -> Option<String> {
     finding.means.iter().find_map(|means| match means {
-        Means::KeepOpenUntil { command } => {
-            Some(Hold { until: excerpt(command, 200), at_most: HOLD_AT_MOST })
-        }
+        Means::KeepOpenUntil { command } => Some(excerpt(command, 200)),
         _ => None,
     })
 }
@@ -263,7 +258,7 @@ mod tests {
         assert!(lines[3].starts_with("| the log shows: \"3 failed⏎"), "{}", lines[3]);
         assert_eq!(lines[4], proposal.id.tag());
         assert_eq!(lines.iter().filter(|l| l.starts_with("Operator:")).count(), 1);
-        assert_eq!(proposal.hold.as_ref().map(|h| h.until.as_str()), Some("cargo test"));
+        assert_eq!(proposal.check.as_deref(), Some("cargo test"));
     }
 
     #[test]

@@ -11,4 +11,4 @@ mod replan;
 
 pub use draft::{Ground, draft};
 pub use policy::{Policy, Spent, Used};
-pub use proposal::{Hold, Proposal, ProposalId, Remedy, Target};
+pub use proposal::{Proposal, ProposalId, Remedy, Target};

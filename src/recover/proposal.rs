@@ -108,15 +108,6 @@ pub struct Target {
     pub position: u32,
 }
 
-/// Keep the turn open until a check passes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Hold {
-    /// The command that must be run and exit 0.
-    pub until: String,
-    /// How many times the turn may be kept open.
-    pub at_most: u8,
-}
-
 /// A drafted recovery.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Proposal {
@@ -142,8 +133,8 @@ pub struct Proposal {
     pub fact_record: Option<u32>,
     /// The text that is to be sent: begins with `Operator:` and ends with the id's tag.
     pub payload: String,
-    /// What keeps the turn open, if anything.
-    pub hold: Option<Hold>,
+    /// The command whose success shows that it is mended, where there is one.
+    pub check: Option<String>,
     /// Expected cost in tokens.
     pub tokens: u32,
     /// Expected cost in seconds.

@@ -143,14 +143,15 @@ fn proposal(model: &Model, entry: &Entry, area: Area, pen: &mut Pen<'_>) {
         page.flow("", &[(format!("{head} "), Role::Title), (when, Role::Dim)]);
         page.text("  ", crate::console::decisions::sent(entry), Role::Text);
     }
-    if let Some(hold) = &proposal.hold {
+    if let Some(check) = &proposal.check {
+        let dim = |text: &str| (text.to_owned(), Role::Dim);
         page.flow(
             "",
             &[
-                ("AND HOLD ".to_owned(), Role::Title),
-                ("the turn open until ".to_owned(), Role::Dim),
-                (format!("`{}` ", hold.until), Role::Accent),
-                (format!("exits 0 (at most {} times)", hold.at_most), Role::Dim),
+                ("MENDED ".to_owned(), Role::Title),
+                dim("when "),
+                (format!("`{check}`"), Role::Accent),
+                dim(" succeeds"),
             ],
         );
     }

@@ -36,7 +36,7 @@ pub(crate) fn draft(run: &str, call: &str) -> Proposal {
             "Operator: run the tests again and mend the one that fails before you go on. {}",
             id.tag()
         ),
-        hold: None,
+        check: None,
         tokens: 120,
         seconds: 20,
         why: "names what to do next".into(),

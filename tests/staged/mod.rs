@@ -8,7 +8,7 @@ use medbay::detect::{Aspect, Basis, Class, Evidence, Finding, Part, Rule};
 use medbay::engine::desk::RunNews;
 use medbay::engine::{Reach, RunDelta, RunSummary, SourceState, SourceView, StepView, Update};
 use medbay::ledger::{Decision, Delivery, Entry, Operator, Outcome, State, Verdict};
-use medbay::recover::{Hold, Proposal, ProposalId, Remedy, Target};
+use medbay::recover::{Proposal, ProposalId, Remedy, Target};
 use medbay::score::{Band, Contribution, Judgement, RunJudgement};
 use medbay::screen::{Depth, Editor, Theme};
 use medbay::trace::{
@@ -409,7 +409,7 @@ pub fn proposal(id: &str, run: &str, remedy: Remedy, p: f64) -> Proposal {
             "Operator: Run `cargo test` again now and read its last lines. Report the numbers that it prints. \
              Fix the failures in tests/import.rs before you say that it is done.\n[medbay {id}]"
         ),
-        hold: Some(Hold { until: "cargo test".to_owned(), at_most: 3 }),
+        check: Some("cargo test".to_owned()),
         tokens: 1_200,
         seconds: 40,
         why: "an instruction that names the next check mends this more often than a contradiction".to_owned(),
@@ -446,7 +446,7 @@ pub fn desk() -> Vec<Entry> {
     let mut replan = proposal("2b2b2b2b2b2b", "77aa-billing", Remedy::Replan, 0.78);
     replan.class = Class::ExecutionError;
     replan.effects = vec!["git push origin main".to_owned()];
-    replan.hold = None;
+    replan.check = None;
     replan.target.format = "codex".to_owned();
     vec![
         entry(replan, State::Waiting, 300),
