@@ -16,6 +16,7 @@
 //! `tests/architecture.rs` reads the `use` lines and fails on a breach.
 
 #![forbid(unsafe_code)]
+#![warn(unreachable_pub)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 pub mod cli;

@@ -1,7 +1,13 @@
 //! Every adapter over the files that it claims, and over what no format has seen.
 //!
 //! The corpus lies beside the project; where it is absent, its tests say so and pass.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)]
 
 use std::path::{Path, PathBuf};
 
@@ -311,8 +317,8 @@ fn no_reader_is_upset_by_another_formats_files() {
     for folder in ["formats", "real-clients"] {
         for path in files(&corpus.join(folder)) {
             let source = Source::open(path);
-            for format in format::ALL.iter().copied() {
-                source.read(format, |_, _| {});
+            for format in format::ALL.iter() {
+                source.read(*format, |_, _| {});
             }
         }
     }
@@ -359,8 +365,10 @@ fn added_tokens_agree_with_the_programs_own_totals() {
     assert!(compared > 8, "{compared}");
 }
 
-/// Record, status and exit code of each result, and the receipts.
-fn outcomes(name: &str) -> Option<(Vec<(Status, Option<i32>)>, Vec<String>)> {
+/// Status and exit code of each result, and the receipts.
+type Outcomes = (Vec<(Status, Option<i32>)>, Vec<String>);
+
+fn outcomes(name: &str) -> Option<Outcomes> {
     let source = Source::open(corpus()?.join("real-clients").join(name));
     let mut results = Vec::new();
     let mut receipts = Vec::new();
@@ -403,6 +411,27 @@ fn hooks_leave_their_marks_and_results_their_codes() {
     }
 }
 
+#[test]
+fn the_sample_runs_are_claimed_by_their_formats() {
+    let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("sample-runs");
+    let mut seen = 0;
+    for (folder, name) in
+        [("native", "medbay"), ("claude-code", "claude-code"), ("codex", "codex"), ("chat", "chat")]
+    {
+        for path in files(&samples.join(folder)) {
+            let source = Source::open(path);
+            let format = source.format().unwrap();
+            assert_eq!(format.name(), name, "{}", source.path.display());
+            let (_, unknown) = count(&source, format);
+            // One of them is broken on purpose.
+            let messy = source.path.to_string_lossy().contains("helpdesk-bot");
+            assert_eq!(!unknown.is_empty(), messy, "{}: {unknown:?}", source.path.display());
+            seen += 1;
+        }
+    }
+    assert!(seen >= 8, "{seen}");
+}
+
 /// Records to begin from, one of each kind that the readers look into.
 #[rustfmt::skip]
 const SEEDS: &[&str] = &[
@@ -433,7 +462,7 @@ fn identity(agent: Option<&str>) -> Identity {
 fn survives(records: &[Vec<u8>]) {
     let head: Vec<&[u8]> = records.iter().map(Vec::as_slice).collect();
     format::sniff(&head);
-    for format in format::ALL.iter().copied() {
+    for format in format::ALL.iter() {
         format.sniff(&head);
         format.identify("/a/subagents/agent-x.jsonl", &head, head.first().copied());
         format.identify("", &head, None);

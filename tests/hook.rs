@@ -64,7 +64,11 @@ impl Home {
     }
 
     fn call_with(&self, bytes: &[u8]) -> Output {
-        let mut child = self.start(&["hook", "claude-code"]);
+        self.call_as("claude-code", bytes)
+    }
+
+    fn call_as(&self, agent: &str, bytes: &[u8]) -> Output {
+        let mut child = self.start(&["hook", agent]);
         // A hook may stop reading what is too large for it.
         let _ = child.stdin.take().unwrap().write_all(bytes);
         child.wait_with_output().unwrap()
@@ -191,6 +195,18 @@ fn an_edited_text_with_quotes_and_line_ends_arrives_as_it_was_approved() {
 }
 
 #[test]
+fn codex_is_answered_in_its_own_form() {
+    let home = Home::new();
+    let (p, q) = (home.approved("c1"), home.approved("c2"));
+    let at = |event: &str| home.call_as("codex", home.input(event, tool()).to_string().as_bytes());
+    assert_eq!(answer(&at("PostToolUse"))["additionalContext"], p.payload);
+    let stop: Value = serde_json::from_slice(&at("Stop").stdout).unwrap();
+    assert_eq!(stop, json!({"decision": "block", "reason": q.payload}));
+    silent(&at("Stop"));
+    assert_eq!(home.ledger().entry(&q.id).unwrap().delivery.unwrap().channel, "codex hook");
+}
+
+#[test]
 fn another_run_and_another_agent_get_nothing() {
     let home = Home::new();
     let p = home.approved("c1");
@@ -301,6 +317,21 @@ fn the_end_of_a_turn_waits_until_another_process_has_decided() {
     assert_eq!(said["additionalContext"], p.payload);
     assert_eq!(ledger.held(Timestamp::now()).unwrap(), []);
     assert!(ledger.hook_seen(&RunId::new("s1")).unwrap().unwrap().gates);
+}
+
+#[test]
+fn an_approval_is_waited_for_through_its_grace_time() {
+    for config in ["", "[policy]\nhold_seconds = 1\n"] {
+        let home = Home::new();
+        home.config(config);
+        let p = draft("s1", "c1");
+        let ledger = home.ledger();
+        ledger.propose(&p, Mode::Suggest, Timestamp::now()).unwrap();
+        let grace = Duration::from_secs(2);
+        ledger.decide(&p.id, Verdict::Approve, person(), "", Timestamp::now(), grace).unwrap();
+        silent(&home.call("PostToolUse", tool()));
+        assert_eq!(answer(&home.call("Stop", json!({})))["additionalContext"], p.payload);
+    }
 }
 
 #[test]

@@ -53,6 +53,8 @@ fn a_proposal_goes_from_waiting_to_confirmed() {
     assert_eq!(ledger.delivered(&lease, at(17)).unwrap(), Handed::Lost);
     assert!(ledger.lease(&run, "hook", "b", TTL, at(99)).unwrap().is_none());
 
+    let used = ledger.used(&run).unwrap();
+    assert_eq!((used.deliveries, used.tokens), (1, 120));
     assert!(ledger.confirm(&p.id, Some(21), at(18)).unwrap());
     assert!(!ledger.confirm(&p.id, Some(22), at(19)).unwrap());
     assert!(ledger.outcome(&p.id, Outcome::Recovered, Some(9), at(20)).unwrap());
@@ -425,4 +427,25 @@ fn of_many_that_decide_and_lease_at_once_one_wins() {
     assert_eq!(leased, ROUNDS, "one delivery a proposal");
     let chain = ledger.verify().unwrap();
     assert_eq!((chain.rows, chain.broken), (ROUNDS as u64, None));
+}
+
+#[test]
+fn many_that_open_a_new_ledger_at_once_all_get_it() {
+    for round in 0..10 {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("new/ledger.db");
+        const RIVALS: usize = 8;
+        let gate = Barrier::new(RIVALS);
+        std::thread::scope(|scope| {
+            for n in 0..RIVALS {
+                let (path, gate) = (&path, &gate);
+                scope.spawn(move || {
+                    gate.wait();
+                    let mine = Ledger::open(path).unwrap();
+                    mine.propose(&draft("r", &format!("{round}-{n}")), Mode::Suggest, at(0)).unwrap();
+                });
+            }
+        });
+        assert_eq!(Ledger::open_read_only(&path).unwrap().desk().unwrap().len(), RIVALS);
+    }
 }

@@ -246,10 +246,10 @@ proptest! {
                 }
                 Deed::Outcome(i) => {
                     ledger.outcome(&drafts[i].id, Outcome::Recovered, None, at(now)).unwrap();
-                    if let Some(known) = &mut model.known[i] {
-                        if matches!(known.state, State::Delivered | State::Confirmed) {
-                            known.outcome = Outcome::Recovered;
-                        }
+                    if let Some(known) = &mut model.known[i]
+                        && matches!(known.state, State::Delivered | State::Confirmed)
+                    {
+                        known.outcome = Outcome::Recovered;
                     }
                 }
             }

@@ -42,7 +42,7 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
     match args.agent.as_str() {
         "claude-code" => {}
         "codex" => bail!(
-            "`medbay connect codex` is not built yet: its runs can be watched, and only Claude Code can be connected"
+            "`medbay connect codex` is not built yet: put `medbay hook codex` into Codex's hooks.json by hand and trust it in Codex with /hooks"
         ),
         other => {
             bail!("no agent is called {}: `medbay connect` knows claude-code", text::quoted(other, 60))

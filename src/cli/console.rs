@@ -1,9 +1,30 @@
 //! `medbay [PATH…]`: the console.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tokio::sync::mpsc;
 
 use super::Common;
+use super::clerk::{Clerk, heard};
+use crate::config::Mode;
+use crate::console::{Keymap, Model, Msg};
+use crate::engine::desk::{Ask, Desk, Rules};
+use crate::engine::{Engine, Sources};
+use crate::recover::Policy;
+use crate::screen::Theme;
+use crate::terminal::{Capabilities, Exit, install_panic_hook};
+
+/// How many messages may wait for the console.
+const INBOX: usize = 256;
+
+/// What a thousand tokens are taken to cost where the log does not say: a middling price.
+const USD_PER_THOUSAND_TOKENS: f64 = 0.01;
 
 /// Arguments of the console.
 #[derive(Debug, Default, clap::Args)]
@@ -11,10 +32,136 @@ pub(crate) struct Args {
     /// Logs or directories of logs; `-` is standard input
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+
+    /// Draw with ASCII alone
+    #[arg(long)]
+    pub(crate) ascii: bool,
 }
 
 /// Opens the console.
-pub(crate) fn run(args: Args, _common: &Common) -> anyhow::Result<ExitCode> {
-    let _ = args.paths;
-    anyhow::bail!("the console is not built yet: use `medbay check PATH`")
+pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
+    install_panic_hook(common.state_directory.clone());
+    let look = Look::of(common, args.ascii)?;
+    let sources = sources(&args.paths, common)?;
+    let mut model = look.model()?;
+    model.looked =
+        sources.roots.all().map(|path| crate::text::excerpt(&path.display().to_string(), 200)).collect();
+    let (inbox, messages) = mpsc::channel(INBOX);
+    let desk = match open_desk(common, inbox.clone()) {
+        Ok(desk) => Some(Arc::new(desk)),
+        // Without a ledger everything can still be seen.
+        Err(error) => {
+            let why = super::sentence::of(&error);
+            tracing::error!("{why}");
+            crate::console::update(&mut model, Msg::LedgerLost(why));
+            None
+        }
+    };
+    let mut options = common.engine_options()?;
+    if let Some(desk) = desk.clone() {
+        options.seen = Some(Arc::new(move |_, delta| {
+            desk.ask(Ask::News(Box::new(delta.news.clone())));
+        }));
+    }
+    let (engine, mut updates) = Engine::start(sources, options).context("the engine cannot start")?;
+    let engine = Arc::new(engine);
+    let clerk = Clerk::start(Some(Arc::clone(&engine)), desk.clone(), inbox.clone())
+        .context("the console cannot start")?;
+    let exit = runtime()?.block_on(async move {
+        tokio::spawn(async move {
+            while let Some(news) = updates.recv().await {
+                if inbox.send(Msg::Update(news)).await.is_err() {
+                    return;
+                }
+            }
+        });
+        crate::terminal::run(model, look.theme, messages, clerk).await
+    })?;
+    // What is under way is finished before the process ends: first who asks, then who answers.
+    drop(engine);
+    drop(desk);
+    Ok(code(exit))
+}
+
+/// The one thread that draws; workers have their own.
+pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().context("the console cannot start")
+}
+
+/// The exit code of a console: 0 when its operator left, else as shells tell of a signal.
+pub(super) fn code(exit: Exit) -> ExitCode {
+    match exit {
+        Exit::Left => ExitCode::from(super::CLEAN),
+        Exit::Signal(number) => ExitCode::from(u8::try_from(128 + number).unwrap_or(super::COULD_NOT_RUN)),
+        Exit::Gone => ExitCode::from(129),
+    }
+}
+
+/// How the console looks and which keys it takes.
+pub(super) struct Look {
+    pub(super) theme: Theme,
+    keymap: Keymap,
+}
+
+impl Look {
+    pub(super) fn of(common: &Common, ascii: bool) -> anyhow::Result<Self> {
+        let text = |name: &str| common.environment.text(name).map(str::to_owned);
+        let able = Capabilities::read(&text, !common.color(), ascii);
+        let read = |path: &Path| std::fs::read_to_string(path).ok();
+        let name = common.config.theme.as_str();
+        let theme = if name.contains(['/', '\\']) || name.ends_with(".toml") {
+            Theme::from_file(Path::new(name), &read, able.depth, able.ascii)?
+        } else {
+            let folder = common.environment.config_directory().join("themes");
+            Theme::named(name, &folder, &read, able.depth, able.ascii)?
+        };
+        let changes: Vec<(String, Vec<String>)> =
+            common.config.keys.iter().map(|(name, keys)| (name.clone(), keys.clone())).collect();
+        Ok(Self { theme, keymap: Keymap::with(&changes)? })
+    }
+
+    pub(super) fn model(&self) -> anyhow::Result<Model> {
+        let mut model = Model::new(Timestamp::now(), 80, 24);
+        model.keymap = self.keymap.clone();
+        model.zone = TimeZone::system();
+        Ok(model)
+    }
+}
+
+fn open_desk(common: &Common, inbox: mpsc::Sender<Msg>) -> anyhow::Result<Desk> {
+    let config = &common.config;
+    let rules = Rules {
+        ledger: common.db().to_owned(),
+        spool: config.spool_directory.to_path_buf(),
+        operator: config.operator.to_string(),
+        grace: Duration::from_secs(u64::from(*config.grace_seconds)),
+        policy: Policy {
+            suggest: *config.mode == Mode::Suggest,
+            retries_per_run: *config.retries_per_run,
+            tokens_per_run: *config.tokens_per_run,
+            cost_usd_per_run: *config.cost_usd_per_run,
+            usd_per_thousand_tokens: USD_PER_THOUSAND_TOKENS,
+        },
+    };
+    // A console that has left hears nothing more.
+    Ok(Desk::start(rules, move |said| {
+        let _ = inbox.blocking_send(heard(said));
+    })?)
+}
+
+/// What is to be read: what was named, else what the configuration names, else the agents' own
+/// directories, else the bundled runs.
+fn sources(paths: &[PathBuf], common: &Common) -> anyhow::Result<Sources> {
+    let mut sources = common.sources(paths)?;
+    let holds_something =
+        |folder: &PathBuf| std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
+    let nothing = sources.roots.named.is_empty() && sources.stdin.is_none();
+    if nothing && !sources.roots.of_agents.iter().any(holds_something) {
+        match super::samples::unpack(&common.environment.data_directory()) {
+            Ok(samples) => sources.roots.named.push(samples),
+            // The console then says that nothing was found, and where.
+            Err(error) => tracing::warn!("the sample runs cannot be unpacked: {error}"),
+        }
+    }
+    Ok(sources)
 }

@@ -8,6 +8,7 @@
 //! line to [`Command`] and one to [`run_command`]. A subcommand may use every room; no room uses it.
 
 mod check;
+mod clerk;
 mod completions;
 mod config;
 mod connect;
@@ -21,6 +22,7 @@ mod hook;
 mod inject;
 mod logging;
 mod replay;
+mod samples;
 mod sentence;
 mod sources;
 mod tail;

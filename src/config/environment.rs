@@ -17,6 +17,7 @@ const KNOWN: &[&str] = &[
     "CLAUDE_CONFIG_DIR",
     "CODEX_HOME",
     "NO_COLOR",
+    "CLICOLOR",
     "COLORTERM",
     "TERM",
     "TERM_PROGRAM",

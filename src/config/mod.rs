@@ -15,6 +15,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
+use crate::score::Costs;
 use thiserror::Error;
 use toml::Spanned;
 
@@ -316,9 +317,11 @@ impl Config {
                 .file(1.0, file.limits.cost_usd_per_run)
                 .checked(|cost| not_negative("cost_usd_per_run", *cost))?,
             tokens_per_run: layers.file(50_000, file.limits.tokens_per_run),
-            cost_miss: layers.file(4.0, file.costs.miss).checked(|cost| positive("miss", *cost))?,
+            cost_miss: layers
+                .file(Costs::default().miss, file.costs.miss)
+                .checked(|cost| positive("miss", *cost))?,
             cost_interruption: layers
-                .file(1.0, file.costs.interruption)
+                .file(Costs::default().interruption, file.costs.interruption)
                 .checked(|cost| positive("interruption", *cost))?,
             spool_directory: layers
                 .file(data.join("spool"), file.spool.directory.map(|v| mapped(v, resolve)))

@@ -2,7 +2,7 @@
 
 use crate::detect::Part;
 use crate::ledger::Verdict;
-use crate::recover::ProposalId;
+use crate::recover::{Proposal, ProposalId, Remedy};
 use crate::trace::RunId;
 
 use super::command::{Act, undoable};
@@ -462,8 +462,22 @@ fn approve(model: &mut Model, text: Option<String>) -> Vec<Task> {
     };
     let proposal = entry.proposal.id.clone();
     let seen = entry.proposal.payload.clone();
-    let effects = entry.proposal.effects.clone();
+    let effects = asked_for(&entry.proposal);
     send(model, proposal, seen, text, effects)
+}
+
+/// The effects that an approval of a proposal must be asked for: those of a remedy that does something
+/// again or takes something back. A text that only says what to do next repeats nothing by itself.
+pub(super) fn asked_for(proposal: &Proposal) -> Vec<String> {
+    match proposal.remedy {
+        Remedy::CorrectivePrompt | Remedy::ContextRefresh | Remedy::Escalate => Vec::new(),
+        Remedy::Retry
+        | Remedy::ArgumentRepair
+        | Remedy::ToolSubstitution
+        | Remedy::Replan
+        | Remedy::Rollback
+        | Remedy::Stop => proposal.effects.clone(),
+    }
 }
 
 /// Records an approval, or asks first when effects that are not harmless hang on it.

@@ -268,6 +268,13 @@ pub static COMMANDS: &[Command] = &[
     ),
 ];
 
+impl Act {
+    /// Whether it says something of a proposal: never done on a guess of what was typed.
+    pub fn decides(self) -> bool {
+        matches!(self, Self::Approve | Self::Edit | Self::Veto | Self::Defer)
+    }
+}
+
 /// The command that does something.
 pub fn of(act: Act) -> Option<&'static Command> {
     COMMANDS.iter().find(|c| c.act == act)
@@ -298,6 +305,16 @@ pub fn enabled(act: Act, model: &Model) -> Result<(), Cow<'static, str>> {
             None => no("no run is open"),
         },
         Act::Claim | Act::Against if model.run.finding.is_none() => no("this step has no finding"),
+        Act::Open | Act::Follow | Act::NextTab | Act::PreviousTab | Act::Plan
+            if match model.screen {
+                Screen::Fleet => model.fleet.rows.order().is_empty(),
+                Screen::Run => model.open_run().is_none(),
+                Screen::Desk => model.desk.rows.order().is_empty(),
+                Screen::Decisions => model.decisions.rows.order().is_empty(),
+            } =>
+        {
+            no("there is nothing to open yet")
+        }
         Act::JumpBack if model.run.jumps.is_empty() => no("nothing was jumped from"),
         Act::Run if model.run.run.is_none() && model.meant_run().is_none() => no("there is no run yet"),
         Act::Play
@@ -319,7 +336,7 @@ pub fn enabled(act: Act, model: &Model) -> Result<(), Cow<'static, str>> {
 }
 
 fn writable(model: &Model) -> Result<(), Cow<'static, str>> {
-    match (&model.replay, &model.read_only) {
+    match (&model.replay, model.why_read_only()) {
         (Some(_), _) => Err(Cow::Borrowed("a replay decides nothing")),
         (None, Some(why)) => Err(Cow::Owned(format!("read-only: {why}"))),
         (None, None) => Ok(()),

@@ -50,6 +50,7 @@ impl Default for Decisions {
 impl Decisions {
     /// Takes in the ledger's history.
     pub fn load(&mut self, mut history: Vec<Entry>, chain: Chain) {
+        history.retain(|e| e.decision.is_some());
         history.sort_by_key(|e| std::cmp::Reverse(e.decision.as_ref().map_or(0, |d| d.number)));
         self.latest = history.iter().map(|e| e.proposal.id.clone()).collect();
         self.entries = history.into_iter().map(|e| (e.proposal.id.clone(), e)).collect();

@@ -180,10 +180,14 @@ pub struct Model {
     pub desk: Desk,
     /// Screen 6.
     pub decisions: Decisions,
+    /// Runs that the ledger said last to be reachable.
+    pub(super) reached: HashSet<RunId>,
     /// Set in a replay.
     pub replay: Option<Replay>,
-    /// Why nothing can be decided, if so.
+    /// Why nothing may be decided, if the one who started the console says so.
     pub read_only: Option<String>,
+    /// Why the ledger cannot be used now, if so.
+    pub ledger_lost: Option<String>,
     /// What was looked through at the start, for the empty fleet: places, one a line.
     pub looked: Vec<String>,
     /// Keys.
@@ -233,8 +237,10 @@ impl Model {
             run: RunScreen::default(),
             desk: Desk::default(),
             decisions: Decisions::default(),
+            reached: HashSet::new(),
             replay: None,
             read_only: None,
+            ledger_lost: None,
             looked: Vec::new(),
             keymap: Keymap::default(),
             columns,
@@ -258,12 +264,17 @@ impl Model {
 
     /// The word for where its reader is: LIVE, REPLAY, READ-ONLY, PAUSED.
     pub fn mode(&self) -> &'static str {
-        match (&self.replay, &self.read_only) {
+        match (&self.replay, self.why_read_only()) {
             (Some(replay), _) if replay.playing => "REPLAY",
             (Some(_), _) => "PAUSED",
             (None, Some(_)) => "READ-ONLY",
             (None, None) => "LIVE",
         }
+    }
+
+    /// Why nothing can be decided, if so.
+    pub fn why_read_only(&self) -> Option<&str> {
+        self.read_only.as_deref().or(self.ledger_lost.as_deref())
     }
 
     /// The time against which ages are told: that of the replay, or now.

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::engine::Update;
+use crate::engine::{Reach, Update};
 use crate::ledger::{Entry, Verdict};
 use crate::recover::ProposalId;
 use crate::trace::{RunId, StepId};
@@ -36,6 +36,8 @@ pub enum Msg {
     Update(Update),
     /// The ledger as it stands.
     Ledger(Box<LedgerView>),
+    /// The chain of decisions was walked; answer to [`Task::Verify`].
+    Chain(Chain),
     /// The ledger cannot be read or written: one sentence. The console goes read-only.
     LedgerLost(String),
     /// Answer to [`Task::ReadStep`].
@@ -86,6 +88,8 @@ pub struct LedgerView {
     pub history: Vec<Entry>,
     /// Whether the chain of decisions holds.
     pub chain: Chain,
+    /// Runs that can be reached, and whether a hook holds them now.
+    pub reach: Vec<(RunId, Reach, bool)>,
 }
 
 /// Whether the chain of decisions holds.
@@ -103,7 +107,7 @@ pub enum Chain {
     Broken(String),
 }
 
-/// The texts of a step, read from its log again. Raw: they pass the gate when they are drawn.
+/// The texts of a step, read from its log again. They pass the gate when the console takes them in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StepText {
     /// The words that led to it.
@@ -114,6 +118,30 @@ pub struct StepText {
     pub outcome: String,
     /// The records as they stand in the file.
     pub raw: String,
+}
+
+/// The longest text of a step that is kept for the screen, in bytes.
+const SHOWN_BYTES: usize = 256 * 1024;
+
+impl StepText {
+    /// The texts through the gate, and no longer than a screen needs.
+    pub(super) fn fit(&self) -> Self {
+        let fit = |text: &str| {
+            let head = crate::text::clip(text, SHOWN_BYTES);
+            let mut shown = crate::text::shown(head);
+            let left = text.len() - head.len();
+            if left > 0 {
+                shown.push_str(&format!("\n… {left} more bytes are in the log"));
+            }
+            shown
+        };
+        Self {
+            intent: fit(&self.intent),
+            call: fit(&self.call),
+            outcome: fit(&self.outcome),
+            raw: fit(&self.raw),
+        }
+    }
 }
 
 /// What the console asks for.

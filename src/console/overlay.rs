@@ -2,7 +2,7 @@
 
 use crate::ledger::Verdict;
 
-use super::act::{decide, perform, quit, send, set_filter};
+use super::act::{asked_for, decide, perform, quit, send, set_filter};
 use super::command::{COMMANDS, Command, by_name, enabled};
 use super::key::{Code, Key};
 use super::line::Line;
@@ -117,11 +117,21 @@ fn palette(model: &mut Model, key: Key, mut line: Line, mut at: usize) -> Vec<Ta
             let (name, argument) = text.split_once(' ').unwrap_or((&text, ""));
             let chosen = if at == 0 { by_name(name) } else { None }.or_else(|| {
                 // What is typed runs what it plainly means: a beginning, not any letters of it.
-                fitting.get(at).copied().filter(|c| at > 0 || (!name.is_empty() && c.name.starts_with(name)))
+                fitting
+                    .get(at)
+                    .copied()
+                    .filter(|c| at > 0 || (!name.is_empty() && c.name.starts_with(name)))
+                    .filter(|c| !c.act.decides())
             });
             let Some(command) = chosen else {
                 if !text.is_empty() {
-                    model.say(true, format!("no command `{name}`; ? lists them"));
+                    let said = match fitting.get(at) {
+                        Some(command) if command.act.decides() => {
+                            format!("a verdict is given by its whole name: `:{}`", command.name)
+                        }
+                        _ => format!("no command `{name}`; ? lists them"),
+                    };
+                    model.say(true, said);
                 }
                 return Vec::new();
             };
@@ -231,7 +241,7 @@ fn editor(model: &mut Model, key: Key) -> Vec<Task> {
             }
             // What was edited may have been decided elsewhere meanwhile.
             let effects =
-                model.desk.entry(&editing.proposal).map(|e| e.proposal.effects.clone()).unwrap_or_default();
+                model.desk.entry(&editing.proposal).map(|e| asked_for(&e.proposal)).unwrap_or_default();
             model.overlay = None;
             let text = editing.changed().then_some(editing.text);
             send(model, editing.proposal, editing.original, text, effects)

@@ -1,12 +1,14 @@
 //! One message in, the model changed, tasks out.
 
-use crate::engine::Update;
+use crate::engine::{Reach, Update};
+
+use crate::trace::RunId;
 
 use super::act::perform;
 use super::command::enabled;
 use super::key::{Code, Key, Mouse, MouseAct};
 use super::model::{Model, Overlay, Screen};
-use super::msg::{Msg, Task};
+use super::msg::{Chain, Msg, Task};
 use super::overlay;
 use super::panes::Panes;
 use super::run::Texts;
@@ -40,20 +42,32 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Task> {
                 model.desk.scroll = 0;
             }
             model.decisions.load(view.history, view.chain);
-            model.read_only = None;
+            reached(model, view.reach);
+            model.ledger_lost = None;
             (model.stale, model.dirty) = (true, true);
         }
+        Msg::Chain(chain) => {
+            match &chain {
+                Chain::Broken(why) => model.say(true, format!("the chain of decisions is broken: {why}")),
+                Chain::Holds { decisions } => {
+                    model.say(false, format!("the chain holds over {decisions} decisions"));
+                }
+                Chain::NotChecked => {}
+            }
+            model.decisions.chain = chain;
+        }
         Msg::LedgerLost(why) => {
-            if model.read_only.as_ref() != Some(&why) {
+            let why = crate::text::excerpt(&why, 300);
+            if model.ledger_lost.as_ref() != Some(&why) {
                 model.say(true, why.clone());
             }
-            model.read_only = Some(crate::text::excerpt(&why, 300));
+            model.ledger_lost = Some(why);
         }
         Msg::StepText { run, step, texts } => {
             if model.run.run.as_ref() == Some(&run) && model.run.texts == Texts::Asked(step) {
                 model.run.texts = match texts {
-                    Ok(texts) => Texts::Here(step, texts),
-                    Err(why) => Texts::Lost(step, why),
+                    Ok(texts) => Texts::Here(step, Box::new(texts.fit())),
+                    Err(why) => Texts::Lost(step, crate::text::excerpt(&why, 300)),
                 };
                 model.dirty = true;
             }
@@ -120,6 +134,18 @@ fn tick(model: &mut Model, now: jiff::Timestamp) {
     }
     if before.as_second() / 60 != now.as_second() / 60 {
         model.dirty = true;
+    }
+}
+
+/// Tells the board which runs can be reached; those that no longer can are only observed.
+fn reached(model: &mut Model, now: Vec<(RunId, Reach, bool)>) {
+    let before = std::mem::take(&mut model.reached);
+    for (run, reach, held) in now {
+        model.reached.insert(run.clone());
+        model.board.apply(Update::Reached { run, reach, held });
+    }
+    for run in before.difference(&model.reached).cloned().collect::<Vec<_>>() {
+        model.board.apply(Update::Reached { run, reach: Reach::Observed, held: false });
     }
 }
 

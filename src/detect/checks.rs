@@ -4,7 +4,7 @@
 
 use super::runner::{self, Called, CheckKind, Exit, Ground};
 use super::summary::{self, Says, Summary};
-use crate::trace::{ClosedStep, RecordRef, Status, StepId, ToolKind};
+use crate::trace::{AgentId, ClosedStep, RecordRef, Status, StepId, ToolKind};
 
 /// What came of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub(crate) struct Check {
     pub(crate) at: u32,
     /// The step that ran it.
     pub(crate) step: StepId,
+    /// The agent that ran it.
+    pub(crate) agent: AgentId,
     /// The record to cite.
     pub(crate) record: RecordRef,
     /// The command, as it was called.
@@ -97,6 +99,8 @@ pub(crate) struct Change {
     pub(crate) at: u32,
     /// The step that made it.
     pub(crate) step: StepId,
+    /// The agent that made it.
+    pub(crate) agent: AgentId,
     /// The record to cite.
     pub(crate) record: RecordRef,
     /// The file's name without its directory; cleaned, at most 80 bytes.
@@ -120,6 +124,8 @@ pub(crate) struct Checks {
     worked_at: Option<u32>,
     /// Where work was handed to another agent.
     handed_at: Option<u32>,
+    /// The work is laid aside (`git stash`): what is checked now is another state.
+    aside: bool,
 }
 
 impl Checks {
@@ -159,17 +165,25 @@ impl Checks {
                     return;
                 }
                 let command = seen.request.and_then(|r| r.command.as_deref()).unwrap_or(&seen.input.text);
-                let reading = runner::read(command);
+                let mut reading = runner::read(command);
                 let background = seen.request.is_some_and(|r| r.background);
                 let text = seen.outcome.map_or("", |p| p.text.as_str());
                 let text = summary::plain(text);
+                let laid = text.contains("Saved working directory");
+                if self.aside || reading.aside && laid {
+                    reading.checks.clear();
+                    reading.only_shows = true;
+                }
+                match reading.lays_aside {
+                    Some(true) => self.aside |= laid,
+                    Some(false) => self.aside = false,
+                    None => {}
+                }
                 if reading.checks.is_empty() {
                     let printed = (!reading.only_shows).then(|| summary::tests(&text)).flatten();
                     match printed.filter(|s| s.own_form) {
                         Some(s) => self.add_unnamed(seen, command, CheckKind::Test, s, background),
-                        None if reading.opaque
-                            || kind == ToolKind::Code && !command.contains("exec_command") =>
-                        {
+                        None if reading.opaque || kind == ToolKind::Code && !command.contains("tools.") => {
                             self.opaque_at = Some(self.now);
                         }
                         None => {}
@@ -229,6 +243,7 @@ impl Checks {
         self.changes.push(Change {
             at: self.now,
             step: seen.step.id,
+            agent: seen.step.agent,
             record: seen.step.record,
             file: crate::text::excerpt(name_of(path), 80),
         });
@@ -251,6 +266,7 @@ impl Checks {
         self.all.push(Check {
             at: self.now,
             step: seen.step.id,
+            agent: seen.step.agent,
             record: seen.step.outcome.unwrap_or(seen.step.record),
             called: Called {
                 kind,
@@ -319,6 +335,7 @@ impl Checks {
             self.all.push(Check {
                 at: self.now,
                 step: step.id,
+                agent: step.agent,
                 record: step.outcome.unwrap_or(step.record),
                 called,
                 verdict,
@@ -329,14 +346,9 @@ impl Checks {
         }
     }
 
-    /// The last change that a check of this kind would look at, up to a place.
-    pub(crate) fn last_change(&self, until: u32) -> Option<&Change> {
-        self.changes.iter().rev().find(|c| c.at <= until)
-    }
-
-    /// Changes between two places.
-    pub(crate) fn changed_between(&self, after: u32, until: u32) -> Option<&Change> {
-        self.changes.iter().rev().find(|c| c.at > after && c.at <= until)
+    /// The last change up to a place; a sub-agent answers for its own changes only.
+    pub(crate) fn last_change(&self, until: u32, agent: AgentId) -> Option<&Change> {
+        self.changes.iter().rev().find(|c| c.at <= until && (agent == AgentId(0) || c.agent == agent))
     }
 
     /// The checks of a kind, latest first, up to a place.
@@ -358,31 +370,19 @@ impl Checks {
     pub(crate) fn handed(&self) -> bool {
         self.handed_at.is_some()
     }
+}
 
-    /// A failed check of this kind, newer than `after`, that no later one made up for.
-    pub(crate) fn standing_failure(
-        &self,
-        kind: CheckKind,
-        after: u32,
-        until: u32,
-        ground: Ground,
-    ) -> Option<&Check> {
-        let mut later: Vec<&Check> = Vec::new();
-        for check in self.of(kind, until) {
-            if check.at <= after || later.len() > 64 {
-                break;
-            }
-            if !check.called.ground.meets(ground) {
-                continue;
-            }
-            match check.verdict {
-                Verdict::Failed if !later.iter().any(|l| check.made_up_by(l)) => return Some(check),
-                Verdict::Passed => later.push(check),
-                _ => {}
-            }
+/// A failed check that no later one made up for; `latest_first` is in that order.
+pub(crate) fn standing_failure<'c>(latest_first: &[&'c Check]) -> Option<&'c Check> {
+    let mut later: Vec<&Check> = Vec::new();
+    for check in latest_first {
+        match check.verdict {
+            Verdict::Failed if !later.iter().any(|l| check.made_up_by(l)) => return Some(check),
+            Verdict::Passed => later.push(check),
+            _ => {}
         }
-        None
     }
+    None
 }
 
 fn verdict_of(

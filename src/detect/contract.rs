@@ -122,15 +122,11 @@ struct Breach {
 impl Schema {
     fn read(text: &str) -> Option<Self> {
         let whole: Value = serde_json::from_str(text).ok()?;
-        let inner = [
-            &whole["input_schema"],
-            &whole["parameters"],
-            &whole["function"]["parameters"],
-            &whole["inputSchema"],
-        ]
-        .into_iter()
-        .find(|value| value.is_object())
-        .unwrap_or(&whole);
+        let inner = ["/input_schema", "/parameters", "/function/parameters", "/inputSchema"]
+            .into_iter()
+            .filter_map(|place| whole.pointer(place))
+            .find(|value| value.is_object())
+            .unwrap_or(&whole);
         let properties = inner.get("properties")?.as_object()?;
         let names = |value: Option<&Value>| -> Vec<String> {
             value

@@ -6,6 +6,7 @@
 //! A rule may be no worse than O(n log n) over a run.
 
 mod agents;
+mod amounts;
 mod checks;
 pub mod claims;
 mod constraint;
@@ -26,6 +27,7 @@ mod shell;
 mod speech;
 mod summary;
 mod taint;
+pub mod verification;
 
 use serde::Serialize;
 
@@ -202,10 +204,12 @@ pub trait Family: Send {
 pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
     let mut families: Vec<Box<dyn Family>> = vec![
         Box::new(claims::Claims::default()),
+        Box::new(verification::Verification::default()),
         Box::new(repetition::Repetition::default()),
         Box::new(execution::Execution::default()),
         Box::new(contract::Contract::default()),
         Box::new(provenance::Provenance::default()),
+        Box::new(amounts::Amounts::default()),
         Box::new(edits::Edits::default()),
         Box::new(plan::Plan::default()),
         Box::new(constraint::Constraint::default()),

@@ -12,7 +12,8 @@ use std::collections::VecDeque;
 use rustc_hash::FxHashMap;
 
 use crate::trace::{
-    AgentId, Author, ClosedStep, EffectStatus, Observation, Passage, Probability, Run, StepId, ToolKind,
+    AgentId, Author, ClosedStep, EffectStatus, Observation, Passage, Probability, RecordRef, Run, StepId,
+    ToolKind,
 };
 
 use super::fault::{self, Fault, Sort};
@@ -63,6 +64,20 @@ pub(super) static HOPELESS_RETRY: Rule = Rule {
     summary: "A call that failed for want of a right, a thing or a fitting argument was made again unchanged.",
 };
 
+/// The same words, over and over.
+pub(super) static SAME_MESSAGE: Rule = Rule {
+    id: "repetition.same-message",
+    class: Class::InconsistentReasoning,
+    basis: Basis::External,
+    speaks_of: Aspect::Consistency,
+    summary: "An agent has said the same three times or more and its user has said nothing in between.",
+};
+
+/// The shortest message that counts when it is said again, in bytes.
+const MESSAGE_BYTES: usize = 60;
+/// The most messages remembered per agent.
+const MESSAGES: usize = 1024;
+
 /// Rounds at which a loop is first told of.
 const ROUNDS: u32 = 3;
 /// The same for calls that wait for something.
@@ -86,6 +101,8 @@ struct Trail {
     /// Whether the signatures in `latest` since the last change all wait.
     waiting: bool,
     near: Near,
+    /// What was said, by the hash of its words: how often, and where first.
+    said: FxHashMap<u64, (u32, StepId, RecordRef)>,
     /// The last error of each tool.
     errors: FxHashMap<u16, SameError>,
 }
@@ -117,7 +134,7 @@ struct SameError {
     person: u32,
 }
 
-static RULES: &[&Rule] = &[&SAME_CALL, &CYCLE, &NEAR_SAME_CALL, &SAME_ERROR, &HOPELESS_RETRY];
+static RULES: &[&Rule] = &[&SAME_CALL, &CYCLE, &NEAR_SAME_CALL, &SAME_ERROR, &HOPELESS_RETRY, &SAME_MESSAGE];
 
 /// The family.
 #[derive(Debug, Default)]
@@ -166,6 +183,10 @@ fn growing(base: f64, rounds: u32, first: u32) -> Probability {
 
 impl Repetition {
     fn closed(&mut self, step: &ClosedStep<'_>, run: &Run, found: &mut Vec<Finding>) {
+        if let Some(message) = step.message {
+            same_message(self.trails.entry(step.step.agent).or_default(), step, message, found);
+            return;
+        }
         let Some(crate::trace::Action::Call { tool, kind }) = Some(step.step.action) else {
             return;
         };
@@ -196,6 +217,37 @@ fn brought(step: &ClosedStep<'_>, fault: Option<Fault<'_>>) -> u64 {
         }
         _ => step.step.outcome_hash,
     }
+}
+
+/// The same message again.
+fn same_message(trail: &mut Trail, step: &ClosedStep<'_>, message: &Passage, found: &mut Vec<Finding>) {
+    let text = message.text.trim();
+    if text.len() < MESSAGE_BYTES {
+        return;
+    }
+    if trail.said.len() >= MESSAGES {
+        trail.said.clear();
+    }
+    let hash = speech::hash_without_digits(crate::text::clip(text, 2048));
+    let said = trail.said.entry(hash).or_insert((0, step.step.id, message.record));
+    said.0 = said.0.saturating_add(1);
+    let (times, first, record) = *said;
+    if !due(times, ROUNDS) {
+        return;
+    }
+    found.push(Finding {
+        rule: &SAME_MESSAGE,
+        step: step.step.id,
+        root: Some(first),
+        strength: growing(0.45, times, ROUNDS),
+        evidence: vec![
+            Evidence::new(message.record, Part::Claim, text),
+            Evidence::new(record, Part::Against, text),
+        ],
+        sentence: format!("has said {} {times} times", crate::text::quoted(text, 100)),
+        instruction: "You have said this before and nothing came of it. Say what is still missing, and take a step that you have not taken yet.".to_owned(),
+        means: Vec::new(),
+    });
 }
 
 /// Rules 1 and 5. Returns whether something was told.
@@ -492,6 +544,7 @@ impl Family for Repetition {
                     trail.equal = [0; LONGEST + 1];
                     trail.latest.clear();
                     trail.near = Near::default();
+                    trail.said.clear();
                 }
             }
             _ => {}
@@ -640,6 +693,23 @@ mod tests {
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].step, StepId(2));
         assert_eq!(found[0].means, [Means::RefuseRepeat]);
+    }
+
+    #[test]
+    fn the_same_words_three_times_without_an_answer() {
+        let words = "Please look at the first page of the results and click on the link there.";
+        let mut scene = scene();
+        for _ in 0..3 {
+            scene.says(words);
+        }
+        assert_eq!(scene.found("repetition.same-message").len(), 1);
+        let mut scene = self::scene();
+        for _ in 0..3 {
+            scene.says(words);
+            scene.prompt("I did");
+            scene.says("ok");
+        }
+        assert!(scene.all().is_empty());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The assessor: records of one run in, what is to be shown of it out. Pure; the console, a hook,
 //! `check` and a replay all judge through it, so that the same records give the same findings.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
@@ -15,8 +15,11 @@ use crate::recover::{Ground, Proposal, ProposalId, draft};
 use crate::score::features::{Context, Feature, of_step};
 use crate::score::{Band, Costs, Judged, Judgement, Model, judge_run, judge_step};
 use crate::trace::{
-    AgentId, Assembler, Author, Effect, Event, Observation, RecordRef, Run, RunId, Status, StepId,
+    AgentId, Assembler, Author, Effect, Event, Observation, RecordRef, Run, RunId, Status, StepId, ToolKind,
 };
+
+/// After how many further prompts of a person a step is long past.
+const LONG_PAST: usize = 3;
 
 /// How a run is to be judged.
 #[derive(Clone, Debug)]
@@ -64,8 +67,8 @@ struct Watch {
     touched: BTreeSet<StepId>,
     context: Context,
     context_of: Vec<Box<[Feature]>>,
-    /// For each agent: steps before this one were made before a person last spoke to it.
-    spoken_to: FxHashMap<AgentId, StepId>,
+    /// For each agent: where it was when a person spoke to it, the last [`LONG_PAST`] times.
+    spoken_to: FxHashMap<AgentId, VecDeque<StepId>>,
     /// Proposals whose text was seen in the log, since they were last asked for.
     receipts: Vec<(ProposalId, RecordRef)>,
 }
@@ -92,7 +95,11 @@ impl Watch {
                 let before = self.receipts.len();
                 self.receipts.extend(receipts_in(&passage.text).map(|id| (id, passage.record)));
                 if before == self.receipts.len() {
-                    self.spoken_to.insert(*agent, StepId(run.steps.len() as u32));
+                    let times = self.spoken_to.entry(*agent).or_default();
+                    times.push_back(StepId(run.steps.len() as u32));
+                    if times.len() > LONG_PAST {
+                        times.pop_front();
+                    }
                 }
             }
             Observation::Receipt { passage, .. } => {
@@ -247,6 +254,10 @@ impl Assessor {
                 message: step.is_message(),
                 failed: step.failed(),
                 unknown: step.status == Status::Unknown,
+                workshop: matches!(
+                    step.tool_kind(),
+                    Some(ToolKind::Shell | ToolKind::Edit | ToolKind::Write | ToolKind::Read)
+                ),
             };
             put(&mut self.judged, id.index(), judged);
             put(&mut self.shown, id.index(), shown);
@@ -260,10 +271,12 @@ impl Assessor {
         let ground = Ground { run, format: self.format.name(), model: &self.judge.model.name };
         let mut all: Vec<Proposal> = Vec::new();
         for (step, judged) in run.steps.iter().zip(&self.shown).filter(|(_, j)| j.band == Band::Alarm) {
-            if self.has_moved_on(step.agent, step.id) {
+            if self.is_long_past(step.agent, step.id) {
                 continue;
             }
-            if let Some(proposal) = draft(ground, step, &self.watch.at(step.id), judged) {
+            if let Some(proposal) = draft(ground, step, &self.watch.at(step.id), judged)
+                && !self.is_mended(&proposal, step.id)
+            {
                 all.retain(|p| p.rule != proposal.rule || p.target.agent != proposal.target.agent);
                 all.push(proposal);
             }
@@ -271,11 +284,22 @@ impl Assessor {
         all
     }
 
-    /// Whether a person has spoken to the agent since, or it has ended a later turn with nothing
-    /// against what it said.
-    fn has_moved_on(&self, agent: AgentId, step: StepId) -> bool {
-        self.watch.spoken_to.get(&agent).is_some_and(|since| step < *since)
-            || self.clean_turn(agent).is_some_and(|clean| step < clean)
+    /// Whether a step is long past: a person has spoken to its agent so often since that a correction
+    /// would come out of nowhere.
+    fn is_long_past(&self, agent: AgentId, step: StepId) -> bool {
+        self.long_past(agent).is_some_and(|since| step < since)
+    }
+
+    fn long_past(&self, agent: AgentId) -> Option<StepId> {
+        let times = self.watch.spoken_to.get(&agent)?;
+        times.front().copied().filter(|_| times.len() == LONG_PAST)
+    }
+
+    /// Whether what a proposal asks to be shown has been shown since: its check has passed.
+    fn is_mended(&self, proposal: &Proposal, step: StepId) -> bool {
+        let Some(hold) = &proposal.hold else { return false };
+        let later = self.assembler.run().steps.iter().skip(step.index() + 1);
+        later.filter(|s| s.status == Status::Ok).any(|s| s.label.contains(hold.until.as_str()))
     }
 
     /// The latest message of an agent with nothing against it.
@@ -291,13 +315,14 @@ impl Assessor {
         let turns = agents
             .map(|agent| Turns {
                 agent: run.agent_name(agent).to_owned(),
-                spoken_to: self.watch.spoken_to.get(&agent).map(|step| step.0),
+                long_past: self.long_past(agent).map(|step| step.0),
                 clean: self.clean_turn(agent).map(|step| step.0),
             })
             .collect();
         RunNews {
             run: run.id.clone(),
             steps: run.steps.len() as u32,
+            model: self.judge.model.name.clone(),
             proposals: self.proposals(),
             turns,
             receipts: std::mem::take(&mut self.watch.receipts)

@@ -32,6 +32,8 @@ pub enum Update {
         /// A hook holds it for the operator.
         held: bool,
     },
+    /// Everything is shown anew: a replay has gone back.
+    Anew,
     /// A file that no format claims, a directory that cannot be read and the like: one sentence.
     Problem(String),
     /// Everything that was there at the start has been read.
@@ -221,6 +223,10 @@ impl Board {
                 if let Some(view) = self.by_id.get(&run).and_then(|i| self.runs.get_mut(*i)) {
                     view.set_reach(reach, held);
                 }
+            }
+            Update::Anew => {
+                self.runs.clear();
+                self.by_id.clear();
             }
             Update::Problem(sentence) => self.problems.push(sentence),
             Update::CaughtUp => self.caught_up = true,

@@ -35,6 +35,8 @@ pub struct RunNews {
     pub run: RunId,
     /// How many steps it has.
     pub steps: u32,
+    /// The name of the model that judges it.
+    pub model: String,
     /// What is proposed for it.
     pub proposals: Vec<Proposal>,
     /// Where its agents are.
@@ -46,7 +48,14 @@ pub struct RunNews {
 impl RunNews {
     /// Nothing is known of the run but that it is there.
     pub fn none(run: RunId) -> Self {
-        Self { run, steps: 0, proposals: Vec::new(), turns: Vec::new(), receipts: Vec::new() }
+        Self {
+            run,
+            steps: 0,
+            model: String::new(),
+            proposals: Vec::new(),
+            turns: Vec::new(),
+            receipts: Vec::new(),
+        }
     }
 }
 
@@ -55,8 +64,8 @@ impl RunNews {
 pub struct Turns {
     /// Its name.
     pub agent: String,
-    /// Steps before this one were made before a person last spoke to it.
-    pub spoken_to: Option<u32>,
+    /// Steps before this one are long past: a person has spoken to it several times since.
+    pub long_past: Option<u32>,
     /// Its latest message with nothing against it.
     pub clean: Option<u32>,
 }
@@ -305,9 +314,16 @@ impl Keeper {
             let proposal = within(&self.rules.policy, used, proposal.clone());
             used.tokens = used.tokens.saturating_add(u64::from(proposal.tokens));
             let mode = if self.rules.policy.suggest { Mode::Suggest } else { Mode::Observe };
-            changed |= self.ledger.propose(&proposal, mode, now)?;
+            match self.ledger.propose(&proposal, mode, now) {
+                Ok(new) => changed |= new,
+                // One draft that cannot be put down keeps nothing else from it.
+                Err(error @ (LedgerError::TooLong { .. } | LedgerError::Empty)) => tracing::warn!("{error}"),
+                Err(error) => return Err(error),
+            }
         }
-        for (id, record) in &news.receipts {
+        // A tag proves something only in the log of the run that it was sent to.
+        let sent_here = |id: &ProposalId| known.iter().any(|entry| entry.proposal.id == *id);
+        for (id, record) in news.receipts.iter().filter(|(id, _)| sent_here(id)) {
             changed |= self.ledger.confirm(id, Some(*record), now)?;
         }
         for entry in known {
@@ -325,7 +341,8 @@ impl Keeper {
             return Ok(false);
         }
         let turns = news.turns.iter().find(|turns| turns.agent == target.agent);
-        let spoken_to = turns.and_then(|t| t.spoken_to).is_some_and(|since| target.step < since);
+        let long_past = turns.and_then(|t| t.long_past).is_some_and(|since| target.step < since);
+        let stands = news.proposals.iter().any(|p| p.id == entry.proposal.id);
         let clean = turns.and_then(|t| t.clean).filter(|clean| target.step < *clean);
         let again = news.proposals.iter().find(|p| {
             p.id != entry.proposal.id
@@ -335,12 +352,14 @@ impl Keeper {
         });
         let id = &entry.proposal.id;
         match entry.state {
-            State::Waiting | State::Approved if spoken_to => {
-                self.ledger.supersede(id, "its user has spoken to the agent since", now)
+            State::Waiting | State::Approved if long_past => {
+                self.ledger.supersede(id, "its user has spoken to the agent several times since", now)
             }
-            State::Waiting if clean.is_some() => self.ledger.supersede(id, "the run has mended itself", now),
             State::Waiting if again.is_some() => {
                 self.ledger.supersede(id, "a later step shows the same and has its own proposal", now)
+            }
+            State::Waiting if !stands && entry.proposal.model == news.model => {
+                self.ledger.supersede(id, "the run has mended itself", now)
             }
             State::Delivered | State::Confirmed if entry.outcome == Outcome::Unknown => {
                 match (again, clean) {
@@ -449,8 +468,8 @@ mod tests {
     }
 
     fn news(steps: u32, proposals: Vec<Proposal>) -> RunNews {
-        let turns = vec![Turns { agent: "main".into(), spoken_to: None, clean: None }];
-        RunNews { run: RunId::new("r"), steps, proposals, turns, receipts: Vec::new() }
+        let turns = vec![Turns { agent: "main".into(), long_past: None, clean: None }];
+        RunNews { run: RunId::new("r"), steps, model: "m".into(), proposals, turns, receipts: Vec::new() }
     }
 
     struct Bench {

@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use super::assess::{Assessor, Judge};
 use super::board::{Reach, SourceState, SourceView, Update};
 use super::read::each_record;
+use crate::recover::Proposal;
 use crate::source::tail::read_full_at;
 use crate::source::{FoundRun, ReplayClock, SourceError, stamp};
 use crate::trace::RecordRef;
@@ -167,6 +168,11 @@ impl Recording {
         let runs = &mut self.runs;
         let updates = touched.into_iter().filter_map(|run| runs.get_mut(run)?.update()).collect();
         Ok(Went { anew, updates })
+    }
+
+    /// What is proposed at this position.
+    pub fn proposals(&self) -> Vec<Proposal> {
+        self.runs.iter().filter_map(|run| run.assessor.as_ref()).flat_map(Assessor::proposals).collect()
     }
 
     fn begin_again(&mut self) {

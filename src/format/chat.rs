@@ -19,10 +19,10 @@ mod words;
 use std::borrow::Cow;
 
 use serde::Deserialize;
-use serde_json::value::RawValue;
 
 use self::words::{action, bracketed, code, exit_code, observation, observed_status};
-use super::json::{Emit, Part, Plain, Raw, Shape, content_text, read_or_mend, stem};
+use super::emit::{Emit, read_or_mend};
+use super::json::{Part, Plain, Raw, Shape, content_text, stem, text_of};
 use super::{Format, Identity, Reader, Sniff};
 use crate::trace::{Author, Closing, Event, EventKind, FactOf, Lifecycle, RunId, Status};
 
@@ -185,7 +185,7 @@ const TERMINALS: &[&str] = &["Computer_terminal", "computer_terminal", "code_exe
 impl Reader for Records {
     fn read<'a>(&mut self, record: &'a [u8], sink: &mut dyn FnMut(Event<'a>)) {
         read_or_mend(record, sink, |record, sink| {
-            let Ok(line) = serde_json::from_slice::<Shape<'_, Line<'_>>>(record) else {
+            let Ok(line) = serde_json::from_str::<Shape<'_, Box<Line<'_>>>>(record) else {
                 return false;
             };
             let mut emit = Emit::new(sink);
@@ -200,7 +200,7 @@ impl Reader for Records {
 }
 
 impl Records {
-    fn line<'a>(&mut self, mut line: Line<'a>, emit: &mut Emit<'_, 'a>) {
+    fn line<'a>(&mut self, mut line: Box<Line<'a>>, emit: &mut Emit<'_, 'a>) {
         emit.time = line.timestamp.time();
         if self.model != line.model.or_empty() && !line.model.or_empty().is_empty() {
             line.model.or_empty().clone_into(&mut self.model);
@@ -251,7 +251,7 @@ impl Records {
         emit.say(EventKind::Prompt { text, author });
     }
 
-    fn assistant<'a>(&mut self, mut line: Line<'a>, emit: &mut Emit<'_, 'a>) {
+    fn assistant<'a>(&mut self, mut line: Box<Line<'a>>, emit: &mut Emit<'_, 'a>) {
         emit.agent = Some(Cow::Borrowed("assistant"));
         let text = line.reasoning_content.take();
         if !text.is_empty() {
@@ -367,7 +367,7 @@ impl Records {
     }
 
     /// A line with a type instead of a role.
-    fn typed<'a>(&mut self, mut line: Line<'a>, emit: &mut Emit<'_, 'a>) {
+    fn typed<'a>(&mut self, mut line: Box<Line<'a>>, emit: &mut Emit<'_, 'a>) {
         let kind = line.r#type.take();
         let text = content_text(line.content);
         match &*kind {
@@ -446,16 +446,4 @@ fn result<'a>(
     emit: &mut Emit<'_, 'a>,
 ) {
     emit.say(EventKind::Result { call_id, status, exit_code, text });
-}
-
-/// Arguments: a string that holds JSON, or JSON itself.
-fn text_of<'a>(raw: Raw<'a>) -> Cow<'a, str> {
-    match raw.map(RawValue::get) {
-        Some(text) if text.starts_with('"') => match serde_json::from_str::<Plain<'a>>(text) {
-            Ok(mut text) => text.take(),
-            Err(_) => Cow::Borrowed(text),
-        },
-        Some(text) => Cow::Borrowed(text),
-        None => Cow::Borrowed(""),
-    }
 }

@@ -16,6 +16,7 @@ mod reader;
 mod record;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use self::reader::Records;
 use self::record::{Payload, Record, Spawn};

@@ -8,6 +8,7 @@
 mod chat;
 mod claude_code;
 mod codex;
+mod emit;
 mod json;
 mod native;
 mod prose;

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::json::{Emit, Plain, Raw, Shape, raw_text, read_or_mend, stem};
+use super::emit::{Emit, read_or_mend};
+use super::json::{Plain, Raw, Shape, raw_text, stem, text_of};
 use super::{Format, Identity, Reader, Sniff};
 use crate::trace::{
     Author, Closing, Event, EventKind, FactOf, Lifecycle, PlanItem, PlanStatus, RunId, Status, Usage,
@@ -132,15 +133,7 @@ struct Input<'a>(#[serde(borrow)] Raw<'a>);
 
 impl<'a> Input<'a> {
     fn text(&self) -> Cow<'a, str> {
-        let raw = self.0.map_or("", |raw| raw.get());
-        if raw.starts_with('"') {
-            match serde_json::from_str::<Plain<'a>>(raw) {
-                Ok(mut text) => text.take(),
-                Err(_) => Cow::Borrowed(raw),
-            }
-        } else {
-            raw_text(self.0)
-        }
+        text_of(self.0)
     }
 
     fn tokens(&self) -> u64 {
@@ -159,7 +152,7 @@ struct Records {
 impl Reader for Records {
     fn read<'a>(&mut self, record: &'a [u8], sink: &mut dyn FnMut(Event<'a>)) {
         read_or_mend(record, sink, |record, sink| {
-            let Ok(line) = serde_json::from_slice::<Shape<'_, Line<'_>>>(record) else {
+            let Ok(line) = serde_json::from_str::<Shape<'_, Box<Line<'_>>>>(record) else {
                 return false;
             };
             let mut emit = Emit::new(sink);
@@ -174,7 +167,7 @@ impl Reader for Records {
 }
 
 impl Records {
-    fn line<'a>(&mut self, mut line: Line<'a>, emit: &mut Emit<'_, 'a>) {
+    fn line<'a>(&mut self, mut line: Box<Line<'a>>, emit: &mut Emit<'_, 'a>) {
         emit.time = line.time.time();
         let kind = line.r#type.take();
         if kind != "run" {
@@ -286,7 +279,7 @@ impl Records {
         name.is_empty() || name == "main" || self.main.as_deref() == Some(name)
     }
 
-    fn run<'a>(&mut self, mut line: Line<'a>, emit: &mut Emit<'_, 'a>) {
+    fn run<'a>(&mut self, mut line: Box<Line<'a>>, emit: &mut Emit<'_, 'a>) {
         self.main = line.agent.text().map(str::to_owned);
         emit.say(EventKind::Lifecycle { what: Lifecycle::Start, text: Cow::Borrowed("") });
         for (of, mut field) in
@@ -316,7 +309,7 @@ impl Records {
         }
     }
 
-    fn plan<'a>(&mut self, line: Line<'a>, emit: &mut Emit<'_, 'a>) {
+    fn plan<'a>(&mut self, line: Box<Line<'a>>, emit: &mut Emit<'_, 'a>) {
         let mut items = Vec::new();
         for item in line.items.into_list() {
             let Shape::Map(mut item) = item else {

@@ -11,8 +11,8 @@ const FOLDS: usize = 5;
 /// Folds inside a fit, for scores to calibrate on.
 const INNER_FOLDS: usize = 4;
 
-const STEP_PRECISION: Precision = Precision { weights: 1.5, bias: 0.01 };
-const RUN_PRECISION: Precision = Precision { weights: 1.0, bias: 0.01 };
+const STEP_PRECISION: Precision = Precision { weights: 1.0, context: 25.0, bias: 0.01 };
+const RUN_PRECISION: Precision = Precision { weights: 1.0, context: 1.0, bias: 0.01 };
 
 /// The share of the failed runs whose labelled error the set must hold.
 pub const COVERAGE: f64 = 0.9;

@@ -12,7 +12,7 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::Ledger;
 use super::error::Result;
-use crate::recover::{ProposalId, proposal::digest};
+use crate::recover::{ProposalId, Used, proposal::digest};
 use crate::text;
 use crate::trace::RunId;
 
@@ -351,6 +351,25 @@ impl Ledger {
                     Ok((row.get(0)?, ProposalId::stored(row.get::<_, String>(1)?)))
                 })?
                 .collect()
+            })
+            .map_err(|e| self.failed("read", e))
+    }
+
+    /// What recoveries have used of a run's budgets: those on their way and those that arrived.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn used(&self, run: &RunId) -> Result<Used> {
+        self.db
+            .prepare_cached(
+                "SELECT count(*), coalesce(sum(json_extract(body, '$.tokens')), 0) FROM proposals
+                 WHERE run = ?1 AND state IN ('approved', 'leased', 'delivered', 'confirmed')",
+            )
+            .and_then(|mut ask| {
+                ask.query_row([run.as_str()], |row| {
+                    let tokens: i64 = row.get(1)?;
+                    Ok(Used { deliveries: row.get(0)?, tokens: tokens.unsigned_abs() })
+                })
             })
             .map_err(|e| self.failed("read", e))
     }

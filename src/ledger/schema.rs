@@ -245,14 +245,14 @@ fn migrate(db: &mut Connection, path: &Path) -> Result<()> {
 /// gives its journal files the same mode. An existing file is closed to others.
 fn make_private(path: &Path) -> Result<()> {
     let unreachable = |doing| move |source| LedgerError::Unreachable { path: path.to_owned(), doing, source };
-    if let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty()) {
-        if !directory.is_dir() {
-            fs::DirBuilder::new()
-                .recursive(true)
-                .mode(0o700)
-                .create(directory)
-                .map_err(unreachable("make the directory of"))?;
-        }
+    if let Some(directory) = path.parent().filter(|d| !d.as_os_str().is_empty())
+        && !directory.is_dir()
+    {
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(directory)
+            .map_err(unreachable("make the directory of"))?;
     }
     match fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => return Ok(()),
@@ -273,10 +273,10 @@ fn close_to_others(path: &Path) {
         name.push(end);
         let file = Path::new(&name);
         // A file of another owner cannot be changed, and need not be.
-        if let Ok(about) = fs::metadata(file) {
-            if about.permissions().mode() & 0o077 != 0 {
-                let _ = fs::set_permissions(file, fs::Permissions::from_mode(0o600));
-            }
+        if let Ok(about) = fs::metadata(file)
+            && about.permissions().mode() & 0o077 != 0
+        {
+            let _ = fs::set_permissions(file, fs::Permissions::from_mode(0o600));
         }
     }
 }

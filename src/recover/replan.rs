@@ -9,7 +9,7 @@ const LINE_BYTES: usize = 160;
 const MOST_LINES: usize = 12;
 
 /// The text of a replan for a step, from the earliest step that is wrong.
-pub fn replan(run: &Run, step: &Step, finding: &Finding) -> String {
+pub(super) fn replan(run: &Run, step: &Step, finding: &Finding) -> String {
     let root = finding.root.unwrap_or(step.id).min(step.id);
     let mut text = excerpt(&finding.instruction, 600);
     let kept = kept(run, root);

@@ -99,6 +99,8 @@ pub const RUN: &[(&str, f64)] = &[
     ("run.length", 0.0),
     ("run.last-step", 0.5),
     ("run.messages", 0.0),
+    ("run.workshop", 0.0),
+    ("run.clean-workshop", -2.0),
 ];
 
 /// The totals that a run's features are made of.
@@ -120,12 +122,16 @@ pub struct RunTotals {
     pub last: f64,
     /// Whether the last call failed.
     pub ends_in_error: bool,
+    /// Steps that work on files or run commands.
+    pub workshop: u32,
 }
 
 /// The features of a run.
 pub fn of_run(totals: &RunTotals) -> Vec<Feature> {
     let calls = f64::from(totals.steps.saturating_sub(totals.messages).max(1));
-    let all: [Feature; 8] = [
+    // Work on files and commands leaves evidence; in talk and look-ups "nothing found" says little.
+    let workshop = f64::from(totals.workshop) / f64::from(totals.steps.max(1));
+    let all = [
         ("run.worst-step", totals.worst),
         ("run.alarms", (f64::from(totals.alarms)).ln_1p()),
         ("run.failed-calls", f64::from(totals.failed) / calls),
@@ -134,6 +140,8 @@ pub fn of_run(totals: &RunTotals) -> Vec<Feature> {
         ("run.length", f64::from(totals.steps).ln_1p() / 4.0),
         ("run.last-step", totals.last),
         ("run.messages", f64::from(totals.messages) / f64::from(totals.steps.max(1))),
+        ("run.workshop", workshop),
+        ("run.clean-workshop", workshop * (1.0 - totals.worst)),
     ];
     all.into_iter().filter(|(_, value)| *value != 0.0).collect()
 }

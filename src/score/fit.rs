@@ -23,8 +23,11 @@ pub struct Example {
 /// How strongly the prior holds: the inverse variance of a weight around its prior.
 #[derive(Clone, Copy, Debug)]
 pub struct Precision {
-    /// Of rules and other features.
+    /// Of rules and of a run's features.
     pub weights: f64,
+    /// Of a step's context. Labels name the step that decided a run, and context says where such steps
+    /// tend to stand in the corpus; it may tip a scale and not overrule a finding.
+    pub context: f64,
     /// Of the bias.
     pub bias: f64,
 }
@@ -40,7 +43,14 @@ pub fn fit(examples: &[Example], prior: &Linear, precision: Precision) -> Linear
     let size = names.len() + 1;
     let mut centre = vec![prior.bias];
     centre.extend(names.iter().map(|name| prior.weight(name)));
-    let hold = |i: usize| if i == 0 { precision.bias } else { precision.weights };
+    let held: Vec<f64> = std::iter::once(precision.bias)
+        .chain(
+            names
+                .iter()
+                .map(|name| if name.starts_with("context.") { precision.context } else { precision.weights }),
+        )
+        .collect();
+    let hold = |i: usize| held.get(i).copied().unwrap_or(precision.weights);
     let rows: Vec<(Vec<(usize, f64)>, f64, f64)> = examples
         .iter()
         .map(|e| {
@@ -100,8 +110,8 @@ pub fn fit(examples: &[Example], prior: &Linear, precision: Precision) -> Linear
     Linear { bias, scale: 1.0, shift: 0.0, weights }
 }
 
-/// Platt's scale and shift for logits that were made out of fold, with a prior at 1 and 0 that holds
-/// little. J. Platt, Probabilistic outputs for support vector machines, 1999.
+/// Platt's scale and shift for logits that were made out of fold, held near 1 and 0: a fit with priors
+/// is nearly calibrated already, and what is left over on one sort of log should not bend all others. J. Platt, Probabilistic outputs for support vector machines, 1999.
 pub fn platt(logits: &[(f64, bool, f64)]) -> (f64, f64) {
     let examples: Vec<Example> = logits
         .iter()
@@ -112,7 +122,7 @@ pub fn platt(logits: &[(f64, bool, f64)]) -> (f64, f64) {
         })
         .collect();
     let prior = Linear { bias: 0.0, scale: 1.0, shift: 0.0, weights: [("logit".to_owned(), 1.0)].into() };
-    let fitted = fit(&examples, &prior, Precision { weights: 2.0, bias: 0.1 });
+    let fitted = fit(&examples, &prior, Precision { weights: 60.0, context: 60.0, bias: 20.0 });
     // A negative scale would turn the model round: then it knows nothing and says the base rate.
     (fitted.weight("logit").max(0.0), fitted.bias)
 }
@@ -180,7 +190,7 @@ mod tests {
         Example { features, wrong, weight: 1.0 }
     }
 
-    const LOOSE: Precision = Precision { weights: 0.01, bias: 0.01 };
+    const LOOSE: Precision = Precision { weights: 0.01, context: 0.01, bias: 0.01 };
 
     #[test]
     fn it_finds_the_log_odds_of_one_flag() {
@@ -193,7 +203,7 @@ mod tests {
             all.push(example(vec![], i < 10));
         }
         let prior = Linear { bias: 0.0, scale: 1.0, shift: 0.0, weights: [("a".to_owned(), 0.0)].into() };
-        let fitted = fit(&all, &prior, Precision { weights: 1e-6, bias: 1e-6 });
+        let fitted = fit(&all, &prior, Precision { weights: 1e-6, context: 1e-6, bias: 1e-6 });
         assert!((fitted.bias - (1.0f64 / 5.0).ln()).abs() < 1e-3, "{fitted:?}");
         assert!((fitted.weight("a") - (3.0f64.ln() - 0.2f64.ln())).abs() < 1e-3, "{fitted:?}");
     }

@@ -82,6 +82,8 @@ pub struct Judged {
     pub failed: bool,
     /// Whether its status is unknown.
     pub unknown: bool,
+    /// Whether it works on files or runs commands.
+    pub workshop: bool,
 }
 
 /// Judges a run by its steps.
@@ -90,7 +92,14 @@ pub fn judge_run(model: &Model, costs: &Costs, steps: &[Judged]) -> RunJudgement
     let features = features::of_run(&totals);
     let p_fail = model.run.probability(&features);
     let worst = worst_of(steps);
-    let band = if worst.is_some() { costs.band(p_fail) } else { Band::Pass };
+    // The run's band is that of its worst step; a run that has something against it and is likelier to
+    // have failed than not is worth a look all the same.
+    let worst_band =
+        steps.iter().filter(|s| s.against).map(|s| costs.band(Probability::new(s.p_wrong))).max();
+    let band = match worst_band.unwrap_or_default() {
+        Band::Pass if worst.is_some() && costs.band(p_fail) == Band::Alarm => Band::Triage,
+        band => band,
+    };
     RunJudgement {
         p_fail,
         band,
@@ -106,6 +115,7 @@ pub fn totals(steps: &[Judged]) -> RunTotals {
     let mut totals = RunTotals { steps: steps.len() as u32, ..RunTotals::default() };
     for step in steps {
         totals.messages += u32::from(step.message);
+        totals.workshop += u32::from(step.workshop);
         totals.failed += u32::from(step.failed);
         totals.unknown += u32::from(step.unknown && !step.message);
         if step.against {
@@ -172,6 +182,7 @@ mod tests {
             message: false,
             failed: false,
             unknown: false,
+            workshop: false,
         }
     }
 

@@ -103,7 +103,7 @@ pub struct Costs {
 
 impl Default for Costs {
     fn default() -> Self {
-        Self { miss: 1.0, interruption: 1.0 }
+        Self { miss: 2.0, interruption: 1.0 }
     }
 }
 
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn bands_come_from_the_two_costs() {
-        let even = Costs::default();
+        let even = Costs { miss: 1.0, interruption: 1.0 };
         assert_eq!(even.band(Probability::new(0.5)), Band::Alarm);
         assert_eq!(even.band(Probability::new(0.3)), Band::Triage);
         assert_eq!(even.band(Probability::new(0.1)), Band::Pass);

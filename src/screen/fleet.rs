@@ -128,13 +128,15 @@ fn row(model: &Model, view: &RunView, waiting: usize, c: &Columns, y: u16, pen: 
     let summary = &view.summary;
     let judged = &summary.judged;
     let gone = view.gone.is_some();
-    let quiet = gone || matches!(summary.state.word, StateWord::Done | StateWord::Unknown);
-    let state_role = match summary.state.word {
+    let word = view.summary.state.word;
+    let reach = view.summary.reach;
+    let quiet = gone || matches!(word, StateWord::Done | StateWord::Unknown);
+    let state_role = match word {
         StateWord::Held | StateWord::Stuck | StateWord::Failed => Role::Alarm,
         StateWord::Working => Role::Accent,
         _ => Role::Dim,
     };
-    let state = pen.glyphs().state(summary.state.word);
+    let state = pen.glyphs().state(word);
     pen.text(c.title.0 - 2, y, 1, state, state_role);
     let role = if quiet && judged.band == Band::Pass { Role::Dim } else { Role::Text };
     pen.text(c.title.0, y, c.title.1, name(view), role);
@@ -174,11 +176,11 @@ fn row(model: &Model, view: &RunView, waiting: usize, c: &Columns, y: u16, pen: 
         let dot = pen.glyphs().dot;
         pen.text(c.desk.0, y, c.desk.1, dot, Role::Dim);
     }
-    let reach_role = match summary.reach {
+    let reach_role = match reach {
         Reach::Observed => Role::Dim,
         Reach::Correctable | Reach::Gated => Role::Text,
     };
-    pen.text(c.reach.0, y, c.reach.1, summary.reach.word(), reach_role);
+    pen.text(c.reach.0, y, c.reach.1, reach.word(), reach_role);
     if c.tokens.1 > 0 {
         let text = tokens(summary.usage.input + summary.usage.cached + summary.usage.output);
         pen.text_right(c.tokens.0, c.tokens.0 + c.tokens.1, y, &text, Role::Dim);
@@ -254,13 +256,13 @@ fn why(model: &Model, view: &RunView, panes: &Panes, pen: &mut Pen<'_>) {
             lines.push(("then", second.sentence.clone(), Role::Text, at));
         }
     } else if view.summary.assessed && !view.steps.is_empty() {
-        let judge = &view.summary.judged_by;
-        lines.push((
-            "fine",
-            "nothing found that speaks against it".to_owned(),
-            Role::Pass,
-            format!("by {judge}"),
-        ));
+        let judged = &view.summary.judged;
+        let (word, said) = match judged.band {
+            Band::Pass => ("fine", "nothing found that speaks against it"),
+            _ => ("doubt", "no single finding; 2 shows the steps and their scores"),
+        };
+        let by = format!("by {}", view.summary.judged_by);
+        lines.push((word, said.to_owned(), Role::of_band(judged.band), by));
     }
     if let Some(entry) = model.desk.of_run(&view.id) {
         let text = match entry.state {

@@ -7,7 +7,7 @@ use crate::console::command::{COMMANDS, Context};
 use crate::console::desk::seconds_left;
 use crate::console::model::{age, time_of_day};
 use crate::console::panes::{Area, Panes};
-use crate::console::{Model, Overlay, Question, Screen};
+use crate::console::{Model, Overlay, Screen};
 use crate::engine::SourceState;
 use crate::score::Band;
 
@@ -36,7 +36,10 @@ fn mode_role(model: &Model) -> Role {
 /// The line at the top: the mode, where you are, what needs you.
 pub(super) fn title(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
     let line = panes.title;
-    let right = right_title(model, pen);
+    let mut right = right_title(model, pen);
+    if panes.one {
+        right = right.trim_start_matches("last record ").to_owned();
+    }
     let right_at = pen.text_right(line.x + line.width / 3, line.right() - 1, line.y, &right, Role::Dim);
     let mut x = line.x + 1;
     x += pen.text(x, line.y, 7, "medbay ", Role::Dim);
@@ -51,14 +54,17 @@ pub(super) fn title(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
                 model.board.runs().iter().filter(|view| view.summary.judged.band == Band::Alarm).count();
             let waiting = model.desk.waiting();
             let runs = format!("{count} run{}", if count == 1 { "" } else { "s" });
-            let mut parts = vec![(runs, Role::Strong)];
-            if needing > 0 {
-                parts.push((format!(" {dot} {needing} in alarm"), Role::Alarm));
-            }
+            // What needs somebody first: it is what remains where there is no room.
+            let mut parts = Vec::new();
             if waiting > 0 {
                 let verb = if waiting == 1 { "waits" } else { "wait" };
-                parts.push((format!(" {dot} {waiting} {verb} for you"), Role::Accent));
-            } else if model.desk.loaded {
+                parts.push((format!("{waiting} {verb} for you {dot} "), Role::Accent));
+            }
+            if needing > 0 {
+                parts.push((format!("{needing} in alarm {dot} "), Role::Alarm));
+            }
+            parts.push((runs, Role::Strong));
+            if waiting == 0 && model.desk.loaded {
                 parts.push((format!(" {dot} desk clear"), Role::Dim));
             }
             let parts: Vec<(&str, Role)> = parts.iter().map(|(t, r)| (t.as_str(), *r)).collect();
@@ -67,13 +73,14 @@ pub(super) fn title(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
         Screen::Run => match model.open_run() {
             Some(view) => {
                 let summary = &view.summary;
-                let state =
-                    format!(" {} {}", pen.glyphs().state(summary.state.word), summary.state.word.word());
+                let word = view.summary.state.word;
+                let state = format!("{} {}  ", pen.glyphs().state(word), word.word());
                 let agents: Vec<&str> = summary.agents.iter().map(|a| a.name.as_str()).collect();
                 let what = format!("  {} {dot} {}", summary.format, agents.join(", "));
-                let title = name(view);
-                let used = pen.text(x, line.y, room, title, Role::Strong);
-                let used = used + pen.text(x + used, line.y, room - used, &state, Role::Accent);
+                let used = pen.text(x, line.y, room, &state, Role::Accent);
+                // The title leaves room for who is at work.
+                let most = (room - used).saturating_sub(pen.cells(&what).min(room / 3));
+                let used = used + pen.text(x + used, line.y, most, name(view), Role::Strong);
                 pen.text(x + used, line.y, room - used, &what, Role::Dim);
             }
             None => {
@@ -165,8 +172,8 @@ pub(super) fn hint(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
         Some(Overlay::Veto { line: typed, .. }) => {
             typed_line(pen, x, line.y, width, VETO, typed.text());
         }
-        Some(Overlay::Confirm { question, .. }) => {
-            pen.text(x, line.y, width, &asked(question), Role::Warning);
+        Some(Overlay::Confirm { .. }) => {
+            keys(pen, x, line.y, width, &[("y", "yes"), ("n Esc", "no")]);
         }
         Some(Overlay::Editing(_)) => {
             keys(
@@ -205,16 +212,6 @@ pub(super) fn hint(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
 /// What stands before the reason of a veto.
 pub(super) const VETO: &str = "veto because: ";
 
-fn asked(question: &Question) -> String {
-    match question {
-        Question::Quit { .. } => "Leave and lose the edited text?  y yes  n go on editing".to_owned(),
-        Question::Discard { .. } => "Throw the edited text away?  y yes  n go on editing".to_owned(),
-        Question::Effects { effects, .. } => {
-            format!("This repeats or leaves behind: {}.  y approve all the same  n no", effects.join(", "))
-        }
-    }
-}
-
 fn typed_line(pen: &mut Pen<'_>, x: u16, y: u16, width: u16, lead: &str, text: &str) {
     let used = pen.text(x, y, width, lead, Role::Key);
     pen.text(x + used, y, width.saturating_sub(used), text, Role::Text);
@@ -236,10 +233,14 @@ pub(super) fn cursor(model: &Model, panes: &Panes) -> Option<(u16, u16)> {
 /// Draws keys with their words, as many as fit.
 pub(super) fn keys(pen: &mut Pen<'_>, x: u16, y: u16, width: u16, hints: &[(&str, &str)]) {
     let mut used = 0;
-    for (key, word) in hints {
-        let cells = pen.cells(key) + 1 + pen.cells(word);
-        if used + cells > width {
-            break;
+    let cells_of = |pen: &Pen<'_>, key: &str, word: &str| pen.cells(key) + 1 + pen.cells(word);
+    // The last one, the help, always has its place.
+    let kept = hints.last().map_or(0, |(key, word)| cells_of(pen, key, word) + 2);
+    for (at, (key, word)) in hints.iter().enumerate() {
+        let cells = cells_of(pen, key, word);
+        let keep = if at + 1 == hints.len() { 0 } else { kept };
+        if used + cells + keep > width {
+            continue;
         }
         used += pen.text(x + used, y, width - used, key, Role::Key);
         used += pen.text(x + used, y, width - used, " ", Role::Dim);
@@ -272,10 +273,17 @@ fn hints(model: &Model) -> Vec<(String, &'static str)> {
             }
         }
     }
+    if let Some(at) = hints.iter().position(|(_, word)| *word == "help") {
+        let help = hints.remove(at);
+        hints.push(help);
+    }
     hints
 }
 
 fn reach(model: &Model) -> Option<String> {
+    if model.screen == Screen::Decisions {
+        return None;
+    }
     let view = model.board.run(&model.meant_run()?)?;
     let by = match view.summary.reach {
         crate::engine::Reach::Observed => "observed: nothing can be sent",

@@ -11,6 +11,7 @@ mod fleet;
 pub mod glyphs;
 mod help;
 mod layout;
+mod page;
 pub mod pen;
 mod run;
 pub mod theme;
@@ -48,10 +49,12 @@ pub fn draw(model: &Model, theme: &Theme, editor: Option<&Editor>, frame: &mut F
     }
     layout::toast(model, &panes, &mut pen);
     layout::hint(model, &panes, &mut pen);
-    let cursor = help::overlay(model, &panes, &mut pen);
     if let Some(area) = editor::area(model, &panes) {
         editor::draw(model, area, editor, frame, theme);
-    } else if let Some((x, y)) = cursor.or_else(|| layout::cursor(model, &panes)) {
+    }
+    let mut pen = Pen::new(frame.buffer_mut(), theme);
+    help::overlay(model, &panes, &mut pen);
+    if let Some((x, y)) = layout::cursor(model, &panes) {
         frame.set_cursor_position((x, y));
     }
 }

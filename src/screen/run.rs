@@ -33,21 +33,34 @@ pub(super) fn draw(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
         text => format!("steps  /{text}  {} of {}", screen.len(), view.steps.len()),
     };
     let first_title = if panes.strip.height > 0 { "reliability" } else { &steps_title };
-    pen.frame(panes.frame, first_title, &made_of(view, dot));
+    let decisive = decisive(view);
+    let fits = usize::from(panes.strip.width) > view.steps.len() + decisive.len() + 2;
+    let right_title = if decisive.is_empty() || (panes.strip.height > 0 && fits) {
+        made_of(view, dot)
+    } else {
+        decisive.clone()
+    };
+    pen.frame(panes.frame, first_title, &right_title);
     let (left, right) = (panes.frame.x, panes.frame.right() - 1);
     let mut head_y = panes.frame.y;
     if panes.strip.height > 0 {
         strip(view, screen, panes.strip, pen);
+        if fits {
+            let y = panes.strip.y + 1;
+            pen.text_right(panes.strip.x, panes.strip.right() - 1, y, &decisive, Role::Dim);
+        }
         head_y = panes.strip.bottom();
         let title = if panes.list.height > 0 { steps_title.as_str() } else { "" };
-        pen.divider(left, right, head_y, title, &decisive(view));
+        pen.divider(left, right, head_y, title, "");
     }
     if panes.tabs.height > 0 {
         pen.divider(left, right, panes.tabs.y, "", "");
-        tabs(screen, panes.tabs, pen);
     }
     if panes.splitter.width > 0 {
         pen.upright(panes.splitter.x, panes.splitter.y, panes.splitter.bottom());
+    }
+    if panes.tabs.height > 0 {
+        tabs(screen, panes.tabs, pen);
     }
     if panes.detail.height > 0 {
         detail(view, screen, panes, head_y, pen);
@@ -125,7 +138,12 @@ fn list(view: &RunView, screen: &RunScreen, area: Area, pen: &mut Pen<'_>) {
     let digits = view.steps.len().to_string().len().max(2) as u16;
     let lanes = view.summary.agents.len().clamp(1, 6) as u16;
     let lanes = if view.summary.agents.len() < 2 { 0 } else { lanes };
-    let agent_width = if lanes > 0 && area.width >= 46 { 8 } else { 0 };
+    let agent_width = match area.width {
+        _ if lanes == 0 => 0,
+        ..46 => 0,
+        46..52 => 8,
+        _ => 11,
+    };
     let tool_width = if area.width >= 46 { 9 } else { 6 };
     for (at, y) in (screen.top..).zip(area.y..area.bottom()) {
         let Some(step) = screen.shown_at(at).and_then(|id| view.steps.get(id.index())) else {
@@ -186,7 +204,18 @@ fn row(
     if let Some((word, role)) = ended(step) {
         end = pen.text_right(x, end, y, word, role).saturating_sub(1);
     }
-    pen.text(x, y, end.saturating_sub(x), &step.step.label, role(Role::Text));
+    pen.text(x, y, end.saturating_sub(x), label(view, step), role(Role::Text));
+}
+
+/// A step's label; a path within the working directory without that.
+fn label<'a>(view: &RunView, step: &'a StepView) -> &'a str {
+    let label: &str = &step.step.label;
+    let folder = view.summary.working_directory.trim_end_matches('/');
+    label
+        .strip_prefix(folder)
+        .filter(|_| !folder.is_empty())
+        .and_then(|rest| rest.strip_prefix('/'))
+        .unwrap_or(label)
 }
 
 /// How a call ended, where that is worth a word.
@@ -221,6 +250,18 @@ pub(super) fn place(view: &RunView, record: RecordRef) -> String {
     }
 }
 
+/// Like [`place`], with the exit code if the step has one.
+pub(super) fn place_with_exit(view: &RunView, record: RecordRef) -> String {
+    let Some((step, tab)) = step_of(view, record) else {
+        return format!("record {}", record.index);
+    };
+    let exit = view.steps.get(step.index()).and_then(|s| s.step.exit_code);
+    match exit.filter(|_| tab == Tab::Outcome) {
+        Some(code) => format!("step {}, exit {code}", step.0),
+        None => format!("step {}", step.0),
+    }
+}
+
 fn detail(view: &RunView, screen: &RunScreen, panes: &Panes, head_y: u16, pen: &mut Pen<'_>) {
     let area = Area { x: panes.detail.x + 1, width: panes.detail.width.saturating_sub(2), ..panes.detail };
     let Some(step) = screen.step.and_then(|id| view.steps.get(id.index())) else {
@@ -231,11 +272,7 @@ fn detail(view: &RunView, screen: &RunScreen, panes: &Panes, head_y: u16, pen: &
     let agent = view.summary.agents.get(usize::from(step.step.agent.0)).map_or("", |a| a.name.as_str());
     let what = if step.step.is_message() { "message" } else { tool_name(view, step) };
     let title = format!(" step {} {dot} {what} {dot} {agent} ", step.step.id.0);
-    let decisive = pen.cells(&decisive(view)) + 4;
-    let room = area.width.saturating_sub(if panes.strip.height > 0 { decisive } else { 0 });
-    if room >= 8 {
-        pen.text(area.x, head_y, room, &title, Role::Title);
-    }
+    pen.text(area.x, head_y, area.width, &title, Role::Title);
     let mut y = area.y;
     let mut line = |pen: &mut Pen<'_>, parts: &[(&str, Role)]| {
         if y < area.bottom() {
@@ -417,6 +454,10 @@ fn text(view: &RunView, screen: &RunScreen, area: Area, pen: &mut Pen<'_>) {
                 Texts::Lost(_, why) => (why.as_str(), Role::Alarm),
                 Texts::Here(_, texts) => {
                     let (text, none) = match screen.tab {
+                        // A message is its own intent.
+                        Tab::Intent if texts.intent.is_empty() && is_message(view, screen) => {
+                            (&texts.call, "the message is empty")
+                        }
                         Tab::Intent => (&texts.intent, "no words led to this step"),
                         Tab::Call => (&texts.call, "no call"),
                         Tab::Outcome => (&texts.outcome, "nothing came back"),
@@ -430,6 +471,10 @@ fn text(view: &RunView, screen: &RunScreen, area: Area, pen: &mut Pen<'_>) {
             }
         }
     }
+}
+
+fn is_message(view: &RunView, screen: &RunScreen) -> bool {
+    screen.step.and_then(|id| view.steps.get(id.index())).is_some_and(|step| step.step.is_message())
 }
 
 fn plan(view: &RunView, screen: &RunScreen, area: Area, pen: &mut Pen<'_>) {

@@ -377,6 +377,18 @@ impl Theme {
         Ok(Self::of(&roles, depth, ascii))
     }
 
+    /// The operator's own theme in a file of any name.
+    pub fn from_file(
+        path: &Path,
+        read: &dyn Fn(&Path) -> Option<String>,
+        depth: Depth,
+        ascii: bool,
+    ) -> Result<Self, ThemeError> {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let name = path.file_stem().map(|stem| stem.to_string_lossy()).unwrap_or_default();
+        Self::named(&name, folder, read, depth, ascii)
+    }
+
     /// The bundled dark theme.
     pub fn dark(depth: Depth, ascii: bool) -> Self {
         // A test holds that the bundled themes are in order.

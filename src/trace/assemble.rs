@@ -148,6 +148,8 @@ impl Assembler {
             EventKind::Tools { tools } => watch(&Observation::Tools { tools: &tools }, &self.run),
             EventKind::Lifecycle { what, text } => self.lifecycle(record, agent, what, &text, watch),
             EventKind::Receipt { text } => {
+                // What an operator answers to has been said.
+                self.close_words(agent, watch);
                 self.run.entities.note(&text, Brought::Prompt, self.next_or_none());
                 let passage = passage(record, &text);
                 watch(&Observation::Receipt { agent, passage: &passage }, &self.run);

@@ -1,4 +1,5 @@
 //! Makes runs out of what was done in them, and has them judged.
+#![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::borrow::Cow;
 
@@ -19,6 +20,8 @@ pub enum Did {
     Edit(&'static str),
     /// An edit of a file that failed.
     EditFails(&'static str),
+    /// An edit of a file: the old text, the new text.
+    Change(&'static str, &'static str, &'static str),
     /// A new file.
     Write(&'static str),
     /// A file was read.
@@ -36,6 +39,17 @@ use Did::*;
 
 /// The findings at the closing message of a run that did these things.
 pub fn run(did: &[Did], closing: &str) -> Vec<Finding> {
+    let (mut found, last) = judge(events_of(did, closing));
+    found.retain(|f| f.step == last);
+    found
+}
+
+/// All findings of a run that did these things.
+pub fn all(did: &[Did], closing: &str) -> Vec<Finding> {
+    judge(events_of(did, closing)).0
+}
+
+fn events_of(did: &[Did], closing: &str) -> Vec<(&'static str, EventKind<'static>)> {
     let mut events: Vec<(&str, EventKind<'static>)> = Vec::new();
     events.push((
         "main",
@@ -45,9 +59,7 @@ pub fn run(did: &[Did], closing: &str) -> Vec<Finding> {
         add(did, id, &mut events);
     }
     events.push(("main", EventKind::Message { text: closing.to_owned().into(), closing: Closing::Yes }));
-    let (mut found, last) = judge(events);
-    found.retain(|f| f.step == last);
-    found
+    events
 }
 
 fn judge(events: Vec<(&str, EventKind<'static>)>) -> (Vec<Finding>, medbay::trace::StepId) {
@@ -112,6 +124,12 @@ fn add(did: &Did, id: usize, events: &mut Vec<(&str, EventKind<'static>)>) {
             };
             events.push(("main", call(id, "Edit", input)));
             events.push(("main", result(id, status, None, text)));
+        }
+        Change(path, old, new) => {
+            let input =
+                serde_json::json!({ "file_path": path, "old_string": old, "new_string": new }).to_string();
+            events.push(("main", call(id, "Edit", input)));
+            events.push(("main", result(id, Status::Ok, None, "The file was updated.")));
         }
         Write(path) => {
             let input = serde_json::json!({ "file_path": path, "content": "x" }).to_string();

@@ -118,7 +118,7 @@ pub fn write(input: &HookInput, answer: &Answer) -> Option<String> {
 
 /// The text, if it can be sent as it is. What the ledger holds always can: a text that cannot was
 /// never approved in that form, and is not mended here.
-fn bounded(sent: &str) -> Option<&str> {
+pub(super) fn bounded(sent: &str) -> Option<&str> {
     let fits = sent.chars().count() <= LONGEST_TEXT
         && !sent.is_empty()
         && !sent.chars().any(|c| c != '\n' && text::is_hostile(c));

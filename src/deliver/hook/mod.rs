@@ -6,6 +6,7 @@
 //! A hook that cannot do its work lets the agent go on: errors are for the log, never for the agent.
 
 pub mod claude_code;
+pub mod codex;
 mod outline;
 mod serve;
 pub mod settings;
@@ -25,6 +26,8 @@ pub use transcript::holds_receipt;
 pub enum Dialect {
     /// Claude Code.
     ClaudeCode,
+    /// Codex.
+    Codex,
 }
 
 impl Dialect {
@@ -32,6 +35,7 @@ impl Dialect {
     pub fn by_name(name: &str) -> Option<Self> {
         match name {
             "claude-code" => Some(Self::ClaudeCode),
+            "codex" => Some(Self::Codex),
             _ => None,
         }
     }
@@ -40,6 +44,7 @@ impl Dialect {
     pub fn format(self) -> &'static str {
         match self {
             Self::ClaudeCode => "claude-code",
+            Self::Codex => "codex",
         }
     }
 
@@ -47,6 +52,7 @@ impl Dialect {
     pub fn channel(self) -> &'static str {
         match self {
             Self::ClaudeCode => "claude-code hook",
+            Self::Codex => "codex hook",
         }
     }
 
@@ -57,6 +63,7 @@ impl Dialect {
     pub fn read(self, bytes: &[u8]) -> Result<HookInput, HookError> {
         match self {
             Self::ClaudeCode => claude_code::read(bytes),
+            Self::Codex => codex::read(bytes),
         }
     }
 
@@ -64,6 +71,7 @@ impl Dialect {
     pub fn write(self, input: &HookInput, answer: &Answer) -> Option<String> {
         match self {
             Self::ClaudeCode => claude_code::write(input, answer),
+            Self::Codex => codex::write(input, answer),
         }
     }
 }

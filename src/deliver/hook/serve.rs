@@ -237,13 +237,14 @@ impl Call<'_> {
     }
 
     /// Holds the run until there is something to say, nothing is left to wait for, or `most` or the
-    /// hook's own time is over.
+    /// hook's own time is over. What is approved is waited for through its grace time.
     fn wait(&self, most: Duration) -> Result<Option<Lease>, HookError> {
-        let most = most.min(self.setup.timeout.saturating_sub(MARGIN));
+        let own = self.setup.timeout.saturating_sub(MARGIN);
+        let most = most.min(own);
         let until = Timestamp::now().checked_add(most).unwrap_or(Timestamp::MAX);
         let run = &self.input.run;
         self.ledger.hold(run, &self.holder, until, Timestamp::now())?;
-        let found = self.look(most);
+        let found = self.look(most, own);
         // The note runs out by itself, too.
         if let Err(e) = self.ledger.let_go(run, &self.holder) {
             tracing::warn!("{e}");
@@ -251,13 +252,14 @@ impl Call<'_> {
         found
     }
 
-    fn look(&self, most: Duration) -> Result<Option<Lease>, HookError> {
+    fn look(&self, most: Duration, own: Duration) -> Result<Option<Lease>, HookError> {
         loop {
             if let Some(lease) = self.lease()? {
                 return Ok(Some(lease));
             }
             let standing = self.standing()?;
-            let left = most.saturating_sub(self.began.elapsed());
+            let limit = if standing.approved > 0 { own } else { most };
+            let left = limit.saturating_sub(self.began.elapsed());
             if (standing.waiting == 0 && standing.approved == 0) || left.is_zero() {
                 return Ok(None);
             }

@@ -17,11 +17,22 @@ const LONGEST_LINE: u64 = 64 << 20;
 struct Line<'a> {
     #[serde(rename = "type", default)]
     kind: &'a str,
+    #[serde(borrow, default)]
+    payload: Option<Payload<'a>>,
 }
 
-/// Whether a log of Claude Code holds the tag in a record that delivers: an attachment (what a hook
-/// added) or a `user` record (a tool's result, a hook's feedback). The client also writes its requests
-/// into its log; a tag in those, or in the agent's own words, proves nothing.
+#[derive(Deserialize)]
+struct Payload<'a> {
+    #[serde(rename = "type", default)]
+    kind: &'a str,
+    #[serde(default)]
+    role: Option<&'a str>,
+}
+
+/// Whether a log holds the tag in a record that delivers. In Claude Code's that is an attachment (what
+/// a hook added) or a `user` record (a tool's result, a hook's feedback); in Codex's a message of the
+/// developer's or the user's role, or a call's output. Clients also write their requests into their
+/// logs; a tag in those, or in the agent's own words, proves nothing.
 ///
 /// # Errors
 /// The file cannot be read. One that is not there holds nothing.
@@ -48,7 +59,15 @@ pub fn holds_receipt(log: &Path, id: &ProposalId) -> io::Result<bool> {
 }
 
 fn delivers(line: &[u8]) -> bool {
-    serde_json::from_slice::<Line<'_>>(line).is_ok_and(|line| matches!(line.kind, "attachment" | "user"))
+    let Ok(line) = serde_json::from_slice::<Line<'_>>(line) else { return false };
+    match (line.kind, line.payload) {
+        ("attachment" | "user", _) => true,
+        ("response_item", Some(said)) => {
+            let given = said.kind == "message" && matches!(said.role, Some("developer" | "user"));
+            given || said.kind.ends_with("_output")
+        }
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -69,5 +88,17 @@ mod tests {
         assert!(holds_receipt(&log, &id).unwrap());
         std::fs::write(&log, line("user")).unwrap();
         assert!(holds_receipt(&log, &id).unwrap());
+        for (kind, role, delivers) in [
+            ("message", "developer", true),
+            ("message", "user", true),
+            ("message", "assistant", false),
+            ("custom_tool_call_output", "", true),
+            ("function_call", "", false),
+        ] {
+            let payload = serde_json::json!({"type": kind, "role": role, "text": id.tag()});
+            let line = serde_json::json!({"type": "response_item", "payload": payload});
+            std::fs::write(&log, format!("{line}\n")).unwrap();
+            assert_eq!(holds_receipt(&log, &id).unwrap(), delivers, "{line}");
+        }
     }
 }

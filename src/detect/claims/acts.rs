@@ -4,8 +4,9 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::About;
-use super::grammar::{self, Said, Sentence, Sentences};
+use super::grammar::{self, Said};
 use super::rules::{AFTER_ERROR, FILE_UNWRITTEN, NO_CALL};
+use super::sentences::{Sentence, Sentences};
 use crate::detect::checks::name_of;
 use crate::detect::pattern::patterns;
 use crate::detect::runner::hash;

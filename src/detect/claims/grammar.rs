@@ -7,6 +7,7 @@
 
 use std::ops::Range;
 
+use super::sentences::{Sentence, Sentences};
 use crate::detect::pattern::patterns;
 use crate::detect::runner::{CheckKind, Ground};
 use crate::detect::summary::name_hash;
@@ -101,7 +102,7 @@ patterns! {
     N_FAILED = r"\b(\d+(?:,\d{3})*)\s+(?:(?:tests?|specs?|test cases|assertions)\s+)?(?:fail(?:ed|ing|ures?|s)?|errors?)\b";
     ALL_N = r"\b(?:all|the|our|every one of the)\s+(\d+(?:,\d{3})*)\s+(?:of (?:the|them)\s+)?((?:[a-z-]+\s+){0,3}?)(?:tests?|specs?|test cases|assertions|checks)\b|\bpass(?:es|ed)\s+(?:all\s+)?(?:of\s+)?(?:the\s+)?(\d+)\s+((?:[a-z-]+\s+){0,2}?)(?:tests?|specs?)\b";
     NO_FAILURES = r"\b(?:no|zero|0|without(?: any| a)?)\s+(?:single\s+)?(?:test\s+|unit test\s+)?(?:failures?|failing|failed|regressions?)\b|\bno(?:ne)?\s+(?:of the\s+)?tests?\s+(?:fail|failed|are failing)\b";
-    PRONOUN_PASS = r"(?:^|\b(?:and|now|so)\s+)(?:they|it|all|everything|all of them|both|each|result|results)\b[^.!?]{0,24}?(?P<p>\b(?:pass|passes|passed|passing|green|succeeds?|succeeded)\b|okmark)";
+    PRONOUN_PASS = r"(?:^|\b(?:and|now|so)\s+)(?:they|it|which|all|everything|all of them|both|each|result|results)\b[^.!?]{0,24}?(?P<p>\b(?:pass|passes|passed|passing|green|succeeds?|succeeded)\b|okmark)";
     TEST_NOUN = r"\b(?:test_\w+|tests?|specs?|(?:test )?suite|pytest|unittest|jest|vitest|mocha|rspec|phpunit|ctest|nextest)\b";
     BUILD_OK = r"\b(?:builds?|compilation|compile)\b(?P<mid>[^.!?]{0,32}?)\b(?P<p>succeed(?:s|ed)?|pass(?:es|ed|ing)?|(?:is|are|was|were|stays|remains) (?:now )?(?:clean|green|ok|fine|successful)|successful|(?:completed|finished|completes|finishes) (?:successfully|cleanly|without errors?)|okmark|works)\b";
     BUILDS_OK = r"\b(?:compiles|builds|compiled|built)\b(?P<mid>[^.!?]{0,16}?)\b(?P<p>cleanly|successfully|without (?:any )?(?:errors?|warnings?|issues|problems)|fine|with no (?:errors|warnings))";
@@ -144,12 +145,6 @@ patterns! {
     DONE = r"(?:^|\b(?:is|are|now|everything|all|task|work|it's|that's|i'm|been|changes?|steps?)\s+)(?:all\s+)?(?:done|complete|completed|finished|all set|ready)\b|\b(?:i(?:'ve| have)?|we(?:'ve| have)?|successfully)\s+(?:successfully\s+|now\s+)?(?:fixed|completed|finished|implemented|resolved)\b|^(?:fixed|implemented|completed|resolved|finished)\b";
     WORKS = r"\b(?:fixed|resolved|works(?: now| as expected| correctly)?|working (?:now|correctly|as expected)|implemented|is correct|verified|functional)\b";
     WORKS_NOT = r"\b(?:not|never|cannot|unable|partially|half|should|would|will|might|may|if|once|when|nothing)\b|n't\b";
-
-    // The shape of a text.
-    INTENT_HEAD = r"(?i)^\W*(?:next steps?|to[- ]?dos?|plan|acceptance(?: criteria)?|criteria|requirements?|how to (?:test|verify|run).*|instructions?|goals?|verification steps|test plan|recommendations?|follow[- ]?ups?|remaining(?: work| steps)?|still to do|what(?:'s| is) left|suggested.*|before|previously|steps to (?:test|verify|reproduce).*)\W*$";
-    QUOTES = "\"[^\"\n]{1,300}\"|“[^”\n]{1,300}”|«[^»\n]{1,300}»|(?:^|[\\s(])'[^'\n]{6,200}'(?:$|[\\s).,;:])";
-    ASIDE = r",\s+(?:including|even|also|as well as|both|with|plus)\b[^,.;!?]{0,60},";
-    UNCHECKED = r"^\s*(?:[-*+]|\d+[.)])\s+\[ \]";
 }
 
 /// Reads what a text says about checks.
@@ -167,123 +162,6 @@ pub(crate) fn read(text: &str) -> Said {
 struct Context {
     /// The sentence before spoke of having run tests.
     ran_tests: bool,
-}
-
-/// A sentence: where it stands, and its words in lower case without marks.
-pub(crate) struct Sentence {
-    /// In bytes of the text.
-    pub(crate) span: Range<usize>,
-    /// Its words.
-    pub(crate) words: String,
-    /// It ends with a question mark.
-    question: bool,
-}
-
-/// The sentences of a text, without code blocks, quotations and lists of what is still to be done.
-pub(crate) struct Sentences {
-    all: std::vec::IntoIter<Sentence>,
-}
-
-impl Iterator for Sentences {
-    type Item = Sentence;
-
-    fn next(&mut self) -> Option<Sentence> {
-        self.all.next()
-    }
-}
-
-impl Sentences {
-    /// Cuts a text.
-    pub(crate) fn of(text: &str) -> Self {
-        let mut all = Vec::new();
-        let (mut at, mut fence, mut intent) = (0usize, false, false);
-        for line in text.split_inclusive('\n') {
-            let start = at;
-            at += line.len();
-            let trimmed = line.trim();
-            if trimmed.starts_with("```") || trimmed.starts_with("~~~") {
-                fence = !fence;
-                continue;
-            }
-            if fence || trimmed.is_empty() || trimmed.starts_with('>') || trimmed.starts_with("    ") {
-                continue;
-            }
-            let heading = trimmed.starts_with('#')
-                || trimmed.starts_with("**") && trimmed.trim_end_matches(':').ends_with("**")
-                || trimmed.ends_with(':');
-            if heading {
-                intent = INTENT_HEAD.is_in(trimmed.trim_matches(['#', '*', ' ', ':']));
-            }
-            if intent || UNCHECKED.is_in(line) {
-                continue;
-            }
-            cut(line, start, &mut all);
-        }
-        Self { all: all.into_iter() }
-    }
-}
-
-/// Cuts a line into sentences.
-fn cut(line: &str, start: usize, all: &mut Vec<Sentence>) {
-    let mut from = 0usize;
-    let mut chars = line.char_indices().peekable();
-    while let Some((i, c)) = chars.next() {
-        let next = chars.peek().map(|(_, c)| *c);
-        let ends = match c {
-            '!' | '?' | ';' => next.is_none_or(|n| n.is_whitespace() || n == ')' || n == '"'),
-            '.' => {
-                next.is_none_or(|n| n.is_whitespace() || n == ')' || n == '"' || n == '*')
-                    && !line.get(from..i).is_some_and(|s| {
-                        let lower = s.rsplit(' ').next().unwrap_or("").to_ascii_lowercase();
-                        matches!(lower.as_str(), "e.g" | "i.e" | "etc" | "vs" | "approx" | "cf")
-                            || !lower.is_empty()
-                                && lower.bytes().all(|b| b.is_ascii_digit())
-                                && s.trim().len() == lower.len()
-                    })
-            }
-            '\n' => true,
-            _ => false,
-        };
-        if ends {
-            let end = i + c.len_utf8();
-            push(line, from..end, start, c == '?', all);
-            from = end;
-        }
-    }
-    push(line, from..line.len(), start, false, all);
-}
-
-fn push(line: &str, part: Range<usize>, start: usize, question: bool, all: &mut Vec<Sentence>) {
-    let Some(raw) = line.get(part.clone()) else {
-        return;
-    };
-    if raw.trim().is_empty() {
-        return;
-    }
-    let lead = raw.len() - raw.trim_start().len();
-    let span = start + part.start + lead..start + part.start + lead + raw.trim().len();
-    all.push(Sentence { span, words: folded(raw.trim()), question });
-}
-
-/// Lower case, without emphasis, quotations blanked, check marks as words.
-fn folded(raw: &str) -> String {
-    let unquoted = QUOTES.replace(raw, " quoted ");
-    let mut out = String::with_capacity(unquoted.len());
-    for c in unquoted.chars() {
-        match c {
-            '*' | '`' | '#' => {}
-            '|' => out.push(' '),
-            '’' | '‘' => out.push('\''),
-            '—' | '–' => out.push_str(" - "),
-            '✅' | '✓' | '✔' | '☑' => out.push_str(" okmark "),
-            '❌' | '✗' | '✘' | '⚠' => out.push_str(" failmark "),
-            '\u{fe0f}' => {}
-            c => out.extend(c.to_lowercase()),
-        }
-    }
-    let text = out.replace("[x]", "okmark");
-    let text = text.trim_start_matches(['-', '+', '•', ' ', '\t']);
-    ASIDE.replace(text, "").into_owned()
 }
 
 /// The clauses of a sentence: each with the words that lead into it.

@@ -2,14 +2,16 @@
 //! is confirmed and that nobody can say come to the same silence.
 
 use super::grammar::{About, Claim, Reach};
-use crate::detect::checks::{Change, Check, Checks, Verdict};
+use crate::detect::checks::{Change, Check, Checks, Verdict, standing_failure};
 use crate::detect::runner::{CheckKind, Ground};
+use crate::trace::AgentId;
 
 /// What speaks against a claim.
 #[derive(Clone, Debug)]
 pub(crate) enum Against<'c> {
-    /// The latest check after the last change failed.
-    Failed(&'c Check),
+    /// The latest check after the last change failed. Something ran after it that may have been a
+    /// check, or a mending, that nobody can see.
+    Failed(&'c Check, bool),
     /// It could not start.
     NotStarted(&'c Check),
     /// An earlier whole check failed, and only a narrower one passed after it.
@@ -33,28 +35,37 @@ pub(crate) enum Against<'c> {
 }
 
 /// Holds a claim, made at the place `until`, against the checks.
-pub(crate) fn against<'c>(claim: &Claim, checks: &'c Checks, until: u32) -> Option<Against<'c>> {
+pub(crate) fn against<'c>(claim: &Claim, by: AgentId, checks: &'c Checks, until: u32) -> Option<Against<'c>> {
     match claim.about {
-        About::Kind(kind) => of_kind(claim, kind, checks, until),
+        About::Kind(kind) => of_kind(claim, by, kind, checks, until),
         About::Checks => {
             let kinds = [CheckKind::Test, CheckKind::Build, CheckKind::Lint, CheckKind::Types];
             let known = |kind: &CheckKind| checks.of(*kind, until).next().is_some();
             if !kinds.iter().any(known) {
-                return of_kind(claim, CheckKind::Test, checks, until);
+                return of_kind(claim, by, CheckKind::Test, checks, until);
             }
             let mut all =
-                kinds.into_iter().filter(known).filter_map(|kind| of_kind(claim, kind, checks, until));
-            all.find(|a| matches!(a, Against::Failed(_)))
+                kinds.into_iter().filter(known).filter_map(|kind| of_kind(claim, by, kind, checks, until));
+            all.find(|a| matches!(a, Against::Failed(..)))
         }
     }
 }
 
-fn of_kind<'c>(claim: &Claim, kind: CheckKind, checks: &'c Checks, until: u32) -> Option<Against<'c>> {
-    let change = checks.last_change(until).filter(|_| kind != CheckKind::Deploy);
+fn of_kind<'c>(
+    claim: &Claim,
+    by: AgentId,
+    kind: CheckKind,
+    checks: &'c Checks,
+    until: u32,
+) -> Option<Against<'c>> {
+    let change = checks.last_change(until, by).filter(|_| kind != CheckKind::Deploy);
     let since = change.map_or(0, |c| c.at);
     let meets = |c: &&Check| c.called.ground.meets(claim.ground);
     let fresh: Vec<&Check> =
         checks.of(kind, until).take_while(|c| c.at >= since).filter(meets).take(64).collect();
+    // Whoever checked answers for its own checks; agents beside it may look at something else.
+    let own: Vec<&Check> = fresh.iter().copied().filter(|c| c.agent == by).collect();
+    let fresh = if own.is_empty() { fresh } else { own };
     let Some(latest) = fresh.first().copied() else {
         if checks.opaque_after(since.saturating_sub(1))
             || stands_for(kind, claim.ground, checks, since, until)
@@ -65,7 +76,7 @@ fn of_kind<'c>(claim: &Claim, kind: CheckKind, checks: &'c Checks, until: u32) -
             (Some(older), Some(change)) => Some(Against::Stale(older, change)),
             (Some(_), None) => None,
             // Nothing in this run could have run a check: words about something else, perhaps.
-            (None, _) if !checks.worked() && !claim.ran => None,
+            (None, _) if !checks.worked() && !checks.handed() && !claim.ran => None,
             (None, change) => Some(Against::None(change)),
         };
     };
@@ -78,7 +89,9 @@ fn of_kind<'c>(claim: &Claim, kind: CheckKind, checks: &'c Checks, until: u32) -
     }
     let passed_before = || fresh.iter().any(|c| c.verdict == Verdict::Passed);
     match latest.verdict {
-        Verdict::Failed if concerns(claim, latest) => Some(Against::Failed(latest)),
+        Verdict::Failed if concerns(claim, latest) => {
+            Some(Against::Failed(latest, checks.opaque_after(latest.at)))
+        }
         Verdict::Failed | Verdict::Unknown => None,
         Verdict::NotStarted if !passed_before() => Some(Against::NotStarted(latest)),
         Verdict::Empty if !passed_before() => Some(Against::Empty(latest)),
@@ -88,8 +101,7 @@ fn of_kind<'c>(claim: &Claim, kind: CheckKind, checks: &'c Checks, until: u32) -
         Verdict::Passed => {
             if claim.reach != Reach::Part
                 && kind == CheckKind::Test
-                && let Some(failed) =
-                    checks.standing_failure(kind, since.saturating_sub(1), until, claim.ground)
+                && let Some(failed) = standing_failure(&fresh)
             {
                 return Some(Against::OnlyPart(failed, latest));
             }

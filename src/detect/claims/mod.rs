@@ -1,5 +1,5 @@
 //! Claims: what an agent says about checks, files and calls, held against what was run and came back.
-//! Rules 8–11, 18 and 23's neighbours: see `rules.rs` for the list.
+//! Rules 8 to 11 and 18: see `rules.rs`.
 //!
 //! `grammar.rs` reads the words, `judge.rs` holds them against the checks of the run, `acts.rs` against
 //! its calls. Only words that end a turn are judged in full; words on the way to a call are judged only
@@ -9,11 +9,12 @@ mod acts;
 pub(crate) mod grammar;
 mod judge;
 mod rules;
+mod sentences;
 
 use super::checks::Checks;
 use super::{Evidence, Family, Finding, Means, Part, Rule};
 use crate::trace::{AgentId, Author, ClosedStep, Observation, Passage, Probability, RecordRef, Run, StepId};
-use grammar::{About, Claim, Reach, Said};
+use grammar::{About, Claim, Reach};
 use judge::Against;
 use rules::{
     BACKGROUND, CONTRADICTED, COUNT_DIFFERS, EMPTY_RUN, MASKED, NARROWER, NO_CALL, SHRUNK, STALE, UNSUPPORTED,
@@ -92,10 +93,11 @@ impl Claims {
                 if said.admits(claim.about) || claim.reach == Reach::Part {
                     continue;
                 }
-                let Some(against) = judge::against(claim, &self.checks, self.checks.now()) else {
+                let Some(against) = judge::against(claim, step.step.agent, &self.checks, self.checks.now())
+                else {
                     continue;
                 };
-                if !matches!(against, Against::Failed(check) if check.summary.is_some()) {
+                if !matches!(against, Against::Failed(check, false) if check.summary.is_some()) {
                     continue;
                 }
                 let at = Place { step: step.step.id, root: None, record: passage.record };
@@ -126,7 +128,7 @@ impl Claims {
                     continue;
                 }
                 let at = self.checks.now();
-                let against = judge::against(claim, &self.checks, at);
+                let against = judge::against(claim, step.step.agent, &self.checks, at);
                 let wrong = against.is_some();
                 let root = self.root(step.step.agent, claim.about);
                 if !told.contains(&claim.about) {
@@ -183,7 +185,7 @@ impl Claims {
             }
             // What was checked in a sub-agent's log that came later counts, if its steps began before.
             let until = if self.checks.handed() { self.checks.now() } else { waiting.at };
-            let Some(against) = judge::against(&waiting.claim, &self.checks, until) else {
+            let Some(against) = judge::against(&waiting.claim, waiting.agent, &self.checks, until) else {
                 continue;
             };
             let root = self.root(waiting.agent, waiting.claim.about).filter(|root| *root != waiting.step);
@@ -232,7 +234,7 @@ fn finding(claim: &Claim, against: &Against<'_>, place: &Place, sentence: &str) 
     let step_no = |id: StepId| id.0;
     let (rule, strength, fact, check): (&'static Rule, f64, String, Option<&super::checks::Check>) =
         match against {
-            Against::Failed(check) => {
+            Against::Failed(check, doubt) => {
                 let plain = check.summary.as_ref().is_some_and(|s| s.says == super::summary::Says::Fail);
                 let strength = if plain {
                     0.96
@@ -241,6 +243,7 @@ fn finding(claim: &Claim, against: &Against<'_>, place: &Place, sentence: &str) 
                 } else {
                     0.9
                 };
+                let strength = if *doubt { strength * 0.7 } else { strength };
                 let counts = claim.counts.passed.is_some() && claim.counts.total.is_some();
                 let rule = if counts && plain { &COUNT_DIFFERS } else { &CONTRADICTED };
                 (rule, strength, format!("the runner {}", check.told()), Some(check))

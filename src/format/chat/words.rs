@@ -1,5 +1,6 @@
 //! Calls and outcomes that a chat holds as words.
 
+use crate::text::clip;
 use crate::trace::Status;
 
 /// `exitcode: N (…)` at the beginning.
@@ -48,7 +49,7 @@ pub(super) fn observation(text: &str) -> Option<&str> {
 }
 
 pub(super) fn observed_status(observed: &str) -> Status {
-    let head = observed.get(..observed.floor_char_boundary(200)).unwrap_or(observed);
+    let head = clip(observed, 200);
     if observed.is_empty() {
         Status::Unknown
     } else if observed.starts_with("Error") || head.contains("\"error\": \"") {

@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 
 use super::record::{Attachment, FileContent, HookAnswer, Record};
-use crate::format::json::{Emit, Plain, Shape, content_text, join, raw_text};
+use crate::format::emit::Emit;
+use crate::format::json::{Plain, Shape, content_text, join, raw_text};
 use crate::trace::{Author, EventKind, Lifecycle};
 
 /// Attachments that matter to nobody: listings, reminders, snapshots of prompts, hooks without effect.
@@ -51,7 +52,7 @@ pub(super) const IGNORED: &[&str] = &[
 ];
 
 /// Emits what an attachment means.
-pub(super) fn attachment<'a>(attachment: Shape<'a, Attachment<'a>>, emit: &mut Emit<'_, 'a>) {
+pub(super) fn attachment<'a>(attachment: Shape<'a, Box<Attachment<'a>>>, emit: &mut Emit<'_, 'a>) {
     let Shape::Map(mut it) = attachment else {
         emit.unknown("attachment");
         return;
@@ -128,7 +129,7 @@ fn file_text<'a>(content: Shape<'a, FileContent<'a>>) -> Cow<'a, str> {
 }
 
 /// A hook that ran before a call may have replaced its input; only its output tells.
-fn input_replaced<'a>(mut it: Attachment<'a>, emit: &mut Emit<'_, 'a>) {
+fn input_replaced<'a>(mut it: Box<Attachment<'a>>, emit: &mut Emit<'_, 'a>) {
     let stdout = it.stdout.take();
     if !stdout.contains("\"updatedInput\"") {
         return;
@@ -147,7 +148,7 @@ fn input_replaced<'a>(mut it: Attachment<'a>, emit: &mut Emit<'_, 'a>) {
 }
 
 /// Emits what a system record means.
-pub(super) fn system<'a>(mut record: Record<'a>, emit: &mut Emit<'_, 'a>) {
+pub(super) fn system<'a>(mut record: Box<Record<'a>>, emit: &mut Emit<'_, 'a>) {
     let subtype = record.subtype.take();
     let (what, text) = match &*subtype {
         "compact_boundary" | "microcompact_boundary" => (Lifecycle::Compaction, record.content.take()),

@@ -11,9 +11,9 @@ use crate::trace::Status;
 /// What is known of a result besides its text.
 pub(super) struct Known<'r, 'a> {
     pub is_error: &'r Plain<'a>,
-    pub twin: &'r Shape<'a, ToolUseResult<'a>>,
+    pub twin: &'r Shape<'a, Box<ToolUseResult<'a>>>,
     pub denial_kind: &'r Plain<'a>,
-    pub decision: &'r Shape<'a, PermissionDecision<'a>>,
+    pub decision: &'r Shape<'a, Box<PermissionDecision<'a>>>,
 }
 
 /// How a call ended.

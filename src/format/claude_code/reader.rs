@@ -2,7 +2,9 @@
 //! of the ones before it.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
 
+use memchr::memmem::Finder;
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::outcome::{Known, judge};
@@ -10,8 +12,13 @@ use super::plan::Tasks;
 use super::record::{AgentInput, Block, Message, Record, TokenUsage};
 use super::{IGNORED, attachment};
 use crate::format::Reader;
-use crate::format::json::{Emit, Shape, agent_name, content_text, hash, join, peek, raw_text, read_or_mend};
+use crate::format::emit::{Emit, read_or_mend};
+use crate::format::json::{Shape, agent_name, content_text, hash, join, peek, raw_text};
 use crate::trace::{Author, Closing, Event, EventKind, FactOf, Lifecycle, Status, Usage};
+
+/// What stands before the type of a record that begins with it, and of an attachment.
+static TYPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("{\"type\":\""));
+static ATTACHMENT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"attachment\":{\"type\":\""));
 
 /// What is remembered of one source.
 #[derive(Default)]
@@ -52,7 +59,7 @@ impl Reader for Records {
             return;
         }
         read_or_mend(record, sink, |record, sink| {
-            let Ok(parsed) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record) else {
+            let Ok(parsed) = serde_json::from_str::<Shape<'_, Box<Record<'_>>>>(record) else {
                 return false;
             };
             let mut emit = Emit::new(sink);
@@ -73,9 +80,9 @@ fn is_ignored(record: &[u8]) -> bool {
     }
     let known = |kind: &[u8], list: &[&str]| list.iter().any(|name| name.as_bytes() == kind);
     if record.starts_with(b"{\"type\":\"") {
-        return peek(record, "{\"type\":\"", 16).is_some_and(|kind| known(kind, IGNORED));
+        return peek(record, &TYPE, 16).is_some_and(|kind| known(kind, IGNORED));
     }
-    peek(record, "\"attachment\":{\"type\":\"", 256).is_some_and(|kind| known(kind, attachment::IGNORED))
+    peek(record, &ATTACHMENT, 256).is_some_and(|kind| known(kind, attachment::IGNORED))
 }
 
 impl Records {
@@ -84,7 +91,7 @@ impl Records {
         Self { own_file, ..Self::default() }
     }
 
-    fn record<'a>(&mut self, mut record: Record<'a>, emit: &mut Emit<'_, 'a>) {
+    fn record<'a>(&mut self, mut record: Box<Record<'a>>, emit: &mut Emit<'_, 'a>) {
         emit.time = record.timestamp.time();
         if let Some(uuid) = record.uuid.text()
             && !self.seen.insert(hash(uuid))
@@ -169,7 +176,7 @@ impl Records {
         name
     }
 
-    fn user<'a>(&mut self, mut record: Record<'a>, emit: &mut Emit<'_, 'a>) {
+    fn user<'a>(&mut self, mut record: Box<Record<'a>>, emit: &mut Emit<'_, 'a>) {
         let Shape::Map(message) = std::mem::take(&mut record.message) else {
             emit.unknown("user/message");
             return;
@@ -288,7 +295,7 @@ impl Records {
         }
     }
 
-    fn assistant<'a>(&mut self, mut record: Record<'a>, emit: &mut Emit<'_, 'a>) {
+    fn assistant<'a>(&mut self, mut record: Box<Record<'a>>, emit: &mut Emit<'_, 'a>) {
         let Shape::Map(mut message) = std::mem::take(&mut record.message) else {
             emit.unknown("assistant/message");
             return;
@@ -393,7 +400,7 @@ impl Records {
     fn usage<'a>(
         &mut self,
         id: u64,
-        usage: &Shape<'a, TokenUsage<'a>>,
+        usage: &Shape<'a, Box<TokenUsage<'a>>>,
         cost: Option<f64>,
         emit: &mut Emit<'_, 'a>,
     ) {
@@ -471,7 +478,7 @@ fn changed<'a>(last: &mut String, of: FactOf, text: Cow<'a, str>, emit: &mut Emi
 }
 
 /// The session's totals, written at its end.
-fn cost<'a>(record: Record<'a>, emit: &mut Emit<'_, 'a>) {
+fn cost<'a>(record: Box<Record<'a>>, emit: &mut Emit<'_, 'a>) {
     let mut usage = Usage { cost_usd: record.total_cost_usd.number(), cumulative: true, ..Usage::default() };
     if let Shape::Map(models) = record.model_usage {
         for (_, model) in models.0 {

@@ -49,15 +49,15 @@ pub(super) struct Record<'a> {
     #[serde(borrow)]
     pub origin: Shape<'a, Origin<'a>>,
     #[serde(borrow)]
-    pub message: Shape<'a, Message<'a>>,
+    pub message: Shape<'a, Box<Message<'a>>>,
     #[serde(borrow, rename = "toolUseResult")]
-    pub tool_use_result: Shape<'a, ToolUseResult<'a>>,
+    pub tool_use_result: Shape<'a, Box<ToolUseResult<'a>>>,
     #[serde(borrow, rename = "toolDenialKind")]
     pub tool_denial_kind: Plain<'a>,
     #[serde(borrow, rename = "permissionDecision")]
-    pub permission_decision: Shape<'a, PermissionDecision<'a>>,
+    pub permission_decision: Shape<'a, Box<PermissionDecision<'a>>>,
     #[serde(borrow)]
-    pub attachment: Shape<'a, Attachment<'a>>,
+    pub attachment: Shape<'a, Box<Attachment<'a>>>,
     #[serde(borrow)]
     pub content: Plain<'a>,
     #[serde(borrow)]
@@ -69,7 +69,7 @@ pub(super) struct Record<'a> {
     #[serde(borrow, rename = "relocatedCwd")]
     pub relocated_cwd: Plain<'a>,
     #[serde(borrow)]
-    pub error: Shape<'a, ErrorBody<'a>>,
+    pub error: Shape<'a, Box<ErrorBody<'a>>>,
     #[serde(borrow, rename = "retryAttempt")]
     pub retry_attempt: Plain<'a>,
     #[serde(borrow, rename = "maxRetries")]
@@ -110,7 +110,7 @@ pub(super) struct Message<'a> {
     #[serde(borrow)]
     pub stop_reason: Plain<'a>,
     #[serde(borrow)]
-    pub usage: Shape<'a, TokenUsage<'a>>,
+    pub usage: Shape<'a, Box<TokenUsage<'a>>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -190,7 +190,7 @@ pub(super) struct ToolUseResult<'a> {
     #[serde(borrow, rename = "totalToolUseCount")]
     pub total_tool_use_count: Plain<'a>,
     #[serde(borrow)]
-    pub task: Shape<'a, Task<'a>>,
+    pub task: Shape<'a, Box<Task<'a>>>,
 }
 
 #[derive(Default, Deserialize)]

@@ -12,14 +12,14 @@
 use std::borrow::Cow;
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use serde::Serialize;
-use serde_json::value::RawValue;
 
 use super::outcome::{Outcome, hook_reason, of_item, of_text};
-use super::record::{Arguments, Change, Item, McpResult, Payload};
+use super::record::{Arguments, Item, Payload};
+use super::words::{command_input, command_text, mcp_outcome, mcp_tool, patch_text, plan_items};
 use super::{name_of_path, thread_name};
-use crate::format::json::{Emit, Entries, Plain, Raw, Shape, content_text, hash, join, raw_text};
-use crate::trace::{EventKind, PlanItem, PlanStatus, Status};
+use crate::format::emit::Emit;
+use crate::format::json::{Shape, content_text, hash, join, raw_text, text_of};
+use crate::trace::{EventKind, Status};
 
 /// What is remembered of calls.
 #[derive(Default)]
@@ -55,7 +55,12 @@ struct Script {
 
 impl Calls {
     /// Takes an item of the model's side; says whether it knows the kind.
-    pub(super) fn item<'a>(&mut self, kind: &str, mut item: Payload<'a>, emit: &mut Emit<'_, 'a>) -> bool {
+    pub(super) fn item<'a>(
+        &mut self,
+        kind: &str,
+        mut item: Box<Payload<'a>>,
+        emit: &mut Emit<'_, 'a>,
+    ) -> bool {
         match kind {
             "function_call" => {
                 let input = text_of(item.arguments);
@@ -113,7 +118,12 @@ impl Calls {
     }
 
     /// Takes a screen event of an old file; says whether it knows the kind.
-    pub(super) fn event<'a>(&mut self, kind: &str, mut event: Payload<'a>, emit: &mut Emit<'_, 'a>) -> bool {
+    pub(super) fn event<'a>(
+        &mut self,
+        kind: &str,
+        mut event: Box<Payload<'a>>,
+        emit: &mut Emit<'_, 'a>,
+    ) -> bool {
         let call_id = event.call_id.take();
         match kind {
             "exec_command_end" => {
@@ -182,7 +192,12 @@ impl Calls {
     }
 
     /// Takes an item that the screen saw end; says whether it knows the kind.
-    pub(super) fn completed<'a>(&mut self, kind: &str, mut item: Item<'a>, emit: &mut Emit<'_, 'a>) -> bool {
+    pub(super) fn completed<'a>(
+        &mut self,
+        kind: &str,
+        mut item: Box<Item<'a>>,
+        emit: &mut Emit<'_, 'a>,
+    ) -> bool {
         let id = item.id.take();
         match kind {
             "CommandExecution" => {
@@ -433,112 +448,4 @@ fn tool_name<'a>(item: &mut Payload<'a>) -> Cow<'a, str> {
 fn id_of<'a>(item: &mut Payload<'a>) -> Cow<'a, str> {
     let call_id = item.call_id.take();
     if call_id.is_empty() { item.id.take() } else { call_id }
-}
-
-/// Arguments: a string that holds JSON, or JSON itself.
-fn text_of<'a>(raw: Raw<'a>) -> Cow<'a, str> {
-    match raw.map(RawValue::get) {
-        Some(text) if text.starts_with('"') => match serde_json::from_str::<Plain<'a>>(text) {
-            Ok(mut text) => text.take(),
-            Err(_) => Cow::Borrowed(text),
-        },
-        Some(text) => Cow::Borrowed(text),
-        None => Cow::Borrowed(""),
-    }
-}
-
-fn plan_items<'a>(arguments: Arguments<'_>) -> Vec<PlanItem<'a>> {
-    arguments
-        .plan
-        .into_list()
-        .into_iter()
-        .filter_map(|line| match line {
-            Shape::Map(mut line) => Some(PlanItem {
-                status: match line.status.or_empty() {
-                    "in_progress" => PlanStatus::Active,
-                    "completed" => PlanStatus::Done,
-                    _ => PlanStatus::Pending,
-                },
-                text: Cow::Owned(line.step.take().into_owned()),
-            }),
-            _ => None,
-        })
-        .collect()
-}
-
-/// The command that a shell was asked to run, without the shell.
-fn command_text(command: &Plain<'_>) -> String {
-    let words: Vec<&str> = match command {
-        Shape::List(words) => words.iter().filter_map(Shape::text).collect(),
-        one => return one.or_empty().to_owned(),
-    };
-    match words.as_slice() {
-        [_, "-lc" | "-c" | "-Command", script] => (*script).to_owned(),
-        words => words.join(" "),
-    }
-}
-
-#[derive(Serialize)]
-struct CommandInput<'a> {
-    cmd: &'a str,
-    #[serde(skip_serializing_if = "str::is_empty")]
-    workdir: &'a str,
-}
-
-fn command_input<'a>(command: &Plain<'_>, cwd: &Plain<'_>) -> Cow<'a, str> {
-    let input =
-        CommandInput { cmd: &command_text(command), workdir: cwd.or_empty().trim_start_matches("file://") };
-    Cow::Owned(serde_json::to_string(&input).unwrap_or_default())
-}
-
-/// A patch in the form in which the tool takes it.
-fn patch_text<'a>(changes: Shape<'_, Entries<'_, Change<'_>>>) -> Cow<'a, str> {
-    let mut patch = String::from("*** Begin Patch\n");
-    if let Shape::Map(changes) = changes {
-        for (path, change) in changes.0 {
-            let Shape::Map(change) = change else { continue };
-            let verb = match change.r#type.or_empty() {
-                "add" => "Add",
-                "delete" => "Delete",
-                _ => "Update",
-            };
-            patch.push_str(&format!("*** {verb} File: {path}\n"));
-            if let Some(to) = change.move_path.text() {
-                patch.push_str(&format!("*** Move to: {to}\n"));
-            }
-            if let Some(content) = change.content.text().filter(|_| verb == "Add") {
-                for line in content.lines() {
-                    patch.push_str(&format!("+{line}\n"));
-                }
-            }
-            if let Some(diff) = change.unified_diff.text() {
-                patch.push_str(diff);
-                if !diff.ends_with('\n') {
-                    patch.push('\n');
-                }
-            }
-        }
-    }
-    patch.push_str("*** End Patch\n");
-    Cow::Owned(patch)
-}
-
-fn mcp_tool<'a>(server: &str, tool: &str) -> Cow<'a, str> {
-    Cow::Owned(format!("mcp__{server}__{tool}"))
-}
-
-fn mcp_outcome<'a>(result: Shape<'a, McpResult<'a>>, status: &Plain<'_>) -> (Outcome, Cow<'a, str>) {
-    let Shape::Map(mut result) = result else {
-        return (of_item(status, &Shape::Nothing), Cow::Borrowed(""));
-    };
-    if !result.err.is_nothing() {
-        return (Outcome::of(Status::Error), result.err.take());
-    }
-    match result.ok {
-        Shape::Map(ok) => {
-            let status = if ok.is_error.yes() { Status::Error } else { Status::Ok };
-            (Outcome::of(status), content_text(ok.content))
-        }
-        _ => (of_item(status, &Shape::Nothing), content_text(result.content)),
-    }
 }

@@ -8,6 +8,7 @@
 
 use super::record::JsonOutput;
 use crate::format::json::{Plain, Shape};
+use crate::text::clip;
 use crate::trace::Status;
 
 /// How a call ended.
@@ -46,7 +47,7 @@ pub(super) fn of_item(status: &Plain<'_>, exit_code: &Plain<'_>) -> Outcome {
 /// The reason in a refusal by a hook: the text between the mark and the repetition of the command.
 pub(super) fn hook_reason(text: &str) -> Option<&str> {
     const MARK: &str = " blocked by PreToolUse hook: ";
-    let head = text.get(..text.floor_char_boundary(400)).unwrap_or(text);
+    let head = clip(text, 400);
     let at = head.find(MARK)?;
     let before = head.get(..at)?;
     if !(before.ends_with("Command") || before.ends_with("Tool call")) {

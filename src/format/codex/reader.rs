@@ -1,14 +1,22 @@
 //! Reads Codex's records in order: messages, turns, tokens. Calls are in `calls`.
 
 use std::borrow::Cow;
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
 
 use super::calls::Calls;
 use super::record::{Payload, Record, Tokens};
 use super::{IGNORED, IGNORED_EVENTS, IGNORED_ITEMS, spawn};
 use crate::format::Reader;
-use crate::format::json::{Emit, Part, Plain, Shape, content_text, hash, is_uuid, join, peek, read_or_mend};
+use crate::format::emit::{Emit, read_or_mend};
+use crate::format::json::{Part, Plain, Shape, content_text, hash, is_uuid, join, peek};
 use crate::format::prose::plan_of_prose;
 use crate::trace::{Author, Closing, Event, EventKind, FactOf, Lifecycle, Usage};
+
+/// What stands before the type of a record, and of its payload.
+static TYPE: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"type\":\""));
+static PAYLOAD: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new("\"payload\":{\"type\":\""));
 
 /// What is remembered of one source.
 #[derive(Default)]
@@ -34,16 +42,16 @@ pub(super) struct Records {
 impl Reader for Records {
     fn read<'a>(&mut self, record: &'a [u8], sink: &mut dyn FnMut(Event<'a>)) {
         let ignored = record.ends_with(b"}")
-            && (peek(record, "\"type\":\"", 160)
+            && (peek(record, &TYPE, 160)
                 .is_some_and(|kind| IGNORED.iter().any(|name| name.as_bytes() == kind))
-                || peek(record, "\"payload\":{\"type\":\"", 200)
+                || peek(record, &PAYLOAD, 200)
                     .is_some_and(|kind| IGNORED_ITEMS.iter().any(|name| name.as_bytes() == kind)));
         if ignored {
             Emit::new(sink).finish();
             return;
         }
         read_or_mend(record, sink, |record, sink| {
-            let Ok(parsed) = serde_json::from_slice::<Shape<'_, Record<'_>>>(record) else {
+            let Ok(parsed) = serde_json::from_str::<Shape<'_, Record<'_>>>(record) else {
                 return false;
             };
             let mut emit = Emit::new(sink);
@@ -97,9 +105,9 @@ impl Records {
     }
 
     /// A line of an old file: an item without envelope, or the header.
-    fn bare<'a>(&mut self, record: &'a [u8], time: &Plain<'_>, emit: &mut Emit<'_, 'a>) {
+    fn bare<'a>(&mut self, record: &'a str, time: &Plain<'_>, emit: &mut Emit<'_, 'a>) {
         emit.time = time.time();
-        match serde_json::from_slice::<Shape<'_, Payload<'_>>>(record) {
+        match serde_json::from_str::<Shape<'_, Box<Payload<'_>>>>(record) {
             Ok(Shape::Map(payload)) if payload.r#type.is_nothing() && payload.id.text().is_some() => {
                 self.meta(payload, emit);
             }
@@ -108,7 +116,7 @@ impl Records {
         }
     }
 
-    fn meta<'a>(&mut self, mut meta: Payload<'a>, emit: &mut Emit<'_, 'a>) {
+    fn meta<'a>(&mut self, mut meta: Box<Payload<'a>>, emit: &mut Emit<'_, 'a>) {
         let id = meta.id.take();
         if let Some(own) = &self.thread {
             self.copying = self.sub && *own != *id;
@@ -160,7 +168,7 @@ impl Records {
     }
 
     /// An item on the model's side.
-    fn item<'a>(&mut self, mut item: Payload<'a>, emit: &mut Emit<'_, 'a>) {
+    fn item<'a>(&mut self, mut item: Box<Payload<'a>>, emit: &mut Emit<'_, 'a>) {
         let kind = item.r#type.take();
         match &*kind {
             "message" => self.message(item, emit),
@@ -182,7 +190,7 @@ impl Records {
         }
     }
 
-    fn message<'a>(&mut self, mut item: Payload<'a>, emit: &mut Emit<'_, 'a>) {
+    fn message<'a>(&mut self, mut item: Box<Payload<'a>>, emit: &mut Emit<'_, 'a>) {
         let kinds = match item.passthrough {
             Shape::Map(passthrough) => passthrough.content_item_kinds,
             _ => Shape::Nothing,
@@ -267,7 +275,7 @@ impl Records {
     }
 
     /// Words between agents: a task for this one, or the answer of one that it started.
-    fn agent_message<'a>(&mut self, mut item: Payload<'a>, emit: &mut Emit<'_, 'a>) {
+    fn agent_message<'a>(&mut self, mut item: Box<Payload<'a>>, emit: &mut Emit<'_, 'a>) {
         let author = item.author.take();
         let own = if self.path.is_empty() { "/root" } else { &self.path };
         if *author == *own {
@@ -301,7 +309,7 @@ impl Records {
     }
 
     /// An event for the screen.
-    fn event<'a>(&mut self, mut event: Payload<'a>, emit: &mut Emit<'_, 'a>) {
+    fn event<'a>(&mut self, mut event: Box<Payload<'a>>, emit: &mut Emit<'_, 'a>) {
         let kind = event.r#type.take();
         let (what, text) = match &*kind {
             "task_started" | "turn_started" => (Lifecycle::TurnStart, Cow::Borrowed("")),
@@ -361,7 +369,7 @@ impl Records {
     }
 
     /// An item as the screen saw it end.
-    fn completed<'a>(&mut self, event: Payload<'a>, emit: &mut Emit<'_, 'a>) {
+    fn completed<'a>(&mut self, event: Box<Payload<'a>>, emit: &mut Emit<'_, 'a>) {
         let Shape::Map(mut item) = event.item else {
             emit.unknown("item_completed");
             return;
@@ -389,7 +397,7 @@ impl Records {
     }
 
     /// Tokens are told again whenever limits are refreshed: only a grown total counts.
-    fn tokens<'a>(&mut self, event: Payload<'a>, emit: &mut Emit<'_, 'a>) {
+    fn tokens<'a>(&mut self, event: Box<Payload<'a>>, emit: &mut Emit<'_, 'a>) {
         let Shape::Map(mut info) = event.info else {
             return;
         };

@@ -15,7 +15,7 @@ pub(super) struct Record<'a> {
     #[serde(borrow)]
     pub r#type: Plain<'a>,
     #[serde(borrow)]
-    pub payload: Shape<'a, Payload<'a>>,
+    pub payload: Shape<'a, Box<Payload<'a>>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -41,7 +41,7 @@ pub(super) struct Payload<'a> {
     #[serde(borrow)]
     pub agent_path: Plain<'a>,
     #[serde(borrow)]
-    pub source: Shape<'a, Source<'a>>,
+    pub source: Shape<'a, Box<Source<'a>>>,
     #[serde(borrow)]
     pub subagent_history_start_ordinal: Plain<'a>,
     #[serde(borrow)]
@@ -53,7 +53,7 @@ pub(super) struct Payload<'a> {
     #[serde(borrow)]
     pub model: Plain<'a>,
     #[serde(borrow)]
-    pub thread_settings: Shape<'a, Settings<'a>>,
+    pub thread_settings: Shape<'a, Box<Settings<'a>>>,
     #[serde(borrow)]
     pub thread_id: Plain<'a>,
     #[serde(borrow)]
@@ -107,26 +107,26 @@ pub(super) struct Payload<'a> {
     #[serde(borrow)]
     pub changes: Shape<'a, Entries<'a, Change<'a>>>,
     #[serde(borrow)]
-    pub invocation: Shape<'a, Invocation<'a>>,
+    pub invocation: Shape<'a, Box<Invocation<'a>>>,
     #[serde(borrow)]
-    pub result: Shape<'a, McpResult<'a>>,
+    pub result: Shape<'a, Box<McpResult<'a>>>,
     #[serde(borrow)]
     pub tool: Plain<'a>,
     #[serde(borrow)]
     pub content_items: Shape<'a, Part<'a>>,
     // Lifecycle.
     #[serde(borrow)]
-    pub item: Shape<'a, Item<'a>>,
+    pub item: Shape<'a, Box<Item<'a>>>,
     #[serde(borrow)]
-    pub info: Shape<'a, Info<'a>>,
+    pub info: Shape<'a, Box<Info<'a>>>,
     #[serde(borrow)]
-    pub usage: Shape<'a, Tokens<'a>>,
+    pub usage: Shape<'a, Box<Tokens<'a>>>,
     #[serde(borrow)]
     pub message: Plain<'a>,
     #[serde(borrow)]
     pub reason: Plain<'a>,
     #[serde(borrow)]
-    pub error: Shape<'a, ErrorBody<'a>>,
+    pub error: Shape<'a, Box<ErrorBody<'a>>>,
     #[serde(borrow)]
     pub kind: Plain<'a>,
     #[serde(borrow)]
@@ -259,7 +259,7 @@ pub(super) struct Item<'a> {
     #[serde(borrow)]
     pub arguments: Raw<'a>,
     #[serde(borrow)]
-    pub result: Shape<'a, McpResult<'a>>,
+    pub result: Shape<'a, Box<McpResult<'a>>>,
     #[serde(borrow)]
     pub kind: Plain<'a>,
     #[serde(borrow)]
@@ -282,9 +282,9 @@ pub(super) struct Item<'a> {
 #[serde(default)]
 pub(super) struct Info<'a> {
     #[serde(borrow)]
-    pub total_token_usage: Shape<'a, Tokens<'a>>,
+    pub total_token_usage: Shape<'a, Box<Tokens<'a>>>,
     #[serde(borrow)]
-    pub last_token_usage: Shape<'a, Tokens<'a>>,
+    pub last_token_usage: Shape<'a, Box<Tokens<'a>>>,
     #[serde(borrow)]
     pub model: Plain<'a>,
     #[serde(borrow)]

@@ -1,0 +1,166 @@
+//! Cuts what an agent says into sentences, and leaves out what it does not say itself: code blocks,
+//! quotations, lists of what is still to be done.
+
+use std::ops::Range;
+
+use crate::detect::pattern::patterns;
+
+patterns! {
+    INTENT_HEAD = r"(?i)^\W*(?:next steps?|to[- ]?dos?|plan|acceptance(?: criteria)?|criteria|requirements?|how to (?:test|verify|run).*|instructions?|goals?|verification steps|test plan|recommendations?|follow[- ]?ups?|remaining(?: work| steps)?|still to do|what(?:'s| is) left|suggested.*|before|previously|steps to (?:test|verify|reproduce).*)\W*$";
+    QUOTES = "\"[^\"\n]{1,300}\"|“[^”\n]{1,300}”|«[^»\n]{1,300}»|(?:^|[\\s(])'[^'\n]{6,200}'(?:$|[\\s).,;:])";
+    ASIDE = r",\s+(?:including|even|also|as well as|both|with|plus)\b[^,.;!?]{0,60},";
+    UNCHECKED = r"^\s*(?:[-*+]|\d+[.)])\s+\[ \]";
+}
+
+/// A sentence: where it stands, and its words in lower case without marks.
+pub(crate) struct Sentence {
+    /// In bytes of the text.
+    pub(crate) span: Range<usize>,
+    /// Its words.
+    pub(crate) words: String,
+    /// It ends with a question mark.
+    pub(crate) question: bool,
+}
+
+/// The sentences of a text, without code blocks, quotations and lists of what is still to be done.
+pub(crate) struct Sentences {
+    all: std::vec::IntoIter<Sentence>,
+}
+
+impl Iterator for Sentences {
+    type Item = Sentence;
+
+    fn next(&mut self) -> Option<Sentence> {
+        self.all.next()
+    }
+}
+
+impl Sentences {
+    /// Cuts a text.
+    pub(crate) fn of(text: &str) -> Self {
+        let mut all = Vec::new();
+        let (mut at, mut fence, mut intent) = (0usize, false, false);
+        for line in text.split_inclusive('\n') {
+            let start = at;
+            at += line.len();
+            let trimmed = line.trim();
+            if trimmed.starts_with("```") || trimmed.starts_with("~~~") {
+                fence = !fence;
+                continue;
+            }
+            if fence || trimmed.is_empty() || trimmed.starts_with('>') || trimmed.starts_with("    ") {
+                continue;
+            }
+            let heading = trimmed.starts_with('#')
+                || trimmed.starts_with("**") && trimmed.trim_end_matches(':').ends_with("**")
+                || trimmed.ends_with(':');
+            if heading {
+                intent = INTENT_HEAD.is_in(trimmed.trim_matches(['#', '*', ' ', ':']));
+            }
+            if intent || UNCHECKED.is_in(line) {
+                continue;
+            }
+            cut(line, start, &mut all);
+        }
+        Self { all: all.into_iter() }
+    }
+}
+
+/// Cuts a line into sentences.
+fn cut(line: &str, start: usize, all: &mut Vec<Sentence>) {
+    let mut from = 0usize;
+    let mut chars = line.char_indices().peekable();
+    while let Some((i, c)) = chars.next() {
+        let next = chars.peek().map(|(_, c)| *c);
+        let ends = match c {
+            '!' | '?' | ';' => next.is_none_or(|n| n.is_whitespace() || n == ')' || n == '"'),
+            '.' => {
+                next.is_none_or(|n| n.is_whitespace() || n == ')' || n == '"' || n == '*')
+                    && !line.get(from..i).is_some_and(|s| {
+                        let lower = s.rsplit(' ').next().unwrap_or("").to_ascii_lowercase();
+                        matches!(lower.as_str(), "e.g" | "i.e" | "etc" | "vs" | "approx" | "cf")
+                            || !lower.is_empty()
+                                && lower.bytes().all(|b| b.is_ascii_digit())
+                                && s.trim().len() == lower.len()
+                    })
+            }
+            '\n' => true,
+            _ => false,
+        };
+        if ends {
+            let end = i + c.len_utf8();
+            push(line, from..end, start, c == '?', all);
+            from = end;
+        }
+    }
+    push(line, from..line.len(), start, false, all);
+}
+
+fn push(line: &str, part: Range<usize>, start: usize, question: bool, all: &mut Vec<Sentence>) {
+    let Some(raw) = line.get(part.clone()) else {
+        return;
+    };
+    if raw.trim().is_empty() {
+        return;
+    }
+    let lead = raw.len() - raw.trim_start().len();
+    let span = start + part.start + lead..start + part.start + lead + raw.trim().len();
+    all.push(Sentence { span, words: folded(raw.trim()), question });
+}
+
+/// Lower case, without emphasis, quotations blanked, check marks as words.
+fn folded(raw: &str) -> String {
+    let unquoted = QUOTES.replace(raw, " quoted ");
+    let mut out = String::with_capacity(unquoted.len());
+    for c in unquoted.chars() {
+        match c {
+            '*' | '`' | '#' => {}
+            '|' => out.push(' '),
+            '’' | '‘' => out.push('\''),
+            '—' | '–' => out.push_str(" - "),
+            '✅' | '✓' | '✔' | '☑' => out.push_str(" okmark "),
+            '❌' | '✗' | '✘' | '⚠' => out.push_str(" failmark "),
+            '\u{fe0f}' => {}
+            c => out.extend(c.to_lowercase()),
+        }
+    }
+    let text = out.replace("[x]", "okmark");
+    let text = text.trim_start_matches(['-', '+', '•', ' ', '\t']);
+    ASIDE.replace(text, "").into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn patterns_compile() {
+        assert_eq!(patterns_that_do_not_compile(), [""; 0]);
+    }
+
+    fn words(text: &str) -> Vec<String> {
+        Sentences::of(text).map(|s| s.words.trim().to_owned()).collect()
+    }
+
+    #[test]
+    fn what_is_not_said_is_left_out() {
+        assert_eq!(words("One. Two in 3.5s!\n- Three"), ["one.", "two in 3.5s!", "three"]);
+        assert_eq!(words("```\ncode\n```\n> quoted\n- [ ] open\nsaid"), ["said"]);
+        assert_eq!(words("## Next steps\n- do it\n## Summary\ndone"), ["summary", "done"]);
+        assert_eq!(words("You said \"all good\"."), ["you said  quoted ."]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_cut_at_its_characters(text in "\\PC{0,200}|[ -~\n]{0,200}") {
+            for sentence in Sentences::of(&text) {
+                prop_assert!(text.get(sentence.span.clone()).is_some_and(|s| !s.trim().is_empty()));
+            }
+            let said = super::super::grammar::read(&text);
+            prop_assert!(said.claims.iter().all(|c| text.get(c.span.clone()).is_some()));
+            let _ = crate::detect::summary::tests(&text);
+            let _ = crate::detect::runner::read(&text);
+        }
+    }
+}
