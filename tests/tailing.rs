@@ -293,6 +293,11 @@ fn old_runs_are_listed_and_read_when_opened() {
     bench.append("logs/r8.jsonl", says("again"));
     bench.until_steps("woken", "r8", &["done", "again"]);
     assert!(!bench.run("r9").summary.assessed);
+    // One that is cleared away without having been read keeps what was known of it.
+    fs::remove_file(bench.path("logs/r9.jsonl")).unwrap();
+    let id = RunId::new("r9");
+    bench.until("cleared away", |board| board.run(&id).is_some_and(|run| run.gone.is_some()));
+    assert_eq!(bench.run("r9").summary.title, "mend the importer");
 }
 
 /// A Claude Code session with a sub-agent in a file of its own: the order in which the files come to
@@ -376,6 +381,31 @@ fn the_sources_of_a_run_are_brought_into_the_order_of_time() {
     named.write(&side_name, &side.concat());
     named.follow(&main_name);
     named.until("with its sub-agent", |board| board.run(&id).is_some_and(|run| run.summary.records == 8));
+}
+
+/// Claude Code writes what a sub-agent is called into a file beside its log, which may come later.
+#[test]
+fn a_sub_agents_name_that_comes_later() {
+    let session = "0a1b2c3d-4e5f-4061-8071-2a3b4c5d6e7f";
+    let record = format!(
+        "{{\"type\":\"user\",\"uuid\":\"s0\",\"parentUuid\":null,\"isSidechain\":true,\"agentId\":\"a1\",\
+         \"sessionId\":\"{session}\",\"timestamp\":\"2026-11-20T09:00:00.000Z\",\
+         \"message\":{{\"role\":\"user\",\"content\":\"look\"}}}}\n"
+    );
+    let mut bench = Bench::new();
+    bench.write(&format!("p/{session}/subagents/agent-a1.jsonl"), &record);
+    bench.follow("p");
+    let id = RunId::new(session);
+    bench.until("its log", |board| board.run(&id).is_some_and(|run| run.summary.records == 1));
+    let names = |run: &RunView| run.summary.agents.iter().map(|a| a.name.clone()).collect::<Vec<_>>();
+    assert!(!names(bench.run(session)).iter().any(|name| name.to_lowercase().starts_with("explore")));
+    let beside = "{\"agentType\":\"Explore\",\"description\":\"look around\",\"toolUseId\":\"t1\"}";
+    bench.write(&format!("p/{session}/subagents/agent-a1.meta.json"), beside);
+    bench.until("its name", |board| {
+        board
+            .run(&id)
+            .is_some_and(|run| names(run).iter().any(|name| name.to_lowercase().starts_with("explore")))
+    });
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
             )?,
         }
     } else if args.default {
-        out.write_all(Config::defaults(&common.environment).as_default_file().as_bytes())?;
+        out.write_all(Config::defaults(&common.environment)?.as_default_file().as_bytes())?;
     } else {
         out.write_all(common.config.with_origins().as_bytes())?;
     }

@@ -251,11 +251,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         // A hook goes on with the defaults, and the log says why.
         Err(error) if matches!(cli.command, Some(Command::Hook(_))) => {
             tracing::error!("{}", sentence::of(&error));
-            Common::with(Config::defaults(&environment), environment)?
+            Common::with(Config::defaults(&environment)?, environment)?
         }
         // `doctor` is for mending exactly this, and says it in its report.
         Err(error) if matches!(cli.command, Some(Command::Doctor(_))) => {
-            let mut common = Common::with(Config::defaults(&environment), environment)?;
+            let mut common = Common::with(Config::defaults(&environment)?, environment)?;
             common.config.problem = Some(sentence::of(&error));
             common
         }

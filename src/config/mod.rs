@@ -5,6 +5,7 @@
 //! row in `print.rs`; a test fails while one is missing. What a key means is decided by whoever uses
 //! it; what it may be is decided here, so that a wrong value is an error with its file and line.
 
+mod check;
 mod environment;
 mod file;
 mod print;
@@ -18,6 +19,7 @@ use crate::score::Costs;
 use thiserror::Error;
 use toml::Spanned;
 
+use check::{Refusal, at_most, filled, mode, not_negative, on_hold_timeout, positive, seconds, truth};
 pub use environment::Environment;
 
 /// A value and where it came from.
@@ -212,11 +214,12 @@ const VARIABLES: &[&str] = &[
 
 impl Config {
     /// The defaults: no file, no variables that set a value, no flags.
-    pub fn defaults(environment: &Environment) -> Self {
+    ///
+    /// # Errors
+    /// None: without a file, a variable or a flag nothing can be wrong; a test holds that.
+    pub fn defaults(environment: &Environment) -> Result<Self, ConfigError> {
         let bare = file::Read { path: PathBuf::new(), text: String::new(), file: file::File::default() };
-        // Without a file, a variable or a flag nothing can be wrong.
         Self::layered(&Flags::default(), environment, bare, false)
-            .unwrap_or_else(|_| unreachable!("the defaults are sound"))
     }
 
     /// Reads the file that the flag, the variable or the default names, and lays the layers over each
@@ -372,19 +375,6 @@ fn mapped<T, U>(spanned: Spanned<T>, f: impl FnOnce(T) -> U) -> Spanned<U> {
     Spanned::new(span, f(spanned.into_inner()))
 }
 
-/// Why a value is refused: what, and the mend.
-type Wrong = (String, String);
-
-/// A value that is refused, before it is known where it stands.
-struct Refusal(Wrong);
-
-impl Refusal {
-    fn at(self, origin: &Origin) -> ConfigError {
-        let (what, mend) = self.0;
-        ConfigError::Wrong { what, at: origin.to_string(), mend }
-    }
-}
-
 impl<T> Setting<T> {
     fn or_text(
         self,
@@ -433,80 +423,6 @@ impl Setting<Option<PathBuf>> {
             Some(value) => Self { value: Some(value), origin: Origin::Environment(name) },
         }
     }
-}
-
-fn refuse<T>(what: String, mend: impl Into<String>) -> Result<T, Refusal> {
-    Err(Refusal((what, mend.into())))
-}
-
-fn quoted(text: &str) -> String {
-    crate::text::quoted(text, 60)
-}
-
-fn mode(word: &str) -> Result<Mode, Refusal> {
-    match word {
-        "observe" => Ok(Mode::Observe),
-        "suggest" => Ok(Mode::Suggest),
-        "canary" | "auto" => refuse(
-            format!("the policy mode {} comes with a later version", quoted(word)),
-            "use \"suggest\" (a person decides) or \"observe\"",
-        ),
-        _ => refuse(format!("no policy mode is called {}", quoted(word)), "use \"suggest\" or \"observe\""),
-    }
-}
-
-fn on_hold_timeout(word: &str) -> Result<OnHoldTimeout, Refusal> {
-    match word {
-        "go-on" => Ok(OnHoldTimeout::GoOn),
-        "deny" => Ok(OnHoldTimeout::Deny),
-        "ask" => Ok(OnHoldTimeout::Ask),
-        _ => refuse(
-            format!("on_hold_timeout cannot be {}", quoted(word)),
-            "use \"go-on\", \"deny\" or \"ask\"",
-        ),
-    }
-}
-
-fn truth(text: &str) -> Result<bool, Refusal> {
-    match text {
-        "1" | "true" | "yes" | "on" => Ok(true),
-        "0" | "false" | "no" | "off" => Ok(false),
-        _ => refuse(format!("{} is neither true nor false", quoted(text)), "use true or false"),
-    }
-}
-
-fn seconds(text: &str) -> Result<u32, Refusal> {
-    text.parse().or_else(|_| {
-        refuse(format!("{} is no number of seconds", quoted(text)), "use a whole number such as 30")
-    })
-}
-
-fn at_most(key: &str, value: u32, limit: u32) -> Result<(), Refusal> {
-    if value > limit {
-        return refuse(format!("{key} = {value} is too long"), format!("use at most {limit}"));
-    }
-    Ok(())
-}
-
-fn positive(key: &str, value: f64) -> Result<(), Refusal> {
-    if value > 0.0 && value.is_finite() {
-        return Ok(());
-    }
-    refuse(format!("the cost {key} = {value} is not above zero"), "use a number such as 1.0")
-}
-
-fn not_negative(key: &str, value: f64) -> Result<(), Refusal> {
-    if value >= 0.0 && value.is_finite() {
-        return Ok(());
-    }
-    refuse(format!("the limit {key} = {value} is below zero"), "use 0 or more")
-}
-
-fn filled(key: &str, value: &str) -> Result<(), Refusal> {
-    if value.trim().is_empty() {
-        return refuse(format!("{key} is empty"), "give a name, or take the line out");
-    }
-    Ok(())
 }
 
 /// Why a file could not be read, with the mend.

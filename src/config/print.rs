@@ -246,7 +246,7 @@ mod tests {
 
     #[test]
     fn the_default_file_holds_every_key_and_changes_nothing() {
-        let defaults = Config::defaults(&environment());
+        let defaults = Config::defaults(&environment()).unwrap();
         let text = defaults.as_default_file();
         let config = load(&text);
         assert_eq!(*config.db, *defaults.db);

@@ -13,17 +13,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant, SystemTime};
 
-use jiff::Timestamp;
-
-use super::board::{RunDelta, RunSummary, SourceState, SourceView, Update};
-use super::desk::RunNews;
+use super::board::Update;
+use super::listed::listed;
 use super::workers::{Pool, Slot};
-use crate::score::RunJudgement;
-use crate::source::discover::{Brief, Candidate, Looked, free_id, group, is_log_name};
+use crate::source::discover::{Candidate, Looked, free_id, group, is_log_name};
 use crate::source::watch::{POLL, SLOW_POLL};
 use crate::source::{Change, Discoverer, FoundRun, FoundSource, Roots, SourceError, StandardInput, Watch};
 use crate::text;
-use crate::trace::{RunId, RunState, StateWord, Usage};
+use crate::trace::RunId;
 
 /// The least time between two looks at one run.
 const PAUSE: Duration = Duration::from_millis(16);
@@ -206,32 +203,29 @@ impl Follower {
     // What is there.
 
     fn watch_roots(&mut self) {
-        let mut watch = match self.pool.options().notifications {
-            true => {
-                let signals = self.signals.clone();
-                Watch::start(move |change| signals.put(Signal::Change(change)))
-            }
-            false => Watch::polling(),
-        };
-        self.deep.clear();
         for path in self.roots.all() {
-            if path.is_dir() {
-                watch.directory(path, true);
-                self.deep.push(path.to_owned());
-            } else if self.roots.named.iter().any(|named| named == path) {
-                if let Some(parent) = path.parent() {
-                    watch.directory(parent, false);
-                }
-                let companions = path.with_extension("");
-                if companions.is_dir() {
-                    watch.directory(&companions, true);
-                }
-                if companions != path {
-                    self.deep.push(companions);
-                }
-            } else {
-                self.deep.push(path.to_owned());
+            let is_file = self.roots.named.iter().any(|named| named == path) && !path.is_dir();
+            let home = if is_file { path.with_extension("") } else { path.to_owned() };
+            // A file without an extension has no directory of its own name beside it.
+            if !(is_file && home == path) {
+                self.deep.push(home);
             }
+        }
+        let mut watch = if self.pool.options().notifications {
+            let (named, deep) = (self.roots.named.clone(), self.deep.clone());
+            let wanted = move |path: &Path| is_ours(path, &named, &deep);
+            let signals = self.signals.clone();
+            Watch::start(wanted, move |change| signals.put(Signal::Change(change)))
+        } else {
+            Watch::polling()
+        };
+        for path in self.roots.named.iter().filter(|path| !path.is_dir()) {
+            if let Some(parent) = path.parent() {
+                watch.directory(parent, false);
+            }
+        }
+        for path in self.deep.iter().filter(|path| path.is_dir()) {
+            watch.directory(path, true);
         }
         self.watch = Some(watch);
     }
@@ -417,15 +411,17 @@ impl Follower {
 
     fn changed(&mut self, path: &Path) {
         if let Some(index) = self.by_path.get(path).copied() {
-            self.touch(index);
+            self.touch_or_lose(index, path);
             self.close_stdin();
             return;
         }
-        let named = self.roots.named.iter().any(|root| root == path);
-        let ours = named || self.deep.iter().any(|root| path.starts_with(root));
-        if !ours {
+        if !is_ours(path, &self.roots.named, &self.deep) {
             return;
         }
+        if path.to_string_lossy().ends_with(".meta.json") {
+            return self.identify_again(&path.with_extension("").with_extension("jsonl"));
+        }
+        let named = self.roots.named.iter().any(|root| root == path);
         match fs::metadata(path) {
             Ok(there) if there.is_dir() => self.walk_below(path),
             Ok(there) => {
@@ -441,16 +437,46 @@ impl Follower {
             }
             Err(_) => {
                 // A directory has gone, and what was in it.
-                let below: Vec<usize> = self
+                let below: Vec<(PathBuf, usize)> = self
                     .by_path
                     .range(path.to_owned()..)
                     .take_while(|(known, _)| known.starts_with(path))
-                    .map(|(_, index)| *index)
+                    .map(|(known, index)| (known.clone(), *index))
                     .collect();
-                for index in below {
-                    self.touch(index);
+                for (known, index) in below {
+                    self.touch_or_lose(index, &known);
                 }
             }
+        }
+    }
+
+    /// What stands beside a log has come or changed: it may say better whose log it is.
+    fn identify_again(&mut self, log: &Path) {
+        let Some(index) = self.by_path.get(log).copied() else { return };
+        self.discoverer.forget(log);
+        if let Ok(Looked::Log(source)) = self.discoverer.look(log) {
+            self.pool.change(|state| {
+                if state.identify(index, *source) {
+                    state.queue(index);
+                }
+            });
+        }
+    }
+
+    /// A file of a run has changed. When it is gone and nothing of it was read, that is all there is to
+    /// say.
+    fn touch_or_lose(&mut self, index: usize, path: &Path) {
+        let listed = {
+            let state = self.pool.state();
+            let slot = state.slots.get(index).filter(|slot| !slot.assessed);
+            slot.map(|slot| slot.found.id.clone())
+        };
+        match listed {
+            Some(run) if !path.exists() => {
+                let reason = "the file is gone".to_owned();
+                self.pool.send(Update::Gone { run, reason });
+            }
+            _ => self.touch(index),
         }
     }
 
@@ -574,46 +600,7 @@ impl Follower {
     }
 }
 
-/// A run that is only listed, for the board.
-fn listed(found: &FoundRun, brief: Option<&Brief>) -> RunDelta {
-    let main = found.sources.first();
-    let brief = brief.or_else(|| main.map(|source| &source.brief)).cloned().unwrap_or_default();
-    RunDelta {
-        run: found.id.clone(),
-        from: 0,
-        steps: Vec::new(),
-        findings_from: 0,
-        findings: Vec::new(),
-        news: RunNews::none(found.id.clone()),
-        summary: RunSummary {
-            format: found.format.name(),
-            title: brief.title,
-            model: brief.model,
-            working_directory: brief.working_directory,
-            state: RunState { word: StateWord::Unknown, reason: "not read yet".to_owned(), sure: true },
-            agents: Vec::new(),
-            tools: Vec::new(),
-            plan: Vec::new(),
-            effects: Vec::new(),
-            usage: Usage::default(),
-            records: 0,
-            unknown: Vec::new(),
-            began: brief.began,
-            last: Timestamp::try_from(found.modified()).ok(),
-            sources: found
-                .sources
-                .iter()
-                .map(|source| SourceView {
-                    path: source.path.clone(),
-                    read: 0,
-                    size: source.size,
-                    state: SourceState::Reading,
-                })
-                .collect(),
-            judged: RunJudgement::default(),
-            judged_by: String::new(),
-            reach: super::Reach::Observed,
-            assessed: false,
-        },
-    }
+/// Whether a path is, or stands below, what we were asked to look at.
+fn is_ours(path: &Path, named: &[PathBuf], deep: &[PathBuf]) -> bool {
+    named.iter().any(|root| root == path) || deep.iter().any(|root| path.starts_with(root))
 }

@@ -7,6 +7,7 @@ pub mod assess;
 pub mod board;
 pub mod desk;
 mod follow;
+mod listed;
 mod merge;
 pub mod read;
 pub mod reading;

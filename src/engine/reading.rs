@@ -87,9 +87,13 @@ impl Reading {
         self.restarts
     }
 
-    /// Another source of the run has been found.
+    /// Another source of the run has been found, or it is known better whose source it is.
     pub fn add(&mut self, found: &FoundSource) {
-        if self.sources.iter().any(|s| s.tail.path() == found.path) {
+        if let Some(known) = self.sources.iter_mut().find(|s| s.tail.path() == found.path) {
+            if known.identity != found.identity {
+                known.identity.clone_from(&found.identity);
+                self.restart();
+            }
             return;
         }
         let source = Source {

@@ -153,6 +153,20 @@ impl State {
         }
     }
 
+    /// It is known better whose source it is. Whether that changes anything for a run that is read.
+    pub(super) fn identify(&mut self, index: usize, source: FoundSource) -> bool {
+        let Some(slot) = self.slots.get_mut(index) else { return false };
+        let Some(known) = slot.found.sources.iter_mut().find(|known| known.path == source.path) else {
+            return false;
+        };
+        if known.identity == source.identity || known.identity.run != source.identity.run {
+            return false;
+        }
+        known.identity.clone_from(&source.identity);
+        slot.incoming.push(source);
+        slot.assessed
+    }
+
     /// A run's sources will not grow any more.
     pub(super) fn close(&mut self, index: usize) {
         if let Some(slot) = self.slots.get_mut(index) {

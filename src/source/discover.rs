@@ -178,7 +178,9 @@ impl Discoverer {
         let modified = there.modified().unwrap_or(SystemTime::UNIX_EPOCH);
         let size = there.len();
         if let Some((m, s, looked)) = self.known.get(path)
-            && (*m, *s) == (modified, size)
+            // A large file that no format claimed will not become a log by growing.
+            && ((*m, *s) == (modified, size)
+                || (matches!(looked, Looked::NoLog) && *s >= HEAD_BYTES as u64 && size > *s))
         {
             return Ok(looked.clone());
         }
@@ -186,6 +188,11 @@ impl Discoverer {
         let looked = self.judge(path, &head, size, modified);
         self.known.insert(path.to_owned(), (modified, size, looked.clone()));
         Ok(looked)
+    }
+
+    /// Forgets what was seen of a file.
+    pub fn forget(&mut self, path: &Path) {
+        self.known.remove(path);
     }
 
     fn judge(&self, path: &Path, head: &Head, size: u64, modified: SystemTime) -> Looked {

@@ -38,13 +38,16 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// A watch over nothing. `tell` is called on a thread of its own, for each change; it may not
-    /// block.
-    pub fn start(tell: impl Fn(Change) + Send + 'static) -> Self {
+    /// A watch over nothing. `tell` is called on a thread of its own, for each change at a path that
+    /// is `wanted`; it may not block. In a directory that is busy with other things nobody is woken.
+    pub fn start(
+        wanted: impl Fn(&Path) -> bool + Send + 'static,
+        tell: impl Fn(Change) + Send + 'static,
+    ) -> Self {
         let system = notify::recommended_watcher(move |event: notify::Result<Event>| match event {
             Ok(event) if event.need_rescan() => tell(Change::Everything),
             Ok(event) if matters(&event.kind) => {
-                for path in event.paths {
+                for path in event.paths.into_iter().filter(|path| wanted(path)) {
                     tell(Change::Path(path));
                 }
             }

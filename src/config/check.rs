@@ -1,0 +1,90 @@
+//! What a value may be: each check refuses with what is wrong and the mend.
+
+use super::{ConfigError, Mode, OnHoldTimeout, Origin};
+
+/// Why a value is refused: what, and the mend.
+type Wrong = (String, String);
+
+/// A value that is refused, before it is known where it stands.
+pub(super) struct Refusal(Wrong);
+
+impl Refusal {
+    pub(super) fn at(self, origin: &Origin) -> ConfigError {
+        let (what, mend) = self.0;
+        ConfigError::Wrong { what, at: origin.to_string(), mend }
+    }
+}
+
+fn refuse<T>(what: String, mend: impl Into<String>) -> Result<T, Refusal> {
+    Err(Refusal((what, mend.into())))
+}
+
+fn quoted(text: &str) -> String {
+    crate::text::quoted(text, 60)
+}
+
+pub(super) fn mode(word: &str) -> Result<Mode, Refusal> {
+    match word {
+        "observe" => Ok(Mode::Observe),
+        "suggest" => Ok(Mode::Suggest),
+        "canary" | "auto" => refuse(
+            format!("the policy mode {} comes with a later version", quoted(word)),
+            "use \"suggest\" (a person decides) or \"observe\"",
+        ),
+        _ => refuse(format!("no policy mode is called {}", quoted(word)), "use \"suggest\" or \"observe\""),
+    }
+}
+
+pub(super) fn on_hold_timeout(word: &str) -> Result<OnHoldTimeout, Refusal> {
+    match word {
+        "go-on" => Ok(OnHoldTimeout::GoOn),
+        "deny" => Ok(OnHoldTimeout::Deny),
+        "ask" => Ok(OnHoldTimeout::Ask),
+        _ => refuse(
+            format!("on_hold_timeout cannot be {}", quoted(word)),
+            "use \"go-on\", \"deny\" or \"ask\"",
+        ),
+    }
+}
+
+pub(super) fn truth(text: &str) -> Result<bool, Refusal> {
+    match text {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" => Ok(false),
+        _ => refuse(format!("{} is neither true nor false", quoted(text)), "use true or false"),
+    }
+}
+
+pub(super) fn seconds(text: &str) -> Result<u32, Refusal> {
+    text.parse().or_else(|_| {
+        refuse(format!("{} is no number of seconds", quoted(text)), "use a whole number such as 30")
+    })
+}
+
+pub(super) fn at_most(key: &str, value: u32, limit: u32) -> Result<(), Refusal> {
+    if value > limit {
+        return refuse(format!("{key} = {value} is too long"), format!("use at most {limit}"));
+    }
+    Ok(())
+}
+
+pub(super) fn positive(key: &str, value: f64) -> Result<(), Refusal> {
+    if value > 0.0 && value.is_finite() {
+        return Ok(());
+    }
+    refuse(format!("the cost {key} = {value} is not above zero"), "use a number such as 1.0")
+}
+
+pub(super) fn not_negative(key: &str, value: f64) -> Result<(), Refusal> {
+    if value >= 0.0 && value.is_finite() {
+        return Ok(());
+    }
+    refuse(format!("the limit {key} = {value} is below zero"), "use 0 or more")
+}
+
+pub(super) fn filled(key: &str, value: &str) -> Result<(), Refusal> {
+    if value.trim().is_empty() {
+        return refuse(format!("{key} is empty"), "give a name, or take the line out");
+    }
+    Ok(())
+}
