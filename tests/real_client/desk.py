@@ -84,8 +84,8 @@ class Console:
         self.screen, self.decoder = Screen(), codecs.getincrementaldecoder("utf-8")("replace")
         self.child, self.terminal = pty.fork()
         if self.child == 0:
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
             os.execvp(command[0], command)
-        fcntl.ioctl(self.terminal, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         self.open = True
 
     def press(self, keys):

@@ -1,7 +1,7 @@
 #!/bin/sh
-# tests/real_client/run.sh [claude]...: the whole path with the real agent program, offline.
+# tests/real_client/run.sh [claude|codex|codex-classic]...: the whole path with the real agent programs, offline.
 #
-# On a bench that runs the program against a scripted model, in a sandbox without a network, medbay is the
+# On a bench that runs a program against a scripted model, in a sandbox without a network, medbay is the
 # program's hook, and a person (desk.py) sits at the console in the same sandbox: the agent claims that all
 # tests pass, they do not, the person approves the correction, and the bench says whether the model was
 # given it. 0: it was, or there is no bench (said so). 1: it was not; the run is kept.
@@ -19,10 +19,13 @@ bench=${RC_BENCH:-$root/../shared/realclients}
 bench=$(cd "$bench" && pwd -P)
 [ "$(id -u)" = 0 ] || skip "the bench's sandbox needs root"
 [ -x /usr/bin/python3 ] || skip "the bench needs /usr/bin/python3"
-if ! [ -e "${RC_ROOT:-/opt/rc}/claude" ]; then
-    "$bench/install.sh" >/dev/null 2>&1 || skip "the agent program cannot be installed here ($bench/install.sh)"
-    [ -e "${RC_ROOT:-/opt/rc}/claude" ] || skip "the bench did not install the agent program"
-fi
+[ $# -gt 0 ] || set -- claude codex
+installed=${RC_ROOT:-/opt/rc}
+for client; do
+    [ -e "$installed/${client%-classic}" ] && continue
+    "$bench/install.sh" >/dev/null 2>&1 || skip "the agent programs cannot be installed here ($bench/install.sh)"
+    [ -e "$installed/${client%-classic}" ] || skip "the bench did not install ${client%-classic}"
+done
 if [ -z "${MEDBAY:-}" ]; then
     (cd "$root" && cargo build --release --quiet) || exit 1
     MEDBAY=${CARGO_TARGET_DIR:-$root/target}/release/medbay
@@ -30,7 +33,7 @@ fi
 MEDBAY=$(realpath "$MEDBAY")
 
 # An agent that has run here before: else the console shows the bundled runs as well.
-before="mkdir -p ~/.claude/projects/-w-app ~/.config/medbay && cat > ~/.config/medbay/config.toml <<'CONFIG_END'
+before="mkdir -p ~/.claude/projects/-w-app ~/.codex/sessions/2026 ~/.config/medbay && cat > ~/.config/medbay/config.toml <<'CONFIG_END'
 grace_seconds = 1
 
 [policy]
@@ -51,8 +54,9 @@ ledger() {
 one() {
     client=$1
     run=$(mktemp -d "${TMPDIR:-/tmp}/medbay-real.XXXXXX")
-    RC_HOOKS=medbay RC_ANSWERS='' RC_MEDBAY=$MEDBAY RC_BEFORE=$before RC_BESIDE=$beside \
-        "$bench/run_$client.sh" "$bench/scenarios/false-pass.json" "$run/app" "$run/home" >"$run/out" 2>&1
+    model=; [ "$client" = codex-classic ] && model=gpt-5.5
+    RC_HOOKS=medbay RC_ANSWERS='' RC_CODEX_MODEL=$model RC_MEDBAY=$MEDBAY RC_BEFORE=$before RC_BESIDE=$beside \
+        "$bench/run_${client%-classic}.sh" "$bench/scenarios/false-pass.json" "$run/app" "$run/home" >"$run/out" 2>&1
     if ! python3 "$bench/model.py" seen "$run/log/model" 'Operator:' --not-system >"$run/seen" 2>&1; then
         echo "FAIL  $client: the correction did not reach the model"
     elif ! grep -q 'My earlier statement was wrong' "$run/log/model/log.jsonl"; then
@@ -72,13 +76,12 @@ one() {
 }
 
 bad=0
-for client in ${*:-claude}; do
+for client; do
     echo "medbay beside the real $client:"
     one "$client" || bad=1
 done
 if [ $bad = 0 ]; then
     echo "the bench's own check:"
-    # shellcheck disable=SC2086
-    RC_MEDBAY=$MEDBAY RC_BEFORE=$before RC_BESIDE=$beside "$bench/check.sh" ${*:-claude} || bad=1
+    RC_MEDBAY=$MEDBAY RC_BEFORE=$before RC_BESIDE=$beside "$bench/check.sh" "$@" || bad=1
 fi
 exit $bad
