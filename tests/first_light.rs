@@ -116,7 +116,7 @@ impl Machine {
     fn shown(&self) -> String {
         let list = self.list();
         assert_eq!(list.lines().count(), 1, "{list}");
-        let id = list.split_whitespace().nth(1).unwrap();
+        let id = list.split_whitespace().nth(2).unwrap();
         self.medbay(&["decisions", "show", id], "")
     }
 
@@ -178,7 +178,8 @@ impl Machine {
                     "lines": ["-    return ceil(x)", "+    return round(x)"]}]}),
         );
         self.calls("toolu_02", "Bash", json!({"command": "python3 -m pytest -q"}));
-        let text = "Exit code 1\n..F\nFAILED test_till.py::test_half - assert 2 == 3\n1 failed, 2 passed in 0.03s";
+        let text =
+            "Exit code 1\n..F\nFAILED test_till.py::test_half - assert 2 == 3\n1 failed, 2 passed in 0.03s";
         self.result("toolu_02", true, text, json!(format!("Error: {text}")));
     }
 
@@ -207,8 +208,14 @@ fn until_it_waits(machine: &mut Machine) -> Terminal {
     terminal.until("1 failed, 2 passed");
     terminal.until("3 opens it");
     assert_eq!(machine.list().lines().count(), 1);
-    assert_eq!(machine.hook("PostToolUse", json!({"tool_name": "Bash", "tool_use_id": "toolu_02",
-        "tool_input": {"command": "ls"}, "tool_response": {"stdout": "", "stderr": ""}})), None);
+    assert_eq!(
+        machine.hook(
+            "PostToolUse",
+            json!({"tool_name": "Bash", "tool_use_id": "toolu_02",
+        "tool_input": {"command": "ls"}, "tool_response": {"stdout": "", "stderr": ""}})
+        ),
+        None
+    );
     terminal.type_keys("3");
     let screen = terminal.until("WILL SEND");
     assert!(screen.contains("All tests pass.") && screen.contains("1 failed, 2 passed"), "{screen}");
@@ -243,12 +250,12 @@ fn an_approval_by_keystroke_reaches_the_agent_and_its_receipt_is_seen() {
     let shown = machine.shown();
     assert_eq!(text_of(&shown, "draft"), text);
     assert_eq!(text_of(&shown, "on").trim_start_matches("screen").trim_start(), text, "{shown}");
+    terminal.type_keys("6");
+    terminal.until("receipt");
     terminal.until("delivered");
     // It is said once.
     assert_eq!(machine.stop(), None);
     machine.took(&text);
-    terminal.type_keys("6");
-    terminal.until("receipt");
     terminal.type_keys("\r");
     let screen = terminal.until(" in record ");
     assert!(screen.contains("approve"), "{screen}");
@@ -313,7 +320,7 @@ fn the_end_of_a_turn_is_held_until_the_person_has_decided() {
     std::thread::scope(|scope| {
         let held = scope.spawn(|| machine.stop());
         terminal.until("gated");
-        terminal.decide("a", "delivered");
+        terminal.decide("a", "Nothing waits for you");
         let said = held.join().unwrap().expect("the hook was held and then said the text");
         let text = said["hookSpecificOutput"]["additionalContext"].as_str().unwrap();
         assert_eq!(text_of(&machine.shown(), "draft"), text);
@@ -321,7 +328,6 @@ fn the_end_of_a_turn_is_held_until_the_person_has_decided() {
     quit(terminal);
 }
 
-/// The path of a file below a home is not where the tests of others look.
 #[test]
 fn nothing_is_written_outside_of_the_named_directories() {
     let mut machine = Machine::new("grace_seconds = 0\n");

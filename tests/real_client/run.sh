@@ -45,10 +45,11 @@ DESK_END"
 
 # The ledger of a run says that a text was approved and seen in the log, and its decisions hang together.
 ledger() {
-    list=$("$MEDBAY" --db "$1/home/.local/share/medbay/ledger.db" decisions list) || return 1
-    echo "$list" | sed 's/^/      /'
-    echo "$list" | grep -q ' confirmed .* approve ' || return 1
-    "$MEDBAY" --db "$1/home/.local/share/medbay/ledger.db" decisions verify | sed 's/^/      /'
+    db=$1/home/.local/share/medbay/ledger.db
+    list=$("$MEDBAY" --db "$db" decisions list) || return 1
+    chain=$("$MEDBAY" --db "$db" decisions verify) || return 1
+    printf '%s\n%s\n' "$list" "$chain" | sed 's/^/      /'
+    echo "$list" | grep -q ' confirmed .* approve '
 }
 
 one() {
