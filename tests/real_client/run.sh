@@ -55,9 +55,18 @@ ledger() {
 one() {
     client=$1
     run=$(mktemp -d "${TMPDIR:-/tmp}/medbay-real.XXXXXX")
-    model=; [ "$client" = codex-classic ] && model=gpt-5.5
-    RC_HOOKS=medbay RC_ANSWERS='' RC_CODEX_MODEL=$model RC_MEDBAY=$MEDBAY RC_BEFORE=$before RC_BESIDE=$beside \
-        "$bench/run_${client%-classic}.sh" "$bench/scenarios/false-pass.json" "$run/app" "$run/home" >"$run/out" 2>&1
+    scenario=$bench/scenarios/false-pass.json
+    if [ "$client" = claude ]; then
+        # As a person sets it up: `medbay connect` writes the hook into the settings that are there.
+        mkdir -p "$run/home/.claude"
+        echo '{"permissions":{"allow":["Bash","Edit","Write","Read"]}}' >"$run/home/.claude/settings.json"
+        RC_KEEP_SETTINGS=1 RC_HOOKS='' RC_ANSWERS='' RC_MEDBAY=$MEDBAY RC_BESIDE=$beside RC_BEFORE="$before
+echo y | medbay connect claude-code" "$bench/run_claude.sh" "$scenario" "$run/app" "$run/home" >"$run/out" 2>&1
+    else
+        model=; [ "$client" = codex-classic ] && model=gpt-5.5
+        RC_HOOKS=medbay RC_ANSWERS='' RC_CODEX_MODEL=$model RC_MEDBAY=$MEDBAY RC_BEFORE=$before RC_BESIDE=$beside \
+            "$bench/run_${client%-classic}.sh" "$scenario" "$run/app" "$run/home" >"$run/out" 2>&1
+    fi
     if ! python3 "$bench/model.py" seen "$run/log/model" 'Operator:' --not-system >"$run/seen" 2>&1; then
         echo "FAIL  $client: the correction did not reach the model"
     elif ! grep -q 'My earlier statement was wrong' "$run/log/model/log.jsonl"; then
