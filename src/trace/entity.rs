@@ -158,13 +158,28 @@ pub fn scan(text: &str, mut found: impl FnMut(Mention)) {
             at += 1;
             continue;
         }
-        let length = bytes.iter().skip(at).take_while(|b| continues(**b)).count();
+        let rest = bytes.get(at..).unwrap_or_default();
+        let mut telling = false;
+        let mut length = 0;
+        for byte in rest {
+            if !continues(*byte) {
+                break;
+            }
+            telling |= tells(*byte);
+            length += 1;
+        }
         let end = at + length;
-        if let Some(mention) = text.get(at..end).and_then(|token| classify(token, at)) {
+        // Most words are plain: no entity is without one of these.
+        if telling && let Some(mention) = text.get(at..end).and_then(|token| classify(token, at)) {
             found(mention);
         }
         at = end.max(at + 1);
     }
+}
+
+/// What every entity holds at least one of.
+fn tells(byte: u8) -> bool {
+    byte.is_ascii_digit() || matches!(byte, b'/' | b'.' | b'@')
 }
 
 fn begins(byte: u8) -> bool {
@@ -239,17 +254,19 @@ fn number(token: &str) -> Option<u64> {
         return None;
     }
     let (whole, fraction) = bare.split_once('.').unwrap_or((bare, ""));
-    let digits: String = whole.chars().filter(|c| *c != ',').collect();
+    let digits = || whole.bytes().filter(|b| *b != b',');
     let plain = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
-    if digits.is_empty() || !plain(&digits) || !plain(fraction) {
+    let count = digits().count();
+    if count == 0 || !digits().all(|b| b.is_ascii_digit()) || !plain(fraction) {
         return None;
     }
-    if digits.len() < 2 && fraction.is_empty() {
+    if count < 2 && fraction.is_empty() {
         return None;
     }
     let fraction = fraction.trim_end_matches('0');
-    let whole = digits.trim_start_matches('0');
-    Some(hash_lower(&format!("n{whole}.{fraction}")))
+    let whole = || digits().skip_while(|b| *b == b'0');
+    let canonical = || std::iter::once(b'n').chain(whole()).chain([b'.']).chain(fraction.bytes());
+    Some(hash_bytes(canonical(), 2 + whole().count() + fraction.len()))
 }
 
 fn is_path(token: &str) -> bool {
@@ -364,11 +381,15 @@ fn is_id(token: &str, digits: usize) -> bool {
 
 /// The hash of a word, letter case ignored.
 pub fn hash_lower(word: &str) -> u64 {
+    hash_bytes(word.bytes(), word.len())
+}
+
+fn hash_bytes(bytes: impl Iterator<Item = u8>, length: usize) -> u64 {
     let mut hasher = FxHasher::default();
-    for byte in word.bytes() {
+    for byte in bytes {
         hasher.write_u8(byte.to_ascii_lowercase());
     }
-    hasher.write_usize(word.len());
+    hasher.write_usize(length);
     hasher.finish()
 }
 

@@ -19,8 +19,8 @@ pub struct Generator {
 
 const WORDS: &[&str] = &[
     "parser", "ledger", "handler", "timeout", "config", "socket", "branch", "commit", "buffer", "worker",
-    "index", "query", "schema", "window", "reader", "retry", "value", "column", "record", "module",
-    "return", "missing", "expected", "update", "assert", "string", "result", "session", "token", "border",
+    "index", "query", "schema", "window", "reader", "retry", "value", "column", "record", "module", "return",
+    "missing", "expected", "update", "assert", "string", "result", "session", "token", "border",
 ];
 
 const TOOLS: &[&str] = &["Read", "Bash", "Edit", "Grep"];
@@ -132,7 +132,10 @@ impl Generator {
         let module = self.random(40);
         let id = format!("toolu_{:016x}", self.count);
         let input = match tool {
-            0 => format!(r#"{{"file_path":"/home/dev/widgets/src/module_{module}.rs","offset":{}}}"#, self.random(900)),
+            0 => format!(
+                r#"{{"file_path":"/home/dev/widgets/src/module_{module}.rs","offset":{}}}"#,
+                self.random(900)
+            ),
             1 => format!(
                 r#"{{"command":"cargo test -p widgets --test module_{module} -- --nocapture 2>&1 | tail -n {}","description":"{}"}}"#,
                 20 + self.random(60),
@@ -159,7 +162,9 @@ impl Generator {
         let error = if fails { r#","is_error":true"# } else { "" };
         let beside = match tool {
             _ if fails => r#""Error: Exit code 1""#.to_owned(),
-            0 => format!(r#"{{"type":"text","file":{{"filePath":"/home/dev/widgets/src/a.rs","content":"{text}","numLines":{lines},"startLine":1}}}}"#),
+            0 => format!(
+                r#"{{"type":"text","file":{{"filePath":"/home/dev/widgets/src/a.rs","content":"{text}","numLines":{lines},"startLine":1}}}}"#
+            ),
             1 => format!(r#"{{"stdout":"{text}","stderr":"","interrupted":false,"isImage":false}}"#),
             2 => r#"{"filePath":"/home/dev/widgets/src/a.rs","userModified":false}"#.to_owned(),
             _ => format!(r#"{{"mode":"content","numFiles":3,"content":"{text}","numLines":{lines}}}"#),
@@ -169,6 +174,23 @@ impl Generator {
             r#""message":{{"role":"user","content":[{{"tool_use_id":"{id}","type":"tool_result","content":"{text}"{error}}}]}},"toolUseResult":{beside}}}"#
         );
     }
+}
+
+/// The last call of every log: it is on the log's last screen and nowhere else.
+pub const LAST: &str = "mark-0000001";
+
+/// A call of the shell with a name, and its result.
+pub fn step(name: &str) -> [String; 2] {
+    let session =
+        r#""parentUuid":null,"isSidechain":false,"sessionId":"5b0c0000-aaaa-4bbb-8ccc-000000000001""#;
+    [
+        format!(
+            r#"{{{session},"type":"assistant","uuid":"c-{name}","message":{{"id":"m-{name}","role":"assistant","content":[{{"type":"tool_use","id":"t-{name}","name":"Bash","input":{{"command":"echo {name}"}}}}],"stop_reason":"tool_use","usage":{{"input_tokens":1,"output_tokens":1}}}}}}"#
+        ),
+        format!(
+            r#"{{{session},"type":"user","uuid":"r-{name}","message":{{"role":"user","content":[{{"type":"tool_result","tool_use_id":"t-{name}","content":"{name}"}}]}}}}"#
+        ),
+    ]
 }
 
 /// A log of at least `bytes` bytes in `folder`; made anew where none of that size is there.
@@ -185,6 +207,10 @@ pub fn log(folder: &Path, bytes: u64) -> io::Result<PathBuf> {
     while written < bytes {
         let line = generator.next_line();
         written += line.len() as u64 + 1;
+        file.write_all(line.as_bytes())?;
+        file.write_all(b"\n")?;
+    }
+    for line in step(LAST) {
         file.write_all(line.as_bytes())?;
         file.write_all(b"\n")?;
     }
