@@ -208,29 +208,36 @@ fn continues(byte: u8) -> bool {
 }
 
 fn classify(token: &str, at: usize) -> Option<Mention> {
-    let token = token.trim_end_matches(['.', ',', ':', '?', '-', '/', '=', '&', '+']);
+    let trailing = |b: &u8| matches!(b, b'.' | b',' | b':' | b'?' | b'-' | b'/' | b'=' | b'&' | b'+');
+    let kept = token.bytes().rposition(|b| !trailing(&b)).map_or(0, |last| last + 1);
+    let token = token.get(..kept).unwrap_or_default();
     let digits = token.bytes().filter(u8::is_ascii_digit).count();
     let mention = |kind, hash, file_name| Some(Mention { kind, hash, file_name, span: at..at + token.len() });
     if token.len() < 2 || token.len() > 400 {
         return None;
     }
-    if let Some(scheme) = token.find("://") {
+    let holds = |byte: u8| token.as_bytes().contains(&byte);
+    let (slash, at_sign) = (holds(b'/'), holds(b'@'));
+    if slash && let Some(scheme) = token.find("://") {
         if scheme == 0 || token.len() < scheme + 5 {
             return None;
         }
         return mention(EntityKind::Url, hash_lower(token), None);
     }
-    if let Some((name, host)) = token.split_once('@') {
+    if at_sign && let Some((name, host)) = token.split_once('@') {
         if !name.is_empty() && host.contains('.') && !host.contains('/') {
             return mention(EntityKind::Email, hash_lower(token), None);
         }
         return None;
     }
-    if let Some(number) = number(token) {
+    if digits > 0
+        && let Some(number) = number(token)
+    {
         return mention(EntityKind::Number, number, None);
     }
     // `file.rs:12:3` and `key:value` name their first part.
-    let token = token.split([':', ',', '=', '&', '?']).next().unwrap_or(token);
+    let first = token.bytes().position(|b| matches!(b, b':' | b',' | b'=' | b'&' | b'?'));
+    let token = first.and_then(|first| token.get(..first)).unwrap_or(token);
     let mention = |kind, hash, file_name| Some(Mention { kind, hash, file_name, span: at..at + token.len() });
     if is_path(token) {
         let path = token.trim_start_matches("./");
@@ -362,9 +369,13 @@ fn has_known_extension(token: &str) -> bool {
     let Some((stem, extension)) = token.rsplit_once('.') else {
         return false;
     };
-    !stem.is_empty()
+    let begins = extension.as_bytes().first().map(u8::to_ascii_lowercase);
+    let from = EXTENSIONS.partition_point(|known| known.as_bytes().first().copied() < begins);
+    let mut alike =
+        EXTENSIONS.iter().skip(from).take_while(|known| known.as_bytes().first().copied() == begins);
+    begins.is_some()
         && stem.bytes().any(|b| b.is_ascii_alphanumeric())
-        && EXTENSIONS.binary_search(&extension.to_ascii_lowercase().as_str()).is_ok()
+        && alike.any(|known| known.eq_ignore_ascii_case(extension))
 }
 
 fn is_id(token: &str, digits: usize) -> bool {

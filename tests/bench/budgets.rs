@@ -128,6 +128,7 @@ impl Bench {
             let mut terminal = Terminal::start(Path::new(MEDBAY), home.path(), &[&log]);
             let Some(first) = terminal.first_text() else { continue };
             frames.push(first.duration_since(terminal.began));
+            let _ = terminal.text(generate::TITLE.trim_end());
             terminal.keys("\r");
             lasts.extend(terminal.mark(1).map(|at| at.duration_since(terminal.began)));
         }
@@ -183,7 +184,7 @@ impl Bench {
         let log = home.path().join("grows.jsonl");
         fs::copy(generate::log(&self.folder, 1 << 20).unwrap(), &log).unwrap();
         let mut terminal = Terminal::start(Path::new(MEDBAY), home.path(), &["grows.jsonl"]);
-        let _ = terminal.first_text();
+        let _ = terminal.text(generate::TITLE.trim_end());
         terminal.keys("\r");
         let _ = terminal.mark(1);
         terminal.quiet(Duration::from_millis(300));
@@ -206,11 +207,14 @@ impl Bench {
             terminal.quiet(Duration::from_millis(200));
             latencies(&appended, &terminal.marks())
         });
-        let ratio = match (peer.and_then(|mut all| percentile(&mut all, 95)), percentile(&mut own, 95)) {
-            (Some(peer), Some(own)) => {
-                format!("{:.1}× less +F, {}", own.div_duration_f64(peer), ms(Some(peer)))
-            }
-            _ => "peer not installed".to_owned(),
+        let ratio = match (peer, percentile(&mut own, 95)) {
+            (None, _) => "less: peer not installed".to_owned(),
+            (Some(mut all), own) => match (percentile(&mut all, 95), own) {
+                (Some(peer), Some(own)) => {
+                    format!("{:.1}× less +F, {}", own.div_duration_f64(peer), ms(Some(peer)))
+                }
+                _ => "less +F: not measured".to_owned(),
+            },
         };
         let figures = [50, 95, 99].map(|share| ms(percentile(&mut own, share))).join(" / ");
         self.table.say("  appended → on screen, p50/95/99", figures, "p95 ≤ 10, p99 ≤ 50 ms", &ratio);

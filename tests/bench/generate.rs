@@ -98,7 +98,10 @@ impl Generator {
             self.result(&id, tool);
         } else if self.calls_left == 0 {
             self.calls_left = 4 + self.random(12) as u32;
-            let text = self.words(30);
+            let mut text = self.words(30);
+            if self.count == 0 {
+                text.insert_str(0, TITLE);
+            }
             self.head("user");
             let _ = write!(self.line, r#""message":{{"role":"user","content":"{text}"}}}}"#);
         } else {
@@ -176,6 +179,9 @@ impl Generator {
     }
 }
 
+/// What the first prompt of every log begins with, and so its title.
+pub const TITLE: &str = "Bring the ledger up to date: ";
+
 /// The last call of every log: it is on the log's last screen and nowhere else.
 pub const LAST: &str = "mark-0000001";
 
@@ -195,7 +201,7 @@ pub fn step(name: &str) -> [String; 2] {
 
 /// A log of at least `bytes` bytes in `folder`; made anew where none of that size is there.
 pub fn log(folder: &Path, bytes: u64) -> io::Result<PathBuf> {
-    let path = folder.join(format!("generated-{bytes}.jsonl"));
+    let path = folder.join(format!("log-{bytes}.jsonl"));
     if path.metadata().is_ok_and(|there| there.len() >= bytes) {
         return Ok(path);
     }

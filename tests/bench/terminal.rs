@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 
 /// How long anything is waited for before it counts as never.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What has come to the terminal.
 struct Shown {
@@ -80,10 +80,6 @@ impl Terminal {
 
     pub fn bytes(&self) -> usize {
         self.shown.0.lock().unwrap().bytes
-    }
-
-    pub fn screen(&self) -> String {
-        self.shown.0.lock().unwrap().parser.screen().contents()
     }
 
     pub fn marks(&self) -> Vec<(u32, Instant)> {
