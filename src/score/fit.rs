@@ -32,6 +32,9 @@ pub struct Precision {
     pub bias: f64,
 }
 
+/// The features of an example that are not zero, by their index.
+type Row = Vec<(usize, f64)>;
+
 /// Fits weights around those of `prior`. Features that `prior` has no weight for start at what
 /// [`Linear::weight`] says of them. Never fails: without examples the prior comes back.
 pub fn fit(examples: &[Example], prior: &Linear, precision: Precision) -> Linear {
@@ -51,7 +54,7 @@ pub fn fit(examples: &[Example], prior: &Linear, precision: Precision) -> Linear
         )
         .collect();
     let hold = |i: usize| held.get(i).copied().unwrap_or(precision.weights);
-    let rows: Vec<(Vec<(usize, f64)>, f64, f64)> = examples
+    let rows: Vec<(Row, f64, f64)> = examples
         .iter()
         .map(|e| {
             let mut row = vec![(0, 1.0)];

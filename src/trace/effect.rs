@@ -99,7 +99,7 @@ pub fn effects_of(
         }
         ToolKind::Shell => command::split(request.command.as_deref().unwrap_or_default())
             .iter()
-            .flat_map(|simple| shell_effects(simple))
+            .flat_map(shell_effects)
             .map(|(kind, target, harmless)| effect(kind, &target, harmless))
             .collect(),
         ToolKind::Fetch => {
