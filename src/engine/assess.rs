@@ -11,11 +11,11 @@ use super::desk::{RunNews, Turns};
 use crate::deliver::receipts_in;
 use crate::detect::{Family, Finding, families};
 use crate::format::{Format, Identity, Reader};
-use crate::recover::{Ground, Proposal, ProposalId, draft};
+use crate::recover::{Ground, Proposal, ProposalId, check_of, draft, rests_on};
 use crate::score::features::{Context, Feature, of_step};
 use crate::score::{Band, Costs, Judged, Judgement, Model, judge_run, judge_step};
 use crate::trace::{
-    AgentId, Assembler, Author, Effect, Event, Observation, RecordRef, Run, RunId, Status, StepId, ToolKind,
+    AgentId, Assembler, Author, Event, Observation, RecordRef, Run, RunId, Status, Step, StepId, ToolKind,
 };
 
 /// After how many further prompts of a person a step is long past.
@@ -48,6 +48,7 @@ pub struct Assessor {
     watch: Watch,
     judged: Vec<Judged>,
     shown: Vec<Judgement>,
+    standing: Standing,
     sent_steps: usize,
     sent_findings: usize,
 }
@@ -55,6 +56,17 @@ pub struct Assessor {
 struct Source {
     reader: Box<dyn Reader>,
     agent: String,
+}
+
+/// What is asked at every delta, kept up to date as steps are judged so that nobody walks all of them.
+#[derive(Default)]
+struct Standing {
+    /// Steps in alarm.
+    alarms: BTreeSet<StepId>,
+    /// For each agent: its messages with nothing against them.
+    clean: FxHashMap<AgentId, BTreeSet<StepId>>,
+    /// For each check that a finding asks for: the latest step that passed it.
+    passed: FxHashMap<String, Option<StepId>>,
 }
 
 /// What watches the assembler: the rules, and what must be judged anew.
@@ -65,6 +77,10 @@ struct Watch {
     settled: usize,
     by_step: FxHashMap<StepId, Vec<usize>>,
     touched: BTreeSet<StepId>,
+    /// The first step that was opened or closed since a delta was last made.
+    changed: Option<StepId>,
+    /// Where each step's effects stand among the run's, for steps that have some.
+    effects_of: FxHashMap<StepId, (u32, u32)>,
     context: Context,
     context_of: Vec<Box<[Feature]>>,
     /// For each agent: where it was when a person spoke to it, the last [`LONG_PAST`] times.
@@ -77,7 +93,7 @@ impl Watch {
     fn observe(&mut self, seen: &Observation<'_>, run: &Run) {
         match seen {
             Observation::Called { step } => {
-                self.touched.insert(step.step.id);
+                self.change(step.step.id);
             }
             Observation::Step(step) => {
                 let index = step.step.id.index();
@@ -88,7 +104,13 @@ impl Watch {
                 if let Some(place) = self.context_of.get_mut(index) {
                     *place = features;
                 }
-                self.touched.insert(step.step.id);
+                if !step.effects.is_empty() {
+                    // A call's effects stand together, at the end when it closes.
+                    let to = run.effects.len();
+                    let from = to.saturating_sub(step.effects.len());
+                    self.effects_of.insert(step.step.id, (from as u32, to as u32));
+                }
+                self.change(step.step.id);
             }
             Observation::Prompt { agent, author: Author::Person, passage } => {
                 // A text that medbay had typed, or a home-made agent took from its inbox.
@@ -115,6 +137,11 @@ impl Watch {
             self.by_step.entry(finding.step).or_default().push(index);
             self.touched.insert(finding.step);
         }
+    }
+
+    fn change(&mut self, step: StepId) {
+        self.touched.insert(step);
+        self.changed = Some(self.changed.map_or(step, |first| first.min(step)));
     }
 
     /// Forgets what was said for an earlier end.
@@ -148,6 +175,8 @@ impl Assessor {
                 settled: 0,
                 by_step: FxHashMap::default(),
                 touched: BTreeSet::new(),
+                changed: None,
+                effects_of: FxHashMap::default(),
                 context: Context::default(),
                 context_of: Vec::new(),
                 spoken_to: FxHashMap::default(),
@@ -155,6 +184,7 @@ impl Assessor {
             },
             judged: Vec::new(),
             shown: Vec::new(),
+            standing: Standing::default(),
             sent_steps: 0,
             sent_findings: 0,
         }
@@ -231,14 +261,16 @@ impl Assessor {
         self.watch.observe(&Observation::End, self.assembler.run());
         let run = self.assembler.run();
         let touched = std::mem::take(&mut self.watch.touched);
-        if let Some(first) = touched.first() {
+        if let Some(first) = self.watch.changed.take() {
             self.sent_steps = self.sent_steps.min(first.index());
         }
         for id in touched {
             let Some(step) = run.step(id) else { continue };
             let findings = self.watch.at(id);
             let context = self.watch.context_of.get(id.index()).map_or(&[][..], |c| c);
-            let effects = effects_at(&run.effects, id);
+            let effects = self.watch.effects_of.get(&id).copied();
+            let effects = effects.and_then(|(from, to)| run.effects.get(from as usize..to as usize));
+            let effects = effects.unwrap_or_default();
             let shown = judge_step(&self.judge.model, &self.judge.costs, step, &findings, context, effects);
             let judged = Judged {
                 agent: step.agent,
@@ -259,6 +291,11 @@ impl Assessor {
                     Some(ToolKind::Shell | ToolKind::Edit | ToolKind::Write | ToolKind::Read)
                 ),
             };
+            self.standing.take(run, step, &shown, &judged, &findings);
+            // What was said for an earlier end is mostly said again: only what differs is sent again.
+            if self.shown.get(id.index()) != Some(&shown) {
+                self.sent_steps = self.sent_steps.min(id.index());
+            }
             put(&mut self.judged, id.index(), judged);
             put(&mut self.shown, id.index(), shown);
         }
@@ -270,17 +307,21 @@ impl Assessor {
         let run = self.assembler.run();
         let ground = Ground { run, format: self.format.name(), model: &self.judge.model.name };
         let mut all: Vec<Proposal> = Vec::new();
-        for (step, judged) in run.steps.iter().zip(&self.shown).filter(|(_, j)| j.band == Band::Alarm) {
-            if self.is_long_past(step.agent, step.id) {
+        let mut seen: Vec<(AgentId, &'static str)> = Vec::new();
+        for id in self.standing.alarms.iter().rev() {
+            let (Some(step), Some(judged)) = (run.step(*id), self.shown.get(id.index())) else { continue };
+            let findings = self.watch.at(*id);
+            let Some(finding) = rests_on(&findings) else { continue };
+            let key = (step.agent, finding.rule.id);
+            if seen.contains(&key) || self.is_long_past(step.agent, *id) || self.is_mended(finding, *id) {
                 continue;
             }
-            if let Some(proposal) = draft(ground, step, &self.watch.at(step.id), judged)
-                && !self.is_mended(&proposal, step.id)
-            {
-                all.retain(|p| p.rule != proposal.rule || p.target.agent != proposal.target.agent);
+            if let Some(proposal) = draft(ground, step, &findings, judged) {
+                seen.push(key);
                 all.push(proposal);
             }
         }
+        all.reverse();
         all
     }
 
@@ -295,17 +336,15 @@ impl Assessor {
         times.front().copied().filter(|_| times.len() == LONG_PAST)
     }
 
-    /// Whether what a proposal asks to be shown has been shown since: its check has passed.
-    fn is_mended(&self, proposal: &Proposal, step: StepId) -> bool {
-        let Some(check) = &proposal.check else { return false };
-        let later = self.assembler.run().steps.iter().skip(step.index() + 1);
-        later.filter(|s| s.status == Status::Ok).any(|s| s.label.contains(check.as_str()))
+    /// Whether what a proposal would ask to be shown has been shown since: its check has passed.
+    fn is_mended(&self, finding: &Finding, step: StepId) -> bool {
+        let passed = check_of(finding).and_then(|check| self.standing.passed.get(&check).copied());
+        passed.flatten().is_some_and(|passed| passed > step)
     }
 
     /// The latest message of an agent with nothing against it.
     fn clean_turn(&self, agent: AgentId) -> Option<StepId> {
-        let mut latest = self.assembler.run().steps.iter().zip(&self.judged).rev();
-        latest.find(|(s, judged)| s.agent == agent && s.is_message() && !judged.against).map(|(s, _)| s.id)
+        self.standing.clean.get(&agent)?.last().copied()
     }
 
     /// What the desk must know of the run as it now stands. As of the last [`Assessor::conclude`].
@@ -386,12 +425,38 @@ impl Assessor {
     }
 }
 
-/// The effects of one step. A call's effects stand together and in the order in which calls closed.
-fn effects_at(effects: &[Effect], step: StepId) -> &[Effect] {
-    let Some(first) = effects.iter().rposition(|e| e.step == step) else { return &[] };
-    let rest = effects.get(..=first).unwrap_or_default();
-    let length = rest.iter().rev().take_while(|e| e.step == step).count();
-    rest.get(rest.len() - length..).unwrap_or_default()
+impl Standing {
+    /// Takes in what has just been said of a step.
+    fn take(&mut self, run: &Run, step: &Step, shown: &Judgement, judged: &Judged, findings: &[&Finding]) {
+        let id = step.id;
+        if step.status == Status::Ok {
+            for (check, latest) in &mut self.passed {
+                if *latest < Some(id) && step.label.contains(check.as_str()) {
+                    *latest = Some(id);
+                }
+            }
+        }
+        if step.is_message() {
+            let clean = self.clean.entry(step.agent).or_default();
+            if judged.against {
+                clean.remove(&id);
+            } else {
+                clean.insert(id);
+            }
+        }
+        if shown.band != Band::Alarm {
+            self.alarms.remove(&id);
+            return;
+        }
+        self.alarms.insert(id);
+        if let Some(check) = rests_on(findings).and_then(check_of) {
+            // A check that is new is looked for among all steps, once; later ones are told of above.
+            self.passed.entry(check).or_insert_with_key(|check| {
+                let passed = |s: &&Step| s.status == Status::Ok && s.label.contains(check.as_str());
+                run.steps.iter().rev().find(passed).map(|s| s.id)
+            });
+        }
+    }
 }
 
 fn put<T: Clone>(all: &mut Vec<T>, index: usize, value: T) {

@@ -37,12 +37,7 @@ pub fn draft(ground: Ground<'_>, step: &Step, findings: &[&Finding], judged: &Ju
     if judged.band != Band::Alarm {
         return None;
     }
-    let finding = findings
-        .iter()
-        .copied()
-        .filter(|f| f.rule.class != Class::Operational && !f.instruction.is_empty())
-        .filter(|f| f.strength.get() >= LEAST_STRENGTH)
-        .max_by(|a, b| a.strength.get().total_cmp(&b.strength.get()).then(b.rule.id.cmp(a.rule.id)))?;
+    let finding = rests_on(findings)?;
     let run = ground.run;
     let agent = run.agent_name(step.agent);
     let id = ProposalId::of(&run.id, agent, &format!("{:016x}", step.anchor), finding.rule.id, ground.model);
@@ -89,6 +84,16 @@ pub fn draft(ground: Ground<'_>, step: &Step, findings: &[&Finding], judged: &Ju
     })
 }
 
+/// The finding that a step's proposal rests on: the strongest that knows what to do next.
+pub fn rests_on<'f>(findings: &[&'f Finding]) -> Option<&'f Finding> {
+    findings
+        .iter()
+        .copied()
+        .filter(|f| f.rule.class != Class::Operational && !f.instruction.is_empty())
+        .filter(|f| f.strength.get() >= LEAST_STRENGTH)
+        .max_by(|a, b| a.strength.get().total_cmp(&b.strength.get()).then(b.rule.id.cmp(a.rule.id)))
+}
+
 /// The text of the first evidence that plays a part, or the step's own sentence.
 fn text_of(finding: &Finding, part: Part) -> String {
     let found: Option<&Evidence> = finding.evidence.iter().find(|e| e.part == part);
@@ -112,7 +117,8 @@ fn remedy_of(finding: &Finding, run: &Run) -> Remedy {
     }
 }
 
-fn check_of(finding: &Finding) -> Option<String> {
+/// The check that must be seen to pass before what was found counts as mended.
+pub fn check_of(finding: &Finding) -> Option<String> {
     finding.means.iter().find_map(|means| match means {
         Means::KeepOpenUntil { command } => Some(excerpt(command, 200)),
         _ => None,

@@ -9,6 +9,6 @@ pub mod policy;
 pub mod proposal;
 mod replan;
 
-pub use draft::{Ground, draft};
+pub use draft::{Ground, check_of, draft, rests_on};
 pub use policy::{Policy, Spent, Used};
 pub use proposal::{Proposal, ProposalId, Remedy, Target};

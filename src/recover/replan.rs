@@ -1,6 +1,8 @@
 //! Replans: what stands and stays, what is dropped and why, what is redone in which order, with a check
 //! after each; made against the run's own plan where it has one.
 
+use rustc_hash::FxHashSet;
+
 use crate::detect::Finding;
 use crate::text::excerpt;
 use crate::trace::{PlanStatus, Run, Status, Step, StepId};
@@ -13,12 +15,12 @@ pub(super) fn replan(run: &Run, step: &Step, finding: &Finding) -> String {
     let root = finding.root.unwrap_or(step.id).min(step.id);
     let mut text = excerpt(&finding.instruction, 600);
     let kept = kept(run, root);
-    if !kept.is_empty() {
+    if kept.count > 0 {
         text.push_str("\nKeep, as it was seen to work:");
         push_lines(&mut text, &kept);
     }
     let dropped = dropped(run, root, step.id);
-    if !dropped.is_empty() {
+    if dropped.count > 0 {
         text.push_str(&format!("\nDrop, as it rests on step {}:", root.0));
         push_lines(&mut text, &dropped);
     }
@@ -39,38 +41,51 @@ pub(super) fn replan(run: &Run, step: &Step, finding: &Finding) -> String {
     text
 }
 
-fn push_lines(text: &mut String, lines: &[String]) {
-    for line in lines.iter().take(MOST_LINES) {
+fn push_lines(text: &mut String, lines: &Lines) {
+    for line in &lines.first {
         text.push_str("\n- ");
         text.push_str(line);
     }
-    if lines.len() > MOST_LINES {
-        text.push_str(&format!("\n- and {} more", lines.len() - MOST_LINES));
+    if lines.count > lines.first.len() {
+        text.push_str(&format!("\n- and {} more", lines.count - lines.first.len()));
     }
+}
+
+/// The first few steps as lines, and how many there are.
+struct Lines {
+    first: Vec<String>,
+    count: usize,
+}
+
+impl Lines {
+    fn of<'s>(steps: impl Iterator<Item = &'s Step>) -> Self {
+        let mut lines = Self { first: Vec::new(), count: 0 };
+        for step in steps {
+            if lines.count < MOST_LINES {
+                lines.first.push(format!("step {}: {}", step.id.0, excerpt(&step.label, LINE_BYTES)));
+            }
+            lines.count += 1;
+        }
+        lines
+    }
+}
+
+fn with_effects(run: &Run) -> FxHashSet<StepId> {
+    run.effects.iter().map(|effect| effect.step).collect()
 }
 
 /// Calls before the root that changed something and are known to have succeeded.
-fn kept(run: &Run, root: StepId) -> Vec<String> {
-    run.steps
-        .iter()
-        .take(root.index())
-        .filter(|s| !s.is_message() && s.status == Status::Ok && run.effects.iter().any(|e| e.step == s.id))
-        .map(|s| format!("step {}: {}", s.id.0, excerpt(&s.label, LINE_BYTES)))
-        .collect()
+fn kept(run: &Run, root: StepId) -> Lines {
+    let with_effects = with_effects(run);
+    let before = run.steps.iter().take(root.index());
+    Lines::of(before.filter(|s| !s.is_message() && s.status == Status::Ok && with_effects.contains(&s.id)))
 }
 
 /// What was done from the root to the step where it shows, and left something behind.
-fn dropped(run: &Run, root: StepId, shows: StepId) -> Vec<String> {
-    if root >= shows {
-        return Vec::new();
-    }
-    run.steps
-        .iter()
-        .skip(root.index())
-        .take_while(|s| s.id <= shows)
-        .filter(|s| s.id == root || s.is_message() || run.effects.iter().any(|e| e.step == s.id))
-        .map(|s| format!("step {}: {}", s.id.0, excerpt(&s.label, LINE_BYTES)))
-        .collect()
+fn dropped(run: &Run, root: StepId, shows: StepId) -> Lines {
+    let with_effects = with_effects(run);
+    let since = run.steps.iter().skip(root.index()).take_while(|s| root < shows && s.id <= shows);
+    Lines::of(since.filter(|s| s.id == root || s.is_message() || with_effects.contains(&s.id)))
 }
 
 /// The plan's items that are not done, or whose "done" nothing supports.

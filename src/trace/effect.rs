@@ -272,6 +272,9 @@ pub fn mark_undone(effects: &mut [Effect], request: &Request, status: Status) {
         let puts_all_back = simple.program() == "git"
             && operands.first() == Some(&"reset")
             && simple.arguments().any(|a| a == "--hard");
+        if !puts_back && !puts_all_back {
+            continue;
+        }
         for effect in
             effects.iter_mut().filter(|e| e.kind == EffectKind::File && e.status == EffectStatus::Done)
         {

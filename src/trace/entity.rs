@@ -158,13 +158,28 @@ pub fn scan(text: &str, mut found: impl FnMut(Mention)) {
             at += 1;
             continue;
         }
-        let length = bytes.iter().skip(at).take_while(|b| continues(**b)).count();
+        let rest = bytes.get(at..).unwrap_or_default();
+        let mut telling = false;
+        let mut length = 0;
+        for byte in rest {
+            if !continues(*byte) {
+                break;
+            }
+            telling |= tells(*byte);
+            length += 1;
+        }
         let end = at + length;
-        if let Some(mention) = text.get(at..end).and_then(|token| classify(token, at)) {
+        // Most words are plain: no entity is without one of these.
+        if telling && let Some(mention) = text.get(at..end).and_then(|token| classify(token, at)) {
             found(mention);
         }
         at = end.max(at + 1);
     }
+}
+
+/// What every entity holds at least one of.
+fn tells(byte: u8) -> bool {
+    byte.is_ascii_digit() || matches!(byte, b'/' | b'.' | b'@')
 }
 
 fn begins(byte: u8) -> bool {
@@ -193,29 +208,36 @@ fn continues(byte: u8) -> bool {
 }
 
 fn classify(token: &str, at: usize) -> Option<Mention> {
-    let token = token.trim_end_matches(['.', ',', ':', '?', '-', '/', '=', '&', '+']);
+    let trailing = |b: &u8| matches!(b, b'.' | b',' | b':' | b'?' | b'-' | b'/' | b'=' | b'&' | b'+');
+    let kept = token.bytes().rposition(|b| !trailing(&b)).map_or(0, |last| last + 1);
+    let token = token.get(..kept).unwrap_or_default();
     let digits = token.bytes().filter(u8::is_ascii_digit).count();
     let mention = |kind, hash, file_name| Some(Mention { kind, hash, file_name, span: at..at + token.len() });
     if token.len() < 2 || token.len() > 400 {
         return None;
     }
-    if let Some(scheme) = token.find("://") {
+    let holds = |byte: u8| token.as_bytes().contains(&byte);
+    let (slash, at_sign) = (holds(b'/'), holds(b'@'));
+    if slash && let Some(scheme) = token.find("://") {
         if scheme == 0 || token.len() < scheme + 5 {
             return None;
         }
         return mention(EntityKind::Url, hash_lower(token), None);
     }
-    if let Some((name, host)) = token.split_once('@') {
+    if at_sign && let Some((name, host)) = token.split_once('@') {
         if !name.is_empty() && host.contains('.') && !host.contains('/') {
             return mention(EntityKind::Email, hash_lower(token), None);
         }
         return None;
     }
-    if let Some(number) = number(token) {
+    if digits > 0
+        && let Some(number) = number(token)
+    {
         return mention(EntityKind::Number, number, None);
     }
     // `file.rs:12:3` and `key:value` name their first part.
-    let token = token.split([':', ',', '=', '&', '?']).next().unwrap_or(token);
+    let first = token.bytes().position(|b| matches!(b, b':' | b',' | b'=' | b'&' | b'?'));
+    let token = first.and_then(|first| token.get(..first)).unwrap_or(token);
     let mention = |kind, hash, file_name| Some(Mention { kind, hash, file_name, span: at..at + token.len() });
     if is_path(token) {
         let path = token.trim_start_matches("./");
@@ -239,17 +261,19 @@ fn number(token: &str) -> Option<u64> {
         return None;
     }
     let (whole, fraction) = bare.split_once('.').unwrap_or((bare, ""));
-    let digits: String = whole.chars().filter(|c| *c != ',').collect();
+    let digits = || whole.bytes().filter(|b| *b != b',');
     let plain = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
-    if digits.is_empty() || !plain(&digits) || !plain(fraction) {
+    let count = digits().count();
+    if count == 0 || !digits().all(|b| b.is_ascii_digit()) || !plain(fraction) {
         return None;
     }
-    if digits.len() < 2 && fraction.is_empty() {
+    if count < 2 && fraction.is_empty() {
         return None;
     }
     let fraction = fraction.trim_end_matches('0');
-    let whole = digits.trim_start_matches('0');
-    Some(hash_lower(&format!("n{whole}.{fraction}")))
+    let whole = || digits().skip_while(|b| *b == b'0');
+    let canonical = || std::iter::once(b'n').chain(whole()).chain([b'.']).chain(fraction.bytes());
+    Some(hash_bytes(canonical(), 2 + whole().count() + fraction.len()))
 }
 
 fn is_path(token: &str) -> bool {
@@ -345,9 +369,13 @@ fn has_known_extension(token: &str) -> bool {
     let Some((stem, extension)) = token.rsplit_once('.') else {
         return false;
     };
-    !stem.is_empty()
+    let begins = extension.as_bytes().first().map(u8::to_ascii_lowercase);
+    let from = EXTENSIONS.partition_point(|known| known.as_bytes().first().copied() < begins);
+    let mut alike =
+        EXTENSIONS.iter().skip(from).take_while(|known| known.as_bytes().first().copied() == begins);
+    begins.is_some()
         && stem.bytes().any(|b| b.is_ascii_alphanumeric())
-        && EXTENSIONS.binary_search(&extension.to_ascii_lowercase().as_str()).is_ok()
+        && alike.any(|known| known.eq_ignore_ascii_case(extension))
 }
 
 fn is_id(token: &str, digits: usize) -> bool {
@@ -364,11 +392,15 @@ fn is_id(token: &str, digits: usize) -> bool {
 
 /// The hash of a word, letter case ignored.
 pub fn hash_lower(word: &str) -> u64 {
+    hash_bytes(word.bytes(), word.len())
+}
+
+fn hash_bytes(bytes: impl Iterator<Item = u8>, length: usize) -> u64 {
     let mut hasher = FxHasher::default();
-    for byte in word.bytes() {
+    for byte in bytes {
         hasher.write_u8(byte.to_ascii_lowercase());
     }
-    hasher.write_usize(word.len());
+    hasher.write_usize(length);
     hasher.finish()
 }
 

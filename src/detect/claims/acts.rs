@@ -153,7 +153,7 @@ impl Acts {
     fn note_all(&mut self, text: &str) {
         for token in text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '_' | '-'))) {
             let token = token.trim_matches('.');
-            if token.len() <= 64 && token.contains('.') {
+            if token.len() <= 64 && token.as_bytes().contains(&b'.') {
                 self.note(token);
             }
         }

@@ -172,6 +172,11 @@ fn clauses(words: &str) -> Vec<(&str, bool)> {
     let bytes = words.as_bytes();
     let mut i = 0usize;
     while i < bytes.len() {
+        // Whatever divides clauses begins with one of these.
+        if !matches!(bytes.get(i), Some(b',' | b';' | b' ')) {
+            i += 1;
+            continue;
+        }
         let rest = words.get(i..).unwrap_or("");
         let length = [
             ", but ",
