@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use medbay::console::{
     Chain, Key, Keymap, LedgerView, Mouse, MouseAct, Msg, Overlay, Replay, ReplayTask, Screen, Seek, Task,
 };
-use medbay::engine::Update;
+use medbay::engine::{Reach, Update};
 use medbay::ledger::{State, Verdict};
 use medbay::recover::{ProposalId, Remedy};
 use medbay::screen::{Depth, Theme};
@@ -322,6 +322,25 @@ fn a_failed_delivery_is_tried_again_by_hand() {
     staged.keys("3ar");
     let asked = staged.asked();
     assert_eq!(asked, [Task::Retry { proposal: ProposalId::stored("5e5e5e5e5e5e") }]);
+}
+
+#[test]
+fn what_an_agent_is_held_for_comes_first() {
+    for (hold, first) in [(false, "5e5e5e5e5e5e"), (true, "4d4d4d4d4d4d")] {
+        let mut staged = Staged::empty(120, 40);
+        staged.send(Msg::Ledger(Box::new(LedgerView {
+            desk: vec![
+                entry(proposal("5e5e5e5e5e5e", "free-run", Remedy::Retry, 0.9), State::Waiting, 60),
+                entry(proposal("4d4d4d4d4d4d", "held-run", Remedy::Retry, 0.6), State::Waiting, 60),
+            ],
+            history: Vec::new(),
+            chain: Chain::NotChecked,
+            reach: vec![(RunId::new("held-run"), Reach::Gated, hold)],
+        })));
+        staged.keys("3");
+        let screen = staged.screen();
+        assert!(screen.contains(&format!("binds to {first}")), "{screen}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The Desk screen: proposals that wait for a person, and those on their way.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
@@ -54,13 +54,15 @@ impl Default for Desk {
 }
 
 impl Desk {
-    /// Takes in the ledger's desk. Says whether the text of the proposal that is shown changed.
-    pub fn load(&mut self, mut desk: Vec<Entry>) -> bool {
+    /// Takes in the ledger's desk: what an agent is held for comes before what nobody waits for. Says
+    /// whether the text of the proposal that is shown changed.
+    pub fn load(&mut self, mut desk: Vec<Entry>, held: &HashSet<RunId>) -> bool {
         let before = self.shown().map(|e| e.proposal.payload.clone());
         let shown = self.rows.selected().cloned();
         desk.sort_by(|a, b| {
             let key = |e: &Entry| {
-                (rank(e), std::cmp::Reverse((e.proposal.p_wrong.get() * 1000.0) as u32), e.drafted)
+                let wrong = std::cmp::Reverse((e.proposal.p_wrong.get() * 1000.0) as u32);
+                (rank(e), !held.contains(&e.proposal.target.run), wrong, e.drafted)
             };
             key(a).cmp(&key(b))
         });

@@ -37,7 +37,8 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Task> {
         }
         Msg::Update(news) => applied(model, news),
         Msg::Ledger(view) => {
-            if model.desk.load(view.desk) {
+            let held = view.reach.iter().filter(|(_, _, held)| *held).map(|(run, ..)| run.clone()).collect();
+            if model.desk.load(view.desk, &held) {
                 model.desk.shown_since = model.now;
                 model.desk.scroll = 0;
             }
