@@ -12,19 +12,14 @@ use tokio::sync::mpsc;
 
 use super::Common;
 use super::clerk::{Clerk, heard};
-use crate::config::Mode;
 use crate::console::{Keymap, Model, Msg};
 use crate::engine::desk::{Ask, Desk, Rules};
 use crate::engine::{Engine, Sources};
-use crate::recover::Policy;
 use crate::screen::Theme;
 use crate::terminal::{Capabilities, Exit, install_panic_hook};
 
 /// How many messages may wait for the console.
 const INBOX: usize = 256;
-
-/// What a thousand tokens are taken to cost where the log does not say: a middling price.
-const USD_PER_THOUSAND_TOKENS: f64 = 0.01;
 
 /// Arguments of the console.
 #[derive(Debug, Default, clap::Args)]
@@ -135,13 +130,7 @@ fn open_desk(common: &Common, inbox: mpsc::Sender<Msg>) -> anyhow::Result<Desk> 
         spool: config.spool_directory.to_path_buf(),
         operator: config.operator.to_string(),
         grace: Duration::from_secs(u64::from(*config.grace_seconds)),
-        policy: Policy {
-            suggest: *config.mode == Mode::Suggest,
-            retries_per_run: *config.retries_per_run,
-            tokens_per_run: *config.tokens_per_run,
-            cost_usd_per_run: *config.cost_usd_per_run,
-            usd_per_thousand_tokens: USD_PER_THOUSAND_TOKENS,
-        },
+        policy: common.policy(),
     };
     // A console that has left hears nothing more.
     Ok(Desk::start(rules, move |said| {

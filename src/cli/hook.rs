@@ -72,7 +72,10 @@ fn answer(dialect: Dialect, common: &Common) -> Result<(), HookError> {
         &ledger,
         // What cannot be judged does not keep an approved text from being delivered.
         &mut |input| {
-            panic::catch_unwind(AssertUnwindSafe(|| assess(dialect, input, common))).unwrap_or_default()
+            let proposals =
+                panic::catch_unwind(AssertUnwindSafe(|| assess(dialect, input, common))).unwrap_or_default();
+            let used = ledger.used(&input.run).unwrap_or_default();
+            proposals.into_iter().map(|proposal| common.policy().bound(used, proposal)).collect()
         },
         &mut |line| {
             let mut out = io::stdout().lock();

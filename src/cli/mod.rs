@@ -36,10 +36,14 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow, bail};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::config::{Config, Environment, Flags};
+use crate::config::{Config, Environment, Flags, Mode};
 use crate::engine::Judge;
 use crate::format::{self, Format};
+use crate::recover::Policy;
 use crate::score::{Costs, Model};
+
+/// What a thousand tokens are taken to cost where the log does not say: a middling price.
+const USD_PER_THOUSAND_TOKENS: f64 = 0.01;
 
 /// Done, and nothing was found that the caller asked to be told of.
 pub const CLEAN: u8 = 0;
@@ -167,6 +171,18 @@ impl Common {
             costs: self.costs(),
             internal_signals: *self.config.internal_signals,
         })
+    }
+
+    /// What may be proposed and spent.
+    pub fn policy(&self) -> Policy {
+        let config = &self.config;
+        Policy {
+            suggest: *config.mode == Mode::Suggest,
+            retries_per_run: *config.retries_per_run,
+            tokens_per_run: *config.tokens_per_run,
+            cost_usd_per_run: *config.cost_usd_per_run,
+            usd_per_thousand_tokens: USD_PER_THOUSAND_TOKENS,
+        }
     }
 
     /// The two costs that the bands come from.

@@ -16,7 +16,7 @@ use crate::deliver::spool::Spool;
 use crate::ledger::{
     Chain, Decided, Entry, Ledger, LedgerError, Mode, Operator, Outcome, State, Undo, Verdict,
 };
-use crate::recover::{Policy, Proposal, ProposalId, Remedy, Used};
+use crate::recover::{Policy, Proposal, ProposalId};
 use crate::trace::RunId;
 
 /// How soon another process's write is noticed.
@@ -306,12 +306,12 @@ impl Keeper {
             return Ok(false);
         }
         self.runs.insert(news.run.clone());
-        let mut used = used_by(&known);
+        let mut used = self.ledger.used(&news.run)?;
         for proposal in &news.proposals {
             if known.iter().any(|entry| entry.proposal.id == proposal.id) {
                 continue;
             }
-            let proposal = within(&self.rules.policy, used, proposal.clone());
+            let proposal = self.rules.policy.bound(used, proposal.clone());
             used.tokens = used.tokens.saturating_add(u64::from(proposal.tokens));
             let mode = if self.rules.policy.suggest { Mode::Suggest } else { Mode::Observe };
             match self.ledger.propose(&proposal, mode, now) {
@@ -408,31 +408,11 @@ impl Keeper {
     }
 }
 
-/// What recoveries have used of a run's budgets.
-fn used_by(entries: &[Entry]) -> Used {
-    let counted = entries.iter().filter(|entry| {
-        matches!(entry.state, State::Approved | State::Leased | State::Delivered | State::Confirmed)
-    });
-    counted.fold(Used::default(), |used, entry| Used {
-        deliveries: used.deliveries + 1,
-        tokens: used.tokens.saturating_add(u64::from(entry.proposal.tokens)),
-    })
-}
-
-/// The proposal as the policy allows it: where a budget is used up it is handed to a person instead.
-fn within(policy: &Policy, used: Used, mut proposal: Proposal) -> Proposal {
-    if let Err(spent) = policy.allows(used, proposal.tokens) {
-        proposal.remedy = Remedy::Escalate;
-        proposal.why = format!("{}: look at it yourself before you send anything more", spent.words());
-    }
-    proposal
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::detect::Class;
-    use crate::recover::Target;
+    use crate::recover::{Remedy, Target};
     use crate::trace::Probability;
     use std::sync::mpsc::channel;
 

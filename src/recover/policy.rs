@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::proposal::{Proposal, Remedy};
+
 /// Whether proposals are made, and how much may be spent on one run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
@@ -62,6 +64,15 @@ impl Policy {
             return Err(Spent::Cost);
         }
         Ok(())
+    }
+
+    /// The proposal as the budgets allow it: where one is used up it is handed to a person instead.
+    pub fn bound(&self, used: Used, mut proposal: Proposal) -> Proposal {
+        if let Err(spent) = self.allows(used, proposal.tokens) {
+            proposal.remedy = Remedy::Escalate;
+            proposal.why = format!("{}: look at it yourself before you send anything more", spent.words());
+        }
+        proposal
     }
 }
 

@@ -169,9 +169,16 @@ pub enum ModelError {
 impl Model {
     /// Reads a model file's text; `file` names it in errors.
     pub fn parse(text: &str, file: &str) -> Result<Self, ModelError> {
-        let form = |error: toml::de::Error| ModelError::Form {
-            file: file.to_owned(),
-            reason: crate::text::excerpt(&error.to_string(), 200),
+        let form = |error: toml::de::Error| {
+            let line = error
+                .span()
+                .and_then(|span| text.get(..span.start))
+                .map(|head| head.matches('\n').count() + 1);
+            let place = line.map(|line| format!("line {line}: ")).unwrap_or_default();
+            ModelError::Form {
+                file: file.to_owned(),
+                reason: format!("{place}{}", crate::text::excerpt(error.message(), 160)),
+            }
         };
         let table: toml::Table = text.parse().map_err(form)?;
         match table.get("form").and_then(toml::Value::as_integer) {
@@ -272,7 +279,7 @@ mod tests {
         let newer = Model::parse("form = 9", "m.toml").unwrap_err().to_string();
         assert!(newer.starts_with("m.toml is a model file of form 9"), "{newer}");
         let broken = Model::parse("form = \n", "m.toml").unwrap_err().to_string();
-        assert!(!broken.contains('\n') && broken.contains("m.toml"), "{broken}");
+        assert!(broken.starts_with("m.toml is not a model file: line 1: "), "{broken}");
         let mut model = Model::prior(false);
         model.step.bias = f64::NAN;
         assert!(Model::parse(&model.to_text().unwrap(), "m.toml").is_err());
