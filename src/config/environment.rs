@@ -72,7 +72,7 @@ impl Environment {
 
     /// The user's home; the current directory where there is none.
     pub fn home(&self) -> PathBuf {
-        self.path("HOME").or_else(|| std::env::home_dir()).unwrap_or_else(|| PathBuf::from("."))
+        self.path("HOME").or_else(std::env::home_dir).unwrap_or_else(|| PathBuf::from("."))
     }
 
     /// A base directory of the XDG specification: absolute, as it demands.

@@ -130,7 +130,7 @@ impl Bench {
             frames.push(first.duration_since(terminal.began));
             let _ = terminal.text(generate::TITLE.trim_end());
             // Opens the run and follows its end.
-            terminal.keys("\rf");
+            terminal.keys("\rG");
             lasts.extend(terminal.mark(1).map(|at| at.duration_since(terminal.began)));
         }
         let frame = percentile(&mut frames, 50);
@@ -188,7 +188,7 @@ impl Bench {
         let mut terminal = Terminal::start(Path::new(MEDBAY), home.path(), &["grows.jsonl"]);
         let _ = terminal.text(generate::TITLE.trim_end());
         // Opens the run and follows its end.
-        terminal.keys("\rf");
+        terminal.keys("\rG");
         let _ = terminal.mark(1);
         terminal.quiet(Duration::from_millis(300));
         let ticks = ticks(terminal.id());
