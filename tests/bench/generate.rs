@@ -140,8 +140,8 @@ impl Generator {
                 self.random(900)
             ),
             1 => format!(
-                r#"{{"command":"cargo test -p widgets --test module_{module} -- --nocapture 2>&1 | tail -n {}","description":"{}"}}"#,
-                20 + self.random(60),
+                r#"{{"command":"cargo build -p widgets --bin module_{module} --jobs {}","description":"{}"}}"#,
+                1 + self.random(60),
                 self.words(6)
             ),
             2 => {
@@ -201,7 +201,7 @@ pub fn step(name: &str) -> [String; 2] {
 
 /// A log of at least `bytes` bytes in `folder`; made anew where none of that size is there.
 pub fn log(folder: &Path, bytes: u64) -> io::Result<PathBuf> {
-    let path = folder.join(format!("log-{bytes}.jsonl"));
+    let path = folder.join(format!("made-{bytes}.jsonl"));
     if path.metadata().is_ok_and(|there| there.len() >= bytes) {
         return Ok(path);
     }
