@@ -325,17 +325,24 @@ fn a_failed_delivery_is_tried_again_by_hand() {
 }
 
 #[test]
-fn what_an_agent_is_held_for_comes_first() {
-    for (hold, first) in [(false, "5e5e5e5e5e5e"), (true, "4d4d4d4d4d4d")] {
+fn what_an_agent_is_held_for_comes_first_then_what_can_reach_its_agent() {
+    let (likely, unlikely) = ("5e5e5e5e5e5e", "4d4d4d4d4d4d");
+    let cases = [
+        (vec![], likely),
+        (vec![("unlikely", Reach::Correctable, false)], unlikely),
+        (vec![("likely", Reach::Gated, false), ("unlikely", Reach::Gated, false)], likely),
+        (vec![("likely", Reach::Gated, false), ("unlikely", Reach::Gated, true)], unlikely),
+    ];
+    for (reach, first) in cases {
         let mut staged = Staged::empty(120, 40);
         staged.send(Msg::Ledger(Box::new(LedgerView {
             desk: vec![
-                entry(proposal("5e5e5e5e5e5e", "free-run", Remedy::Retry, 0.9), State::Waiting, 60),
-                entry(proposal("4d4d4d4d4d4d", "held-run", Remedy::Retry, 0.6), State::Waiting, 60),
+                entry(proposal(likely, "likely", Remedy::Retry, 0.9), State::Waiting, 60),
+                entry(proposal(unlikely, "unlikely", Remedy::Retry, 0.6), State::Waiting, 60),
             ],
             history: Vec::new(),
             chain: Chain::NotChecked,
-            reach: vec![(RunId::new("held-run"), Reach::Gated, hold)],
+            reach: reach.into_iter().map(|(run, reach, held)| (RunId::new(run), reach, held)).collect(),
         })));
         staged.keys("3");
         let screen = staged.screen();

@@ -239,7 +239,8 @@ fn verify(ledger: &Ledger, mut out: impl Write) -> anyhow::Result<ExitCode> {
     let chain = ledger.verify()?;
     match &chain.broken {
         None => {
-            writeln!(out, "{} decisions, each carries the hash of the one before", chain.rows)?;
+            let noun = if chain.rows == 1 { "decision" } else { "decisions" };
+            writeln!(out, "{} {noun}, each carries the hash of the one before", chain.rows)?;
             writeln!(out, "head {}", chain.head)?;
             finish(out, CLEAN)
         }

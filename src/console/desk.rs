@@ -1,9 +1,10 @@
 //! The Desk screen: proposals that wait for a person, and those on their way.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 
+use crate::engine::Reach;
 use crate::ledger::{Entry, State, Verdict};
 use crate::recover::ProposalId;
 use crate::trace::RunId;
@@ -54,15 +55,16 @@ impl Default for Desk {
 }
 
 impl Desk {
-    /// Takes in the ledger's desk: what an agent is held for comes before what nobody waits for. Says
-    /// whether the text of the proposal that is shown changed.
-    pub fn load(&mut self, mut desk: Vec<Entry>, held: &HashSet<RunId>) -> bool {
+    /// Takes in the ledger's desk: what an agent is held for comes first, then what can reach its agent,
+    /// then what can only be read. Says whether the text of the proposal that is shown changed.
+    pub fn load(&mut self, mut desk: Vec<Entry>, reach: &HashMap<RunId, (Reach, bool)>) -> bool {
         let before = self.shown().map(|e| e.proposal.payload.clone());
         let shown = self.rows.selected().cloned();
         desk.sort_by(|a, b| {
             let key = |e: &Entry| {
                 let wrong = std::cmp::Reverse((e.proposal.p_wrong.get() * 1000.0) as u32);
-                (rank(e), !held.contains(&e.proposal.target.run), wrong, e.drafted)
+                let (reach, held) = reach.get(&e.proposal.target.run).copied().unwrap_or_default();
+                (rank(e), !held, reach == Reach::Observed, wrong, e.drafted)
             };
             key(a).cmp(&key(b))
         });

@@ -37,8 +37,8 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Task> {
         }
         Msg::Update(news) => applied(model, news),
         Msg::Ledger(view) => {
-            let held = view.reach.iter().filter(|(_, _, held)| *held).map(|(run, ..)| run.clone()).collect();
-            if model.desk.load(view.desk, &held) {
+            let reach = view.reach.iter().map(|(run, reach, held)| (run.clone(), (*reach, *held))).collect();
+            if model.desk.load(view.desk, &reach) {
                 model.desk.shown_since = model.now;
                 model.desk.scroll = 0;
             }
