@@ -281,7 +281,15 @@ mod tests {
         let proposal =
             drafted(&finding(&PLAN, "Write the runbook before you close it.", "x"), Band::Alarm).unwrap();
         assert_eq!(proposal.remedy, Remedy::Replan);
-        assert!(proposal.payload.contains("Write the runbook"), "{}", proposal.payload);
+        assert!(proposal.payload.contains("\n1. Write the runbook; then check"), "{}", proposal.payload);
+    }
+
+    #[test]
+    fn an_item_that_was_closed_without_reason_is_redone_first() {
+        let mut finding = finding(&PLAN, "Count them.", "x");
+        finding.evidence[0] = Evidence::new(RecordRef::default(), Part::Claim, "Count rows");
+        let proposal = drafted(&finding, Band::Alarm).unwrap();
+        assert!(proposal.payload.contains("\n1. Count rows; then check"), "{}", proposal.payload);
     }
 
     #[test]

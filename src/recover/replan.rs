@@ -3,9 +3,9 @@
 
 use rustc_hash::FxHashSet;
 
-use crate::detect::Finding;
+use crate::detect::{Finding, Part};
 use crate::text::excerpt;
-use crate::trace::{PlanStatus, Run, Status, Step, StepId};
+use crate::trace::{PlanLine, PlanStatus, Run, Status, Step, StepId};
 
 const LINE_BYTES: usize = 160;
 const MOST_LINES: usize = 12;
@@ -24,7 +24,7 @@ pub(super) fn replan(run: &Run, step: &Step, finding: &Finding) -> String {
         text.push_str(&format!("\nDrop, as it rests on step {}:", root.0));
         push_lines(&mut text, &dropped);
     }
-    let redo = redo(run);
+    let redo = redo(run, finding);
     text.push_str("\nThen, in this order, with a check that you can show after each:");
     if redo.is_empty() {
         text.push_str(&format!(
@@ -88,22 +88,24 @@ fn dropped(run: &Run, root: StepId, shows: StepId) -> Lines {
     Lines::of(since.filter(|s| s.id == root || s.is_message() || with_effects.contains(&s.id)))
 }
 
-/// The plan's items that are not done, or whose "done" nothing supports.
-fn redo(run: &Run) -> Vec<String> {
-    let open: Vec<String> = run
-        .plan
-        .iter()
-        .filter(|line| matches!(line.status, PlanStatus::Pending | PlanStatus::Active))
+/// The plan's items that are not done, and before them those that the finding says are not.
+fn redo(run: &Run, finding: &Finding) -> Vec<String> {
+    let doubted = |line: &&PlanLine| {
+        let claims = finding.evidence.iter().filter(|e| e.part == Part::Claim);
+        line.status == PlanStatus::Done && claims.into_iter().any(|e| e.text == line.text)
+    };
+    let open = |line: &&PlanLine| matches!(line.status, PlanStatus::Pending | PlanStatus::Active);
+    let lines = run.plan.iter();
+    let all: Vec<String> = lines
+        .clone()
+        .filter(doubted)
+        .chain(lines.clone().filter(open))
         .map(|line| excerpt(&line.text, LINE_BYTES))
         .collect();
-    if open.is_empty() {
-        // All is said to be done: then all of it is to be shown.
-        return run
-            .plan
-            .iter()
-            .filter(|line| line.status == PlanStatus::Done)
-            .map(|line| format!("Verify: {}", excerpt(&line.text, LINE_BYTES)))
-            .collect();
+    if all.is_empty() {
+        // All is said to be done and nothing names what is not: then all of it is to be shown.
+        let done = lines.filter(|line| line.status == PlanStatus::Done);
+        return done.map(|line| format!("Verify: {}", excerpt(&line.text, LINE_BYTES))).collect();
     }
-    open
+    all
 }
