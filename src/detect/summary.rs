@@ -45,7 +45,7 @@ const LINE: usize = 160;
 
 patterns! {
     ANSI = r"\x1b\[[0-9;?]*[A-Za-z]";
-    HINT = r"(?i)pass|fail|\bok\b|tests?\b|examples?\b|error|success|assert|# (?:tests|pass)|build|compiled|Finished|problem|issue|reformat|selected|skipped";
+    HINT = r"(?i-u)pass|fail|\bok\b|tests?\b|examples?\b|error|success|assert|# (?:tests|pass)|build|compiled|Finished|problem|issue|reformat|selected|skipped";
     // Number before word.
     PAIR = r"(?i)\b(\d+(?:,\d{3})*)\s+(?:(?:tests?|examples?|specs?|assertions?|checks?|cases?|test cases?|test suites?|expectations?)\s+)?(passed|passing|pass|succeeded|successful|failed|failing|failures?|fail|errors?|errored|skipped|skips|pending|ignored|xfailed|xpassed|todo|total|deselected|tests|examples|runs|warnings?)\b";
     // Word before number.

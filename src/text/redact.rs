@@ -37,9 +37,10 @@ static PATTERNS: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|| {
 
 /// Words and letters without which no shape can match: spares most texts the patterns.
 static HINT: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    Regex::new(
-        r"(?i)BEGIN [A-Z ]*PRIVATE|sk-|gh[pousr]_|github_pat|glpat-|AKIA|ASIA|AIza|xox[abposr]-|[rs]k_(?:live|test)|hf_|npm_|eyJ|authorization|passw|secret|api[_-]?key|token|://[^\s/:@]+:",
-    )
+    Regex::new(concat!(
+        r"(?i-u:BEGIN [A-Z ]*PRIVATE|sk-|gh[pousr]_|github_pat|glpat-|AKIA|ASIA|AIza|xox[abposr]-",
+        r"|[rs]k_(?:live|test)|hf_|npm_|eyJ|authorization|passw|secret|api[_-]?key|token)|://[^\s/:@]+:",
+    ))
     .ok()
 });
 
