@@ -36,9 +36,9 @@ const ONLY: &[(&str, &[&str])] = &[
     ("std::fs", &["source", "deliver", "ledger", "engine", "lab", "config", "terminal", "cli"]),
     ("std::env", &["config", "terminal", "cli"]),
     ("std::process", &["deliver", "source", "terminal", "config", "cli", "main"]),
-    ("std::thread", &["source", "deliver", "engine", "terminal", "cli"]),
+    ("std::thread", &["source", "deliver", "ledger", "engine", "terminal", "cli"]),
     ("tokio", &["engine", "terminal", "cli"]),
-    ("Instant::now", &["source", "deliver", "engine", "terminal", "cli"]),
+    ("Instant::now", &["source", "deliver", "ledger", "engine", "terminal", "cli"]),
     ("Timestamp::now", &["deliver", "engine", "terminal", "cli"]),
     ("SystemTime::now", &["source", "engine", "cli"]),
 ];

@@ -10,7 +10,7 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
@@ -166,7 +166,22 @@ CREATE TABLE holds (
 ) STRICT;
 ";
 
+/// Between two tries to open a file that others are making.
+const AGAIN: Duration = Duration::from_millis(5);
+
+/// Opens the file, waiting for others as long as patience lasts. SQLite itself waits for a lock, but
+/// not where two make one file at once: one that switches it to WAL mode is refused at once.
 pub(super) fn open(path: &Path, patience: Duration) -> Result<Connection> {
+    let began = Instant::now();
+    loop {
+        match open_once(path, patience) {
+            Err(LedgerError::Locked { .. }) if began.elapsed() < patience => std::thread::sleep(AGAIN),
+            opened => return opened,
+        }
+    }
+}
+
+fn open_once(path: &Path, patience: Duration) -> Result<Connection> {
     make_private(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut db = connect(path, flags, patience)?;
