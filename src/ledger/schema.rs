@@ -12,7 +12,7 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::error::{LedgerError, Result};
 
@@ -226,6 +226,12 @@ fn connect(path: &Path, flags: OpenFlags, patience: Duration) -> Result<Connecti
 
 /// Which schema the file has; an error when it is somebody else's file or a newer one.
 fn version(db: &Connection, path: &Path) -> Result<i64> {
+    // What is asked belongs together: another process may be making the file at this moment.
+    let together = match db.is_autocommit() {
+        true => Some(Transaction::new_unchecked(db, TransactionBehavior::Deferred)),
+        false => None,
+    };
+    let _together = together.transpose().map_err(|e| LedgerError::of_sqlite(path, "open", e))?;
     let ask = |pragma: &str| {
         db.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0))
             .map_err(|e| LedgerError::of_sqlite(path, "open", e))
