@@ -20,7 +20,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("deliver", &["text", "trace", "detect", "format", "recover", "ledger"]),
     ("engine", &["text", "trace", "format", "detect", "score", "source", "recover", "ledger", "deliver"]),
     ("lab", &["text", "trace", "format", "detect", "score", "source", "engine"]),
-    ("config", &["text", "score"]),
+    ("config", &["text", "score", "recover"]),
     ("console", &["text", "trace", "detect", "score", "recover", "ledger", "engine"]),
     ("screen", &["text", "trace", "detect", "score", "recover", "ledger", "engine", "console"]),
     ("terminal", &["text", "trace", "engine", "console", "screen"]),

@@ -11,11 +11,11 @@ use std::time::Duration;
 use anyhow::bail;
 
 use super::{CLEAN, Common};
-use crate::config::{Config, Mode, OnHoldTimeout};
+use crate::config::{Config, OnHoldTimeout};
 use crate::deliver::hook::{self, Dialect, HookError, HookInput, Setup, TimedOut};
 use crate::engine::{Judge, turn};
 use crate::format;
-use crate::ledger::{self, Ledger};
+use crate::ledger::Ledger;
 use crate::recover::Proposal;
 
 /// Largest input that is read, in bytes.
@@ -88,10 +88,7 @@ fn answer(dialect: Dialect, common: &Common) -> Result<(), HookError> {
 fn setup(dialect: Dialect, config: &Config) -> Setup {
     Setup {
         dialect,
-        mode: match *config.mode {
-            Mode::Observe => ledger::Mode::Observe,
-            Mode::Suggest => ledger::Mode::Suggest,
-        },
+        mode: *config.mode,
         hold: Duration::from_secs((*config.hold_seconds).into()),
         timed_out: match *config.on_hold_timeout {
             OnHoldTimeout::GoOn => TimedOut::GoOn,

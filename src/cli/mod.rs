@@ -36,7 +36,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, anyhow, bail};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::config::{Config, Environment, Flags, Mode};
+use crate::config::{Config, Environment, Flags};
 use crate::engine::Judge;
 use crate::format::{self, Format};
 use crate::recover::Policy;
@@ -177,7 +177,7 @@ impl Common {
     pub fn policy(&self) -> Policy {
         let config = &self.config;
         Policy {
-            suggest: *config.mode == Mode::Suggest,
+            mode: *config.mode,
             retries_per_run: *config.retries_per_run,
             tokens_per_run: *config.tokens_per_run,
             cost_usd_per_run: *config.cost_usd_per_run,

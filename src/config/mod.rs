@@ -15,6 +15,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
+use crate::recover::Mode;
 use crate::score::Costs;
 use thiserror::Error;
 use toml::Spanned;
@@ -84,26 +85,6 @@ pub enum ConfigError {
         /// What to do.
         mend: String,
     },
-}
-
-/// Whether proposals are made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// Record what would have been proposed; nothing waits for anybody.
-    Observe,
-    /// A person decides.
-    #[default]
-    Suggest,
-}
-
-impl Mode {
-    /// The word for it, as the file has it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Observe => "observe",
-            Self::Suggest => "suggest",
-        }
-    }
 }
 
 /// What happens when a hold's limit is reached without a decision.

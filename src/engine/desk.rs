@@ -13,9 +13,7 @@ use jiff::Timestamp;
 use super::board::Reach;
 use crate::deliver::outbox::{Carried, Outbox};
 use crate::deliver::spool::Spool;
-use crate::ledger::{
-    Chain, Decided, Entry, Ledger, LedgerError, Mode, Operator, Outcome, State, Undo, Verdict,
-};
+use crate::ledger::{Chain, Decided, Entry, Ledger, LedgerError, Operator, Outcome, State, Undo, Verdict};
 use crate::recover::{Policy, Proposal, ProposalId};
 use crate::trace::RunId;
 
@@ -313,7 +311,7 @@ impl Keeper {
             }
             let proposal = self.rules.policy.bound(used, proposal.clone());
             used.tokens = used.tokens.saturating_add(u64::from(proposal.tokens));
-            let mode = if self.rules.policy.suggest { Mode::Suggest } else { Mode::Observe };
+            let mode = self.rules.policy.mode;
             match self.ledger.propose(&proposal, mode, now) {
                 Ok(new) => changed |= new,
                 // One draft that cannot be put down keeps nothing else from it.
@@ -412,7 +410,7 @@ impl Keeper {
 mod tests {
     use super::*;
     use crate::detect::Class;
-    use crate::recover::{Remedy, Target};
+    use crate::recover::{Mode, Remedy, Target};
     use crate::trace::Probability;
     use std::sync::mpsc::channel;
 
@@ -461,7 +459,7 @@ mod tests {
     fn bench(retries: u32) -> Bench {
         let folder = tempfile::tempdir().unwrap();
         let policy = Policy {
-            suggest: true,
+            mode: Mode::Suggest,
             retries_per_run: retries,
             tokens_per_run: 10_000,
             cost_usd_per_run: 10.0,

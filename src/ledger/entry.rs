@@ -12,27 +12,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::recover::Proposal;
 
-/// In which mode a policy had the proposal drafted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Mode {
-    /// Only recorded: it is kept off the desk and holds nobody.
-    Observe,
-    /// A person decides.
-    #[default]
-    Suggest,
-}
-
-impl Mode {
-    /// The word for it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Observe => "observe",
-            Self::Suggest => "suggest",
-        }
-    }
-}
-
 /// How far a proposal is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -26,10 +26,12 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub use audit::{Broken, Chain, LoggedDecision};
 pub use decisions::{Decided, LONGEST_TEXT, Undo, as_sent};
 pub use deliveries::{Handed, Lease};
-pub use entry::{Decision, Delivery, Entry, Mode, Operator, Outcome, State, Verdict};
+pub use entry::{Decision, Delivery, Entry, Operator, Outcome, State, Verdict};
 pub use error::{LedgerError, Result};
 pub use hooks::{Held, HookSeen};
 pub use proposals::Standing;
+
+pub use crate::recover::Mode;
 
 /// How long a writer waits for another one before it gives up, where the caller does not say.
 pub const PATIENCE: Duration = Duration::from_secs(5);

@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Row, params};
 
-use super::entry::{Decision, Delivery, Entry, Mode, Operator, Outcome, State, Verdict};
+use super::Mode;
+use super::entry::{Decision, Delivery, Entry, Operator, Outcome, State, Verdict};
 use super::error::{LedgerError, Result};
 use super::{Ledger, as_sent};
 use crate::recover::{Proposal, ProposalId, proposal::digest};

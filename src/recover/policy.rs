@@ -4,11 +4,32 @@ use serde::{Deserialize, Serialize};
 
 use super::proposal::{Proposal, Remedy};
 
+/// Whether proposals are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// What would have been proposed is only recorded: it is kept off the desk and holds nobody.
+    Observe,
+    /// A person decides.
+    #[default]
+    Suggest,
+}
+
+impl Mode {
+    /// The word for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Observe => "observe",
+            Self::Suggest => "suggest",
+        }
+    }
+}
+
 /// Whether proposals are made, and how much may be spent on one run.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
-    /// `false`: observe. What would have been proposed is recorded and nobody is asked.
-    pub suggest: bool,
+    /// Whether proposals are made.
+    pub mode: Mode,
     /// Recoveries that may be delivered to one run.
     pub retries_per_run: u32,
     /// What recoveries of one run may cost, in tokens.
@@ -81,7 +102,7 @@ mod tests {
     use super::*;
 
     const POLICY: Policy = Policy {
-        suggest: true,
+        mode: Mode::Suggest,
         retries_per_run: 2,
         tokens_per_run: 5_000,
         cost_usd_per_run: 0.1,

@@ -44,11 +44,6 @@ impl Splitter {
         self.line_start + self.partial.len() as u64
     }
 
-    /// The offset at which the unfinished line begins; equal to [`Splitter::position`] without one.
-    pub fn boundary(&self) -> u64 {
-        self.line_start
-    }
-
     /// How many lines were finished.
     pub fn index(&self) -> u32 {
         self.index

@@ -14,7 +14,7 @@ use super::identity::{AgentId, RecordRef, RunId, StepId};
 use super::observe::{ClosedStep, Disorder, Observation, Passage};
 use super::run::{Agent, PlanLine, Run, StateWord};
 use super::step::{Action, LABEL_BYTES, Step};
-use super::tool::{Request, ToolKind, call_hash, outcome_hash};
+use super::tool::{Request, ToolKind, outcome_hash};
 use crate::text::{clip, clip_front, excerpt};
 
 /// How much of one text is kept while its step is open, in bytes: the first and the last half of it.
@@ -334,11 +334,10 @@ impl Assembler {
     ) {
         let id = if call_id.is_empty() { 0 } else { hash_of(call_id) };
         let kind = ToolKind::of(tool);
-        let request = Request::parse(kind, input);
+        let (request, call_hash) = Request::parse(tool, kind, input);
         let said = self.speaking(agent).map(std::mem::take).unwrap_or_default();
         let step_id = self.next();
         self.run.entities.note(input, Brought::OwnWords, Some(step_id));
-        let call_hash = call_hash(tool, input);
         let anchor = if id == 0 { self.anchor_of(agent, call_hash) } else { id };
         let step = Step {
             id: step_id,
@@ -458,11 +457,12 @@ impl Assembler {
         let Some(open) = self.open.iter_mut().find(|open| open.id == id) else {
             return;
         };
-        open.request = Request::parse(open.kind, input);
+        let (request, call_hash) = Request::parse(&open.tool, open.kind, input);
+        open.request = request;
         open.input.text = kept(input);
         if let Some(step) = self.run.steps.get_mut(open.step.index()) {
             step.label = excerpt(open.request.subject(), LABEL_BYTES).into();
-            step.call_hash = call_hash(&open.tool, input);
+            step.call_hash = call_hash;
         }
     }
 

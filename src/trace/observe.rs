@@ -4,7 +4,6 @@
 use super::effect::Effect;
 use super::event::{Author, Lifecycle, PlanItem};
 use super::identity::{AgentId, RecordRef, StepId};
-use super::run::Run;
 use super::step::Step;
 use super::tool::Request;
 
@@ -150,6 +149,3 @@ pub enum Disorder {
     /// A time before the one of the record above it.
     TimeWentBack,
 }
-
-/// The context of an observation: the run so far.
-pub type SoFar<'a> = &'a Run;

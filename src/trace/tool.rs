@@ -111,14 +111,19 @@ pub struct Request {
 }
 
 impl Request {
-    /// Takes arguments apart: `input` is JSON text, or the bare text of a tool that takes text.
-    pub fn parse(kind: ToolKind, input: &str) -> Self {
-        let trimmed = input.trim_start();
-        if trimmed.starts_with('{')
-            && let Ok(Value::Object(arguments)) = serde_json::from_str::<Value>(trimmed)
-        {
-            return Self::from_arguments(kind, arguments);
-        }
+    /// Takes arguments apart: `input` is JSON text, or the bare text of a tool that takes text. Also
+    /// gives the call's hash (see [`call_hash`]), for which the same JSON is needed.
+    pub fn parse(tool: &str, kind: ToolKind, input: &str) -> (Self, u64) {
+        let value = structured(input);
+        let hash = hash_call(tool, input, value.as_ref());
+        let request = match value {
+            Some(Value::Object(arguments)) => Self::from_arguments(kind, arguments),
+            _ => Self::from_text(kind, input),
+        };
+        (request, hash)
+    }
+
+    fn from_text(kind: ToolKind, input: &str) -> Self {
         let mut request = Self::default();
         match kind {
             ToolKind::Shell | ToolKind::Code => request.command = Some(input.to_owned()),
@@ -240,12 +245,22 @@ fn argument_text(value: &Value) -> String {
 /// Hash of a call: the tool and its arguments with the order of keys and the white space between
 /// them taken out.
 pub fn call_hash(tool: &str, input: &str) -> u64 {
+    hash_call(tool, input, structured(input).as_ref())
+}
+
+/// A call's input as JSON, if it is an object or an array.
+fn structured(input: &str) -> Option<Value> {
+    let json = input.trim_start();
+    if json.starts_with(['{', '[']) { serde_json::from_str(json).ok() } else { None }
+}
+
+fn hash_call(tool: &str, input: &str, value: Option<&Value>) -> u64 {
     let mut hasher = FxHasher::default();
     hasher.write(tool.as_bytes());
     hasher.write_u8(0);
-    match serde_json::from_str::<Value>(input) {
-        Ok(value @ (Value::Object(_) | Value::Array(_))) => hash_value(&value, &mut hasher),
-        _ => hasher.write(input.trim().as_bytes()),
+    match value {
+        Some(value) => hash_value(value, &mut hasher),
+        None => hasher.write(input.trim().as_bytes()),
     }
     hasher.finish().max(1)
 }
@@ -316,6 +331,10 @@ fn is_volatile(word: &str) -> bool {
 mod tests {
     use super::*;
 
+    fn parsed(kind: ToolKind, input: &str) -> Request {
+        Request::parse("", kind, input).0
+    }
+
     #[test]
     fn names_of_known_programs_are_classified() {
         for (name, kind) in [
@@ -336,15 +355,14 @@ mod tests {
 
     #[test]
     fn arguments_are_taken_apart() {
-        let edit =
-            Request::parse(ToolKind::Edit, r#"{"file_path":"a.py","old_string":"x","new_string":"y"}"#);
+        let edit = parsed(ToolKind::Edit, r#"{"file_path":"a.py","old_string":"x","new_string":"y"}"#);
         assert_eq!(
             (edit.paths.as_slice(), edit.old_text.as_deref(), edit.new_text.as_deref()),
             (&["a.py".to_owned()][..], Some("x"), Some("y"))
         );
-        let shell = Request::parse(ToolKind::Shell, r#"{"command":["bash","-lc","cargo test"]}"#);
+        let shell = parsed(ToolKind::Shell, r#"{"command":["bash","-lc","cargo test"]}"#);
         assert_eq!(shell.command.as_deref(), Some("cargo test"));
-        let patch = Request::parse(
+        let patch = parsed(
             ToolKind::Edit,
             "*** Begin Patch\n*** Update File: /w/a.py\n@@\n-old\n+new\n*** End Patch\n",
         );
@@ -352,10 +370,8 @@ mod tests {
             (patch.paths.as_slice(), patch.new_text.as_deref()),
             (&["/w/a.py".to_owned()][..], Some("new\n"))
         );
-        let json_patch = Request::parse(
-            ToolKind::Edit,
-            r#"{"cmd":"*** Begin Patch\n*** Add File: b.py\n+x\n*** End Patch"}"#,
-        );
+        let json_patch =
+            parsed(ToolKind::Edit, r#"{"cmd":"*** Begin Patch\n*** Add File: b.py\n+x\n*** End Patch"}"#);
         assert_eq!(json_patch.paths, ["b.py"]);
     }
 
