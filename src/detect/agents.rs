@@ -18,6 +18,8 @@ pub(super) static EARLY_REPORT: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "An agent says that another has finished before that one has returned.",
+    example: "",
+    proven: true,
 };
 
 /// Passed on although it is wrong.
@@ -27,6 +29,8 @@ pub(super) static WRONG_REPORT: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "An agent passes on a report of success that the reporting agent's own last check contradicts.",
+    example: "",
+    proven: true,
 };
 
 static RULES: &[&Rule] = &[&EARLY_REPORT, &WRONG_REPORT];

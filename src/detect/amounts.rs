@@ -17,6 +17,8 @@ pub(super) static UNKNOWN_AMOUNT: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "A message gives a sum of money that was seen nowhere and does not follow from what was seen.",
+    example: "",
+    proven: true,
 };
 
 static RULES: &[&Rule] = &[&UNKNOWN_AMOUNT];

@@ -18,6 +18,8 @@ pub(super) static UNCONFIRMED: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "The instructions ask for the user's yes before a consequential act, and the user has given none.",
+    example: "",
+    proven: true,
 };
 
 /// Both at once.
@@ -27,6 +29,8 @@ pub(super) static CALL_WITH_MESSAGE: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "The instructions say that a call and a message to the user do not go together, and here they do.",
+    example: "",
+    proven: true,
 };
 
 static RULES: &[&Rule] = &[&UNCONFIRMED, &CALL_WITH_MESSAGE];

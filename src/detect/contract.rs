@@ -19,6 +19,8 @@ pub(super) static UNKNOWN_TOOL: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A tool was called that is not among the declared ones, or that its host says is not there.",
+    example: "",
+    proven: true,
 };
 
 /// The arguments do not fit.
@@ -28,6 +30,8 @@ pub(super) static BAD_ARGUMENTS: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A failed call's arguments do not fit the tool's schema, or the tool says so.",
+    example: "",
+    proven: true,
 };
 
 /// An argument that was never seen on this tool.
@@ -37,6 +41,8 @@ pub(super) static UNSEEN_ARGUMENT: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A failed call has an argument that none of the tool's five or more good calls had.",
+    example: "",
+    proven: true,
 };
 
 static RULES: &[&Rule] = &[&UNKNOWN_TOOL, &BAD_ARGUMENTS, &UNSEEN_ARGUMENT];

@@ -20,6 +20,8 @@ pub(super) static FLAILING: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "The same lines of a file have been changed three times or more.",
+    example: "",
+    proven: true,
 };
 
 /// Back to what it was.
@@ -29,6 +31,8 @@ pub(super) static REVERTED: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "An edit puts back lines that the agent had replaced before.",
+    example: "",
+    proven: true,
 };
 
 /// Own work thrown away.
@@ -38,6 +42,8 @@ pub(super) static DISCARDED: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "The agent throws its own uncommitted edits away.",
+    example: "",
+    proven: true,
 };
 
 static RULES: &[&Rule] = &[&FLAILING, &REVERTED, &DISCARDED];

@@ -22,6 +22,8 @@ pub(super) static FAILED_CALL: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A call failed: exit code, error status, or an HTTP status of 400 or more.",
+    example: "",
+    proven: true,
 };
 
 /// A failure that the log does not call one.
@@ -31,6 +33,8 @@ pub(super) static HIDDEN_ERROR: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A result that is not marked as failed tells of an error: a traceback, an error object, a bad exit.",
+    example: "",
+    proven: true,
 };
 
 /// Out of time.
@@ -40,6 +44,8 @@ pub(super) static TIMED_OUT: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A call ran out of time.",
+    example: "",
+    proven: true,
 };
 
 /// The agent passes over an error.
@@ -49,6 +55,8 @@ pub(super) static IGNORED_ERROR: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "After a failed call the agent's next acts neither mention the error nor touch what it was about.",
+    example: "",
+    proven: true,
 };
 
 /// Silent acts after which an error counts as passed over.

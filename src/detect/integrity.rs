@@ -14,6 +14,8 @@ pub(super) static DISORDER: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A result without a call, a second result for a call, or a call id used twice.",
+    example: "",
+    proven: true,
 };
 
 /// Time goes back.
@@ -23,6 +25,8 @@ pub(super) static TIME: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A record is older than the one above it.",
+    example: "",
+    proven: true,
 };
 
 /// No answer came.
@@ -32,6 +36,8 @@ pub(super) static UNANSWERED: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A call has no result although its agent has gone on.",
+    example: "",
+    proven: true,
 };
 
 static RULES: &[&Rule] = &[&DISORDER, &TIME, &UNANSWERED];

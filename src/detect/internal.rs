@@ -16,6 +16,8 @@ pub(super) static OTHER_ACT: Rule = Rule {
     basis: Basis::Internal,
     speaks_of: Aspect::Consistency,
     summary: "The thought announces one sort of act and the call is another.",
+    example: "",
+    proven: true,
 };
 
 /// Two thoughts that cannot both hold.
@@ -25,6 +27,8 @@ pub(super) static CONTRADICTION: Rule = Rule {
     basis: Basis::Internal,
     speaks_of: Aspect::Consistency,
     summary: "Two thoughts about one thing contradict each other and nothing was observed in between.",
+    example: "",
+    proven: true,
 };
 
 /// Thought it went well.
@@ -34,6 +38,8 @@ pub(super) static MISREAD: Rule = Rule {
     basis: Basis::Internal,
     speaks_of: Aspect::Consistency,
     summary: "The thought says that it went well while the outcome before it is a failure.",
+    example: "",
+    proven: true,
 };
 
 static RULES: &[&Rule] = &[&OTHER_ACT, &CONTRADICTION, &MISREAD];

@@ -22,6 +22,8 @@ pub(super) static UNDONE_ITEM: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "An item of the plan was marked done although no call since it was listed could have done it.",
+    example: "",
+    proven: true,
 };
 
 /// Ticked off against a check.
@@ -31,6 +33,8 @@ pub(super) static FAILED_ITEM: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "An item that asks for passing tests was marked done while the last check failed.",
+    example: "",
+    proven: true,
 };
 
 static RULES: &[&Rule] = &[&UNDONE_ITEM, &FAILED_ITEM];

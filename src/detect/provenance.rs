@@ -20,6 +20,8 @@ pub(super) static UNKNOWN_ENTITY: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "A message names a file, address, commit or number of an order that no prompt and no outcome has brought.",
+    example: "",
+    proven: true,
 };
 
 /// Said, and nearly what was seen.
@@ -29,6 +31,8 @@ pub(super) static ALTERED_FIGURE: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "A message gives a figure that was seen nowhere, while the same digits with a zero more or less, or two of them swapped, were.",
+    example: "",
+    proven: true,
 };
 
 /// Passed to a tool, from nowhere.
@@ -38,6 +42,8 @@ pub(super) static UNKNOWN_ARGUMENT: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "A call passes an id, an e-mail address or a URL that no prompt and no outcome has brought.",
+    example: "",
+    proven: true,
 };
 
 static RULES: &[&Rule] = &[&UNKNOWN_ENTITY, &ALTERED_FIGURE, &UNKNOWN_ARGUMENT];

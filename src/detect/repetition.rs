@@ -26,6 +26,8 @@ pub(super) static SAME_CALL: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "The same call was made three times or more with the same outcome and nothing changed in between.",
+    example: "",
+    proven: true,
 };
 
 /// A round of several calls, over and over.
@@ -35,6 +37,8 @@ pub(super) static CYCLE: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A round of two to eight calls was gone through three times or more with the same outcomes.",
+    example: "",
+    proven: true,
 };
 
 /// Calls that differ in a counter only.
@@ -44,6 +48,8 @@ pub(super) static NEAR_SAME_CALL: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "Five calls or more in a row differ in numbers only, change nothing, and fail or bring nothing.",
+    example: "",
+    proven: true,
 };
 
 /// The same error, whatever the arguments.
@@ -53,6 +59,8 @@ pub(super) static SAME_ERROR: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "One tool answered with the same error three times or more in a row.",
+    example: "",
+    proven: true,
 };
 
 /// Again what cannot succeed.
@@ -62,6 +70,8 @@ pub(super) static HOPELESS_RETRY: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A call that failed for want of a right, a thing or a fitting argument was made again unchanged.",
+    example: "",
+    proven: true,
 };
 
 /// The same words, over and over.
@@ -71,6 +81,8 @@ pub(super) static SAME_MESSAGE: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "An agent has said the same three times or more and its user has said nothing in between.",
+    example: "",
+    proven: true,
 };
 
 /// The shortest message that counts when it is said again, in bytes.

@@ -22,6 +22,8 @@ pub(super) static CARRIES_ENTITY: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "A step builds on a thing that an earlier step made up.",
+    example: "",
+    proven: true,
 };
 
 /// A claim that is wrong travels on.
@@ -31,6 +33,8 @@ pub(super) static CARRIES_CLAIM: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "An agent repeats a claim of another agent that the log contradicts.",
+    example: "",
+    proven: true,
 };
 
 static RULES: &[&Rule] = &[&CARRIES_ENTITY, &CARRIES_CLAIM];
@@ -366,6 +370,8 @@ mod tests {
         basis: Basis::External,
         speaks_of: Aspect::Support,
         summary: "",
+        example: "",
+        proven: true,
     };
 
     fn finding(step: StepId, claim: &str) -> Finding {

@@ -19,6 +19,8 @@ pub static MASKED_EXIT: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A check was run so that its outcome cannot be seen.",
+    example: "",
+    proven: true,
 };
 /// 22: edits, then done, and nothing looked at them.
 pub static UNVERIFIED_EDIT: Rule = Rule {
@@ -27,6 +29,8 @@ pub static UNVERIFIED_EDIT: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "Says that something works; nothing was run or read after the last edit.",
+    example: "",
+    proven: true,
 };
 /// 23: a test that failed was made weaker.
 pub static TEST_WEAKENED: Rule = Rule {
@@ -35,6 +39,8 @@ pub static TEST_WEAKENED: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "After a failed test run, a test lost assertions or was skipped.",
+    example: "",
+    proven: true,
 };
 /// 35: done is said with something open.
 pub static PREMATURE_END: Rule = Rule {
@@ -43,6 +49,8 @@ pub static PREMATURE_END: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "Says that it is done; a plan's item is open, the last test run failed, or a job still runs.",
+    example: "",
+    proven: true,
 };
 /// 36: an end at a limit that is told as a success.
 pub static LIMIT_AS_SUCCESS: Rule = Rule {
@@ -51,6 +59,8 @@ pub static LIMIT_AS_SUCCESS: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "Says that it is done; the turn was cut off by a limit or an error.",
+    example: "",
+    proven: true,
 };
 
 static RULES: &[&Rule] = &[&MASKED_EXIT, &UNVERIFIED_EDIT, &TEST_WEAKENED, &PREMATURE_END, &LIMIT_AS_SUCCESS];

@@ -200,6 +200,8 @@ mod tests {
         basis: Basis::External,
         speaks_of: Aspect::Support,
         summary: "",
+        example: "",
+        proven: true,
     };
     static PLAN: Rule = Rule { id: "plan.test", class: Class::InconsistentReasoning, ..CLAIM };
 

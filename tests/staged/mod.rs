@@ -33,6 +33,8 @@ pub static TESTS_PASS: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "says that tests pass; the last run of them says otherwise",
+    example: "",
+    proven: true,
 };
 
 pub static STALE: Rule = Rule {
@@ -41,6 +43,8 @@ pub static STALE: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "says what was true before the last edit",
+    example: "",
+    proven: true,
 };
 
 pub static REPEAT: Rule = Rule {
@@ -49,6 +53,8 @@ pub static REPEAT: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "the same call failed in the same way before",
+    example: "",
+    proven: true,
 };
 
 pub fn record(index: u32) -> RecordRef {

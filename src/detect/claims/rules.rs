@@ -4,13 +4,15 @@
 use crate::detect::{Aspect, Basis, Class, Rule};
 
 macro_rules! rule {
-    ($name:ident, $id:literal, $class:ident, $aspect:ident, $summary:literal) => {
+    ($name:ident, $id:literal, $class:ident, $aspect:ident, $summary:literal, $example:literal) => {
         pub(super) static $name: Rule = Rule {
             id: $id,
             class: Class::$class,
             basis: Basis::External,
             speaks_of: Aspect::$aspect,
             summary: $summary,
+            example: $example,
+            proven: true,
         };
     };
 }
@@ -21,31 +23,49 @@ rule!(
     "claim.contradicted",
     Hallucination,
     Support,
-    "Says that a check passes; its latest run after the last edit failed."
+    "Says that a check passes; its latest run after the last edit failed.",
+    ""
 );
 rule!(
     STALE,
     "claim.stale",
     Hallucination,
     Support,
-    "Says that a check passes; something was edited after its last run."
+    "Says that a check passes; something was edited after its last run.",
+    ""
 );
-rule!(MASKED, "claim.masked", Hallucination, Support, "Says that a check passes; its run hid the outcome.");
+rule!(
+    MASKED,
+    "claim.masked",
+    Hallucination,
+    Support,
+    "Says that a check passes; its run hid the outcome.",
+    ""
+);
 rule!(
     BACKGROUND,
     "claim.background",
     Hallucination,
     Support,
-    "Says that a check passes; it ran in the background and nobody looked."
+    "Says that a check passes; it ran in the background and nobody looked.",
+    ""
 );
-rule!(UNSUPPORTED, "claim.unsupported", Hallucination, Support, "Says that a check passes; none was run.");
-rule!(EMPTY_RUN, "claim.empty-run", Hallucination, Support, "Says that tests pass; the run held none.");
+rule!(
+    UNSUPPORTED,
+    "claim.unsupported",
+    Hallucination,
+    Support,
+    "Says that a check passes; none was run.",
+    ""
+);
+rule!(EMPTY_RUN, "claim.empty-run", Hallucination, Support, "Says that tests pass; the run held none.", "");
 rule!(
     NARROWER,
     "claim.narrower",
     Hallucination,
     Support,
-    "Says that all tests pass; a whole run failed and only a part of it was run again."
+    "Says that all tests pass; a whole run failed and only a part of it was run again.",
+    ""
 );
 // 10: numbers.
 rule!(
@@ -53,14 +73,16 @@ rule!(
     "claim.count-differs",
     Hallucination,
     Support,
-    "Gives numbers of tests that the runner did not print."
+    "Gives numbers of tests that the runner did not print.",
+    ""
 );
 rule!(
     SHRUNK,
     "claim.denominator-shrank",
     Hallucination,
     Support,
-    "Says that tests pass; there are fewer than when some failed."
+    "Says that tests pass; there are fewer than when some failed.",
+    ""
 );
 // 18: a result without a call.
 rule!(
@@ -68,7 +90,8 @@ rule!(
     "claim.no-call",
     Hallucination,
     Support,
-    "Tells the result of something done by a call; no call was made."
+    "Tells the result of something done by a call; no call was made.",
+    ""
 );
 // 8: an error, then a claim of success of the same thing.
 rule!(
@@ -76,7 +99,8 @@ rule!(
     "claim.after-error",
     Hallucination,
     Support,
-    "Says that something was done; the last call that did it failed."
+    "Says that something was done; the last call that did it failed.",
+    ""
 );
 // 11: a file that was never written.
 rule!(
@@ -84,7 +108,8 @@ rule!(
     "claim.file-unwritten",
     Hallucination,
     Support,
-    "Says that a file was created or changed; nothing wrote or showed it."
+    "Says that a file was created or changed; nothing wrote or showed it.",
+    ""
 );
 
 /// All of them.
