@@ -33,7 +33,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
     let internal = *common.config.internal_signals;
     let costs = common.costs();
-    let judge = Judge { internal_signals: internal, keep_terms: true, ..Judge::embedded() };
+    let judge = Judge { internal_signals: internal, ..Judge::embedded() };
     let labels = corpus::read(&args.corpora)?;
     let cases = cases::assess(labels, &judge, |sentence| super::complain(&sentence));
     let given = common.named_model()?;

@@ -30,7 +30,7 @@ pub(crate) struct Args {
 /// Fits.
 pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
     let internal = *common.config.internal_signals;
-    let judge = Judge { internal_signals: internal, keep_terms: true, ..Judge::embedded() };
+    let judge = Judge { internal_signals: internal, ..Judge::embedded() };
     let cases = cases::assess(corpus::read(&args.corpora)?, &judge, |sentence| super::complain(&sentence));
     let prior = Model::prior(internal);
     let costs = common.costs();

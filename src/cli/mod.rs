@@ -170,7 +170,6 @@ impl Common {
             model: self.named_model()?.unwrap_or_else(Model::embedded),
             costs: self.costs(),
             internal_signals: *self.config.internal_signals,
-            keep_terms: false,
         })
     }
 

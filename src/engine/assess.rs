@@ -34,15 +34,12 @@ pub struct Judge {
     pub costs: Costs,
     /// Whether what the model said that it thought counts.
     pub internal_signals: bool,
-    /// Whether the terms of the agents' words are kept although no lexical model asks for them: to fit
-    /// one.
-    pub keep_terms: bool,
 }
 
 impl Judge {
     /// The embedded model, even costs, external signals only.
     pub fn embedded() -> Self {
-        Self { model: Model::embedded(), costs: Costs::default(), internal_signals: false, keep_terms: false }
+        Self { model: Model::embedded(), costs: Costs::default(), internal_signals: false }
     }
 }
 
@@ -173,7 +170,6 @@ impl Assessor {
     /// An assessor for one run, without sources yet.
     pub fn new(run: RunId, format: &'static dyn Format, judge: Judge) -> Self {
         let families = families(judge.internal_signals);
-        let terms = judge.keep_terms || !judge.model.lexical_of.is_empty() && format.name() == "chat";
         Self {
             format,
             judge,
@@ -189,7 +185,7 @@ impl Assessor {
                 effects_of: FxHashMap::default(),
                 context: Context::default(),
                 context_of: Vec::new(),
-                conduct: if terms { Conduct::with_terms() } else { Conduct::default() },
+                conduct: if format.is_talk() { Conduct::of_talk() } else { Conduct::default() },
                 spoken_to: FxHashMap::default(),
                 receipts: Vec::new(),
             },
