@@ -17,6 +17,7 @@ mod fault;
 mod integrity;
 mod internal;
 mod pattern;
+mod peers;
 mod plan;
 mod provenance;
 mod repetition;
@@ -221,6 +222,7 @@ pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
         Box::new(constraint::Constraint::default()),
         Box::new(integrity::Integrity::default()),
         Box::new(agents::Agents::default()),
+        Box::new(peers::Peers::default()),
     ];
     if internal_signals {
         families.push(Box::new(internal::Internal::default()));
