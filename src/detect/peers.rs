@@ -8,7 +8,7 @@ use rustc_hash::FxHashSet;
 
 use crate::trace::entity::scan;
 use crate::trace::{
-    AgentId, ClosedStep, EntityKind, Observation, Passage, Probability, Run, StepId, ToolKind,
+    AgentId, ClosedStep, EntityKind, Observation, Passage, Probability, RecordRef, Run, StepId, ToolKind,
 };
 
 use super::pattern::patterns;
@@ -73,6 +73,8 @@ patterns! {
 const MOST_SENTENCES: usize = 200;
 /// How many figures of a message are named.
 const NAMED: usize = 3;
+/// How many findings wait for a second agent.
+const MOST_HELD: usize = 32;
 
 /// The family.
 #[derive(Debug, Default)]
@@ -83,6 +85,8 @@ pub(super) struct Peers {
     called: FxHashSet<AgentId>,
     /// Words for assumed data that a prompt uses itself: there they are the task.
     asked_for: FxHashSet<u64>,
+    /// What was found while only one agent had acted; it counts once a second one has.
+    held: Vec<Finding>,
 }
 
 /// The prose of a text: its lines outside code fences.
@@ -100,8 +104,13 @@ fn prose(text: &str) -> impl Iterator<Item = &str> {
 }
 
 impl Peers {
-    fn room(&self, agent: AgentId) -> bool {
-        self.acted.len() >= 2 && self.acted.contains(&agent)
+    /// Takes in what a rule of the room found: at once in a room, later where one may yet form.
+    fn keep(&mut self, finding: Finding, found: &mut Vec<Finding>) {
+        if self.acted.len() >= 2 {
+            found.push(finding);
+        } else if self.held.len() < MOST_HELD {
+            self.held.push(finding);
+        }
     }
 
     fn prompt(&mut self, text: &str) {
@@ -114,21 +123,36 @@ impl Peers {
 
     fn step(&mut self, step: &ClosedStep<'_>, run: &Run, found: &mut Vec<Finding>) {
         let agent = step.step.agent;
-        if run.agents.get(usize::from(agent.0)).is_some_and(|a| a.parent.is_none()) {
-            self.acted.insert(agent);
+        let parentless =
+            |agent: AgentId| run.agents.get(usize::from(agent.0)).is_some_and(|a| a.parent.is_none());
+        if parentless(agent) && self.acted.insert(agent) && self.acted.len() == 2 {
+            found.append(&mut self.held);
         }
-        self.assumed(step, found);
-        if step.step.is_message() {
-            if let Some(message) = step.message
-                && step.step.id != StepId(0)
-            {
-                if self.room(agent) {
-                    self.figures(step, message, run, found);
-                    self.review(step, message, found);
+        let first = step.step.id == StepId(0);
+        if let Some((record, line)) = self.assumed_in_code(step) {
+            found.push(assumed(step, record, line));
+        } else if parentless(agent)
+            && !first
+            && let Some((record, line)) = self.assumed_in_words(step)
+        {
+            self.keep(assumed(step, record, line), found);
+        }
+        if let Some(message) = step.message.filter(|_| !first) {
+            if parentless(agent) {
+                for finding in [figures(step, message, run), review(step, message)].into_iter().flatten() {
+                    self.keep(finding, found);
                 }
-                self.approval(step, message, run, found);
             }
-        } else {
+            if !self.called.contains(&agent)
+                && let Some(finding) = approval(step, message, run)
+            {
+                match parentless(agent) {
+                    true => self.keep(finding, found),
+                    false => found.push(finding),
+                }
+            }
+        }
+        if !step.step.is_message() {
             self.called.insert(agent);
         }
     }
@@ -143,135 +167,130 @@ impl Peers {
         })
     }
 
-    fn assumed(&self, step: &ClosedStep<'_>, found: &mut Vec<Finding>) {
-        let code = step.request.filter(|_| step.step.tool_kind() == Some(ToolKind::Code));
-        let in_code = code.and_then(|request| {
-            let code = speech::read(request.command.as_deref()?);
-            Some((step.input.record, self.assumes(code.lines())?))
-        });
-        let spoken = || {
-            if !self.room(step.step.agent) || step.step.id == StepId(0) {
-                return None;
-            }
-            step.words().find_map(|passage| {
-                let stated = |sentence: &&str| !sentence.ends_with('?');
-                Some((passage.record, self.assumes(prose(&passage.text).filter(stated))?))
-            })
-        };
-        let Some((record, line)) = in_code.or_else(spoken) else { return };
-        found.push(Finding {
-            rule: &ASSUMED_DATA,
-            step: step.step.id,
-            root: None,
-            strength: Probability::new(0.5),
-            evidence: vec![Evidence::new(record, Part::Claim, line)],
-            sentence: format!("works with data that it made up: {}", crate::text::quoted(line, 100)),
-            instruction: "Get the real data with a tool and show what came back; if it cannot be had, say so instead of going on with assumed values.".to_owned(),
-            means: Vec::new(),
-        });
+    fn assumed_in_code<'s>(&self, step: &'s ClosedStep<'_>) -> Option<(RecordRef, &'s str)> {
+        let request = step.request.filter(|_| step.step.tool_kind() == Some(ToolKind::Code))?;
+        let code = speech::read(request.command.as_deref()?);
+        Some((step.input.record, self.assumes(code.lines())?))
     }
 
-    fn figures(&self, step: &ClosedStep<'_>, message: &Passage, run: &Run, found: &mut Vec<Finding>) {
-        if run.entities.is_full() {
-            return;
-        }
-        let mut named: Vec<String> = Vec::new();
-        let mut count = 0u32;
-        let mut evidence = Vec::new();
-        for sentence in prose(&message.text) {
-            let before = count;
-            scan(sentence, |mention| {
-                let fresh = mention.kind == EntityKind::Number
-                    && run.entities.get(mention.hash).is_some_and(|entity| {
-                        entity.first == Some(step.step.id) && !entity.origin.is_grounded()
-                    });
-                if fresh && !numbers_a_line(sentence, mention.span.end, mention.span.start) {
-                    count += 1;
-                    if named.len() < NAMED
-                        && let Some(name) = sentence.get(mention.span)
-                    {
-                        named.push(crate::text::quoted(name, 40));
-                    }
+    fn assumed_in_words<'s>(&self, step: &'s ClosedStep<'_>) -> Option<(RecordRef, &'s str)> {
+        step.words().find_map(|passage| {
+            let stated = prose(&passage.text).filter(|sentence| !sentence.ends_with('?'));
+            Some((passage.record, self.assumes(stated)?))
+        })
+    }
+}
+
+fn assumed(step: &ClosedStep<'_>, record: RecordRef, line: &str) -> Finding {
+    Finding {
+        rule: &ASSUMED_DATA,
+        step: step.step.id,
+        root: None,
+        strength: Probability::new(0.5),
+        evidence: vec![Evidence::new(record, Part::Claim, line)],
+        sentence: format!("works with data that it made up: {}", crate::text::quoted(line, 100)),
+        instruction: "Get the real data with a tool and show what came back; if it cannot be had, say so instead of going on with assumed values.".to_owned(),
+        means: Vec::new(),
+    }
+}
+
+/// Figures in a message that stand nowhere before and are not worked out in it.
+fn figures(step: &ClosedStep<'_>, message: &Passage, run: &Run) -> Option<Finding> {
+    if run.entities.is_full() {
+        return None;
+    }
+    let mut named: Vec<String> = Vec::new();
+    let mut count = 0u32;
+    let mut evidence = Vec::new();
+    for sentence in prose(&message.text).filter(|sentence| !sentence.contains('=')) {
+        let before = count;
+        scan(sentence, |mention| {
+            let fresh = mention.kind == EntityKind::Number
+                && run
+                    .entities
+                    .get(mention.hash)
+                    .is_some_and(|entity| entity.first == Some(step.step.id) && !entity.origin.is_grounded());
+            if fresh && !numbers_a_line(sentence, mention.span.end, mention.span.start) {
+                count += 1;
+                if named.len() < NAMED
+                    && let Some(name) = sentence.get(mention.span)
+                {
+                    named.push(crate::text::quoted(name, 40));
                 }
-            });
-            if count > before && evidence.len() < NAMED {
-                evidence.push(Evidence::new(message.record, Part::Claim, sentence));
             }
-        }
-        if named.is_empty() {
-            return;
-        }
-        let name = crate::text::excerpt(run.agent_name(step.step.agent), 40);
-        let figures = named.join(", ");
-        found.push(Finding {
-            rule: &UNBACKED_FIGURE,
-            step: step.step.id,
-            root: None,
-            strength: Probability::new(0.45 + 0.05 * f64::from(count.min(5))),
-            evidence,
-            sentence: format!(
-                "{name} gives {figures}, which no prompt, outcome or earlier message holds; it ran nothing"
-            ),
-            instruction: format!(
-                "Look {figures} up with a tool, show the outcome that holds it, and correct what was said."
-            ),
-            means: Vec::new(),
         });
+        if count > before && evidence.len() < NAMED {
+            evidence.push(Evidence::new(message.record, Part::Claim, sentence));
+        }
     }
+    if named.is_empty() {
+        return None;
+    }
+    let name = crate::text::excerpt(run.agent_name(step.step.agent), 40);
+    let figures = named.join(", ");
+    Some(Finding {
+        rule: &UNBACKED_FIGURE,
+        step: step.step.id,
+        root: None,
+        strength: Probability::new(0.45 + 0.05 * f64::from(count.min(5))),
+        evidence,
+        sentence: format!(
+            "{name} gives {figures}, which no prompt, outcome or earlier message holds; it ran nothing"
+        ),
+        instruction: format!(
+            "Look {figures} up with a tool, show the outcome that holds it, and correct what was said."
+        ),
+        means: Vec::new(),
+    })
+}
 
-    fn review(&self, step: &ClosedStep<'_>, message: &Passage, found: &mut Vec<Finding>) {
-        let said = prose(&message.text).find(|sentence| {
-            let lower = sentence.to_ascii_lowercase();
-            REVIEWED.is_in(sentence)
-                && !sentence.contains('?')
-                && !speech::has_any_word(&lower, &["please", "you", "cannot", "unable"])
-        });
-        let Some(sentence) = said else { return };
-        found.push(Finding {
-            rule: &CLAIMED_REVIEW,
-            step: step.step.id,
-            root: None,
-            strength: Probability::new(0.4),
-            evidence: vec![Evidence::new(message.record, Part::Claim, sentence)],
-            sentence: format!("says {} and made no call", crate::text::quoted(sentence, 100)),
-            instruction: "Open the source with a tool, quote what it says, and correct what was said of it."
-                .to_owned(),
-            means: Vec::new(),
-        });
-    }
+/// A message that speaks of a review by hand.
+fn review(step: &ClosedStep<'_>, message: &Passage) -> Option<Finding> {
+    let sentence = prose(&message.text).find(|sentence| {
+        let lower = sentence.to_ascii_lowercase();
+        REVIEWED.is_in(sentence)
+            && !sentence.contains('?')
+            && !speech::has_any_word(&lower, &["please", "you", "cannot", "unable"])
+    })?;
+    Some(Finding {
+        rule: &CLAIMED_REVIEW,
+        step: step.step.id,
+        root: None,
+        strength: Probability::new(0.4),
+        evidence: vec![Evidence::new(message.record, Part::Claim, sentence)],
+        sentence: format!("says {} and made no call", crate::text::quoted(sentence, 100)),
+        instruction: "Open the source with a tool, quote what it says, and correct what was said of it."
+            .to_owned(),
+        means: Vec::new(),
+    })
+}
 
-    /// Rule 48.
-    fn approval(&self, step: &ClosedStep<'_>, message: &Passage, run: &Run, found: &mut Vec<Finding>) {
-        let agent = step.step.agent;
-        let reviews = self.room(agent)
-            || run.agents.get(usize::from(agent.0)).is_some_and(|agent| agent.parent.is_some());
-        let name = run.agent_name(agent);
-        if !reviews || self.called.contains(&agent) || !REVIEWER.is_in(name) {
-            return;
-        }
-        let Some(sentence) = prose(&message.text)
-            .find(|sentence| sentence.len() > 25 && APPROVES.is_in(sentence) && !OPEN.is_in(sentence))
-        else {
-            return;
-        };
-        let approved = run.steps.iter().rev().find(|other| other.agent != agent);
-        let mut evidence = vec![Evidence::new(message.record, Part::Claim, sentence)];
-        evidence.extend(approved.map(|other| Evidence::new(other.record, Part::Context, &other.label)));
-        let name = crate::text::excerpt(name, 40);
-        found.push(Finding {
-            rule: &RUBBER_STAMP,
-            step: step.step.id,
-            root: approved.map(|other| other.id),
-            strength: Probability::new(0.35),
-            evidence,
-            sentence: format!(
-                "{name} approves with {} and has itself read, run and tested nothing",
-                crate::text::quoted(sentence, 80)
-            ),
-            instruction: "Read or run what is to be approved yourself, and say what you saw.".to_owned(),
-            means: Vec::new(),
-        });
+/// Rule 48.
+fn approval(step: &ClosedStep<'_>, message: &Passage, run: &Run) -> Option<Finding> {
+    let agent = step.step.agent;
+    let name = run.agent_name(agent);
+    if !REVIEWER.is_in(name) {
+        return None;
     }
+    let sentence = prose(&message.text)
+        .find(|sentence| sentence.len() > 25 && APPROVES.is_in(sentence) && !OPEN.is_in(sentence))?;
+    let approved = run.steps.iter().rev().find(|other| other.agent != agent);
+    let mut evidence = vec![Evidence::new(message.record, Part::Claim, sentence)];
+    evidence.extend(approved.map(|other| Evidence::new(other.record, Part::Context, &other.label)));
+    let name = crate::text::excerpt(name, 40);
+    Some(Finding {
+        rule: &RUBBER_STAMP,
+        step: step.step.id,
+        root: approved.map(|other| other.id),
+        strength: Probability::new(0.35),
+        evidence,
+        sentence: format!(
+            "{name} approves with {} and has itself read, run and tested nothing",
+            crate::text::quoted(sentence, 80)
+        ),
+        instruction: "Read or run what is to be approved yourself, and say what you saw.".to_owned(),
+        means: Vec::new(),
+    })
 }
 
 fn word_hash(word: &str) -> u64 {
@@ -351,6 +370,20 @@ mod tests {
         scene.says("I look.");
         scene.says("The old bridge carried 48,210 cars.");
         assert!(scene.all().is_empty());
+    }
+
+    #[test]
+    fn what_the_first_agent_said_counts_once_a_second_one_speaks() {
+        let mut scene = Scene::of(Peers::default());
+        scene.prompt("How many cars?");
+        scene.joins("CountExpert");
+        scene.says("I look.");
+        let step = scene.says("The old bridge carried 48,210 cars; that makes 3 × 17 = 51 lanes.");
+        assert!(scene.all().is_empty());
+        scene.joins("PlanExpert");
+        scene.says("Good.");
+        let found = scene.found("agents.unbacked-figure");
+        assert_eq!(found.iter().map(|f| f.step).collect::<Vec<_>>(), [step]);
     }
 
     #[test]
