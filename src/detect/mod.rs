@@ -29,6 +29,7 @@ mod speech;
 mod summary;
 mod taint;
 pub mod verification;
+mod views;
 
 use serde::Serialize;
 
@@ -223,6 +224,7 @@ pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
         Box::new(integrity::Integrity::default()),
         Box::new(agents::Agents::default()),
         Box::new(peers::Peers::default()),
+        Box::new(views::Views::default()),
     ];
     if internal_signals {
         families.push(Box::new(internal::Internal::default()));
