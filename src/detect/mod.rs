@@ -14,6 +14,7 @@ mod contract;
 mod edits;
 mod execution;
 mod fault;
+mod handoff;
 mod integrity;
 mod internal;
 mod pattern;
@@ -223,6 +224,7 @@ pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
         Box::new(constraint::Constraint::default()),
         Box::new(integrity::Integrity::default()),
         Box::new(agents::Agents::default()),
+        Box::new(handoff::Handoffs::default()),
         Box::new(peers::Peers::default()),
         Box::new(views::Views::default()),
     ];
