@@ -14,6 +14,7 @@ mod claims {
     pub mod acts;
     pub mod second;
     pub mod table;
+    pub mod third;
 }
 
 use claims::table::{AFTER_FAILURE, AFTER_LATER_EDIT, AFTER_SUCCESS, NO_CALL, NOTHING_RUN, situations};
@@ -49,4 +50,38 @@ fn every_line_of_the_table_is_judged_as_written() {
     assert!(wrong.is_empty(), "{} of {lines}:\n{}", wrong.len(), wrong.join("\n"));
     let by_hand = [AFTER_FAILURE, AFTER_SUCCESS, AFTER_LATER_EDIT, NOTHING_RUN, NO_CALL];
     assert!(lines >= 200 && by_hand.iter().all(|cases| !cases.is_empty()));
+}
+
+#[test]
+fn held_out() {
+    let (mut tp, mut fp, mut fnn, mut tn, mut exact) = (0, 0, 0, 0, 0);
+    let mut tell = |name: &str, text: &str, expected: &str, found: Vec<medbay::detect::Finding>| {
+        let mut rules: Vec<&str> =
+            found.iter().map(|f| f.rule.id).filter(|id| id.starts_with("claim.")).collect();
+        rules.dedup();
+        match (expected.is_empty(), rules.is_empty()) {
+            (false, false) => tp += 1,
+            (true, false) => fp += 1,
+            (false, true) => fnn += 1,
+            (true, true) => tn += 1,
+        }
+        if expected.is_empty() == rules.is_empty() && (expected.is_empty() || rules == [expected]) {
+            exact += 1;
+        } else {
+            println!("{name}: {text:?}: expected {expected:?}, got {rules:?}");
+        }
+    };
+    for (name, did, cases) in claims::third::situations() {
+        for (text, expected) in cases {
+            tell(name, text, expected, claims::acts::run(&did, text));
+        }
+    }
+    for (name, did, cases) in claims::third::commits() {
+        for (text, expected) in cases {
+            let mut did = did.clone();
+            did.push(claims::acts::Did::Sh(text, Some(0), "[main 1a2b3c4] x"));
+            tell(name, text, expected, claims::acts::all(&did, "Committed."));
+        }
+    }
+    println!("tp {tp} fp {fp} fn {fnn} tn {tn} exact {exact}");
 }
