@@ -492,6 +492,43 @@ pub(super) fn shows(program: &str, arguments: &[String]) -> bool {
     }
 }
 
+/// Whether the name of a program, or of the script that an interpreter runs, speaks of testing.
+pub(super) fn hints_at_check(program: &str, arguments: &[String]) -> bool {
+    let mut plain = arguments.iter().filter(|a| !a.starts_with('-') && !a.contains('='));
+    let name = match program {
+        "python" | "python2" | "python3" | "node" | "ruby" | "perl" | "php" | "bash" | "sh" | "zsh"
+        | "tsx" | "ts-node" | "julia" | "Rscript" | "lua" | "just" | "task" | "invoke" | "inv" | "mise"
+        | "composer" | "rake" | "source" | "." => plain.next().map_or("", |a| base(a)),
+        "npm" | "pnpm" | "yarn" | "bun" | "deno" => {
+            plain.find(|a| a.as_str() != "run").map_or("", String::as_str)
+        }
+        "java" => plain.last().map_or("", String::as_str),
+        "test" | "type" => "",
+        _ => program,
+    };
+    let lower = name.to_ascii_lowercase();
+    lower.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| {
+        matches!(
+            word,
+            "verify"
+                | "verification"
+                | "validate"
+                | "validation"
+                | "spec"
+                | "specs"
+                | "qa"
+                | "ci"
+                | "smoke"
+                | "e2e"
+                | "regression"
+                | "checks"
+                | "check"
+        ) || word.starts_with("test")
+            || word.ends_with("test")
+            || word.ends_with("tests")
+    })
+}
+
 /// Whether a program runs something that may be a check without being known as one.
 pub(super) fn runs_unknown(program: &str, _arguments: &[String]) -> bool {
     !matches!(

@@ -9,7 +9,7 @@ pub(crate) use other::other;
 pub(crate) use test_run::tests;
 
 use super::pattern::patterns;
-use super::runner::hash;
+use super::runner::{CheckKind, hash};
 
 /// What a summary says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +35,8 @@ pub(crate) struct Summary {
     pub(crate) skipped: u32,
     /// How many there were.
     pub(crate) total: Option<u32>,
+    /// How many warnings it tells of.
+    pub(crate) warnings: u32,
     /// The line that says so.
     pub(crate) line: String,
     /// Where that line ends in the text, in bytes.
@@ -52,8 +54,12 @@ const LINE: usize = 160;
 
 patterns! {
     ANSI = r"\x1b\[[0-9;?]*[A-Za-z]";
-    HINT = r"(?i-u)pass|fail|\bok\b|tests?\b|examples?\b|error|success|assert|# (?:tests|pass)|build|compiled|Finished|problem|issue|reformat|selected|skipped";
+    HINT = r"(?i-u)pass|fail|\bok\b|tests?\b|examples?\b|error|success|assert|# (?:tests|pass)|build|compiled|Finished|problem|issue|warning|reformat|selected|skipped|rspec";
     COULD_NOT = r"(?i)(?:command not found|: not found$|No module named ['\x22]?(?:pytest|unittest|nose|tox|mypy|ruff|flake8|pylint|pytest_\w+)|Cannot find module '(?:jest|vitest|mocha)|Missing script:|No such file or directory.*(?:test|pytest)|executable file not found|is not recognized as an internal)";
+    BROKEN = r"error: could not compile|BUILD FAIL(?:ED|URE)|FAILURE: Build failed|\[build failed\]|COMPILATION ERROR|^Failed to compile|error TS\d+:";
+    COVERAGE = r"(?i-u)cover|\bstmts\b";
+    // A percentage, or a cell of the table that istanbul prints.
+    SHARE = r"\b(\d{1,3})(?:\.(\d+))?\s?%|\|\s+(\d{1,3})(?:\.(\d+))? ";
     PRINTED_EXIT = r"(?i)^\W{0,3}(?:(?:command|process|script|program)\s+)?(?:exit(?:ed)?(?:\s+with)?(?:[\s_-]?(?:status|code))?|return[\s_-]?code|exitcode|rc)\W{0,3}(-?\d{1,3})\W{0,3}(?:</returncode>)?$";
 }
 
@@ -71,6 +77,38 @@ pub(crate) fn name_hash(name: &str) -> u64 {
     let last = name.rsplit("::").next().unwrap_or(name);
     let last = last.split(['[', ' ']).next().unwrap_or(last);
     hash(last.to_ascii_lowercase().as_str())
+}
+
+/// The last summary of a check of this kind in a text.
+pub(crate) fn of(kind: CheckKind, text: &str) -> Option<Summary> {
+    match kind {
+        CheckKind::Test => tests(text),
+        kind => other(kind, text),
+    }
+}
+
+/// Whether a test run says that what it was to test does not build.
+pub(crate) fn broken(text: &str) -> bool {
+    text.lines().any(|line| line.len() < 600 && BROKEN.is_in(line))
+}
+
+/// The shares of code covered that a text gives, in tenths of a percent, at most 64.
+pub(crate) fn shares(text: &str) -> Vec<u32> {
+    let mut shares = Vec::new();
+    if !COVERAGE.is_in(text) {
+        return shares;
+    }
+    for line in text.lines().filter(|line| line.len() < 300) {
+        for found in SHARE.all(line) {
+            let whole = number(found.get(1).or(found.get(3))).unwrap_or(0);
+            let tenth =
+                found.get(2).or(found.get(4)).and_then(|m| m.as_str().get(..1)?.parse().ok()).unwrap_or(0);
+            if whole <= 100 && shares.len() < 64 {
+                shares.push(whole * 10 + tenth);
+            }
+        }
+    }
+    shares
 }
 
 /// Whether the check could not even start, and the line that says so.
@@ -107,7 +145,6 @@ pub(crate) fn printed_exits(text: &str) -> Vec<(usize, i32)> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::runner::CheckKind;
     use super::*;
 
     #[test]

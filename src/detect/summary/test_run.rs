@@ -2,6 +2,7 @@
 
 use super::counts::Counts;
 use super::{COULD_NOT, HINT, LINE, NAMES, Says, Summary, name_hash, number};
+use crate::detect::checks::name_of;
 use crate::detect::pattern::patterns;
 
 patterns! {
@@ -24,7 +25,7 @@ patterns! {
     TAP = r"^(?:#|ℹ) (tests|pass|fail|skipped) (\d+)";
     ALL_PASSED = r"(?i)^\W*(?:all (?:\d+ )?(?:tests?|checks|specs)(?: have)? (?:passed|succeeded)|tests? passed|test suite passed|all tests successful)\b";
     SOME_FAILED = r"(?i)^\W*(?:(?:some )?tests? failed|test suite failed|there (?:were|was) (?:test )?failures?|FAILURES!|result: FAIL)\b";
-    FAILING_NAME = r"(?:^(?:FAIL|ERROR): (\w+)|^(?:FAILED|ERROR) \S*?::([\w:\[\]-]+)|^test (\S+) \.\.\. FAILED|--- FAIL: (\S+)|^\s+(?:✕|✗|×|✘) (.{3,80}?)(?: \(?\d+ ?m?s\)?)?$|^\s+FAIL \[.*?\] +\S+ (\S+))";
+    FAILING_NAME = r"^(?:FAIL|ERROR): (\w+)|^(?:FAILED|ERROR) (\S*?)::([\w:\[\]-]+)|^test (\S+) \.\.\. FAILED|--- FAIL: (\S+)|^\s+(?:✕|✗|×|✘) (.{3,80}?)(?: \(?\d+ ?m?s\)?)?$|^\s+FAIL \[.*?\] +\S+ (\S+)|^\s*(?:FAIL|❯)\s+(\S+\.\w+)\b|^(\w+) > (.+?)(?:\(\))? FAILED$|^\d+\) (?:\S+\\)?(\w+)::(\w+)|^//\S*:(\S+)\s+FAILED|^\[ERROR\]\s+(\w+)[.#](\w+):|^rspec (\S+?):\d|^\s+Failed (?:\S+\.)?(\w+) \[|^\s*\d+ - (\S+) \(Failed\)";
 }
 
 /// The summary found last while reading line by line.
@@ -55,6 +56,7 @@ impl Reader {
             failed: counts.failed.unwrap_or(0),
             skipped: counts.skipped,
             total: counts.total.or_else(|| counts.passed.map(sum)),
+            warnings: 0,
             line: crate::text::clip(line.trim(), LINE).to_owned(),
             end: self.end,
             own_form,
@@ -78,10 +80,9 @@ pub(crate) fn tests(text: &str) -> Option<Summary> {
             continue;
         }
         if failing.len() < NAMES
-            && let Some(name) = FAILING_NAME.captures(line)
-            && let Some(name) = (1..=6).find_map(|i| name.get(i))
+            && let Some(found) = FAILING_NAME.captures(line)
         {
-            failing.push(name_hash(name.as_str()));
+            failing.extend(found.iter().skip(1).flatten().map(|name| name_hash(name_of(name.as_str()))));
         }
         reader.row = row;
         reader.end = at;

@@ -15,7 +15,10 @@ use std::ops::Range;
 use super::sentences::{Sentence, Sentences};
 use crate::detect::runner::{CheckKind, Ground};
 use admit::read_admissions;
-use patterns::{CONDITIONAL, DONE, MODAL, NOT_RUN, QUOTED_SAY, RAN, TEST_NOUN, WORKS, WORKS_NOT};
+use patterns::{
+    BUILD_NOUN, CONDITIONAL, DONE, LABEL, LINT_NOUN, MODAL, NOT_RUN, QUOTED_SAY, RAN, TEST_NOUN, TYPES_NOUN,
+    WORKS, WORKS_NOT,
+};
 use reach::claim;
 use success::{claims_of, stands};
 
@@ -26,6 +29,8 @@ pub(crate) enum About {
     Kind(CheckKind),
     /// "All checks".
     Checks,
+    /// The share of the code that the tests run; the claim's `share` says it.
+    Coverage,
 }
 
 /// How much of it a claim covers.
@@ -59,8 +64,16 @@ pub(crate) struct Claim {
     pub(crate) reach: Reach,
     /// The numbers it gives.
     pub(crate) counts: Counts,
+    /// The coverage that it gives, in tenths of a percent.
+    pub(crate) share: Option<u32>,
     /// It says that the check was run.
     pub(crate) ran: bool,
+    /// It stands alone ("16/16", "everything passes"): only plain figures of a run speak against it.
+    pub(crate) loose: bool,
+    /// It says that there is not even a warning.
+    pub(crate) no_warnings: bool,
+    /// It names the full suite.
+    pub(crate) full: bool,
     /// The language or runner that it names.
     pub(crate) ground: Ground,
     /// Hashes of test names in it.
@@ -92,6 +105,7 @@ impl Said {
         match about {
             About::Kind(kind) => self.admitted.contains(&kind),
             About::Checks => !self.admitted.is_empty(),
+            About::Coverage => false,
         }
     }
 }
@@ -112,8 +126,8 @@ pub(crate) fn read(text: &str) -> Said {
 /// What earlier sentences lend to the next one.
 #[derive(Default)]
 struct Context {
-    /// The sentence before spoke of having run tests.
-    ran_tests: bool,
+    /// The sentence before spoke of having run a check of this kind.
+    ran: Option<CheckKind>,
 }
 
 /// The clauses of a sentence: each with the words that lead into it.
@@ -180,29 +194,33 @@ fn read_sentence(sentence: &Sentence, context: &mut Context, said: &mut Said) {
     read_admissions(words, sentence.question, said);
     let ran = RAN.is_in(words);
     let noun = TEST_NOUN.is_in(words);
-    if !sentence.question && !QUOTED_SAY.is_in(words) {
+    if !sentence.question && !QUOTED_SAY.is_in(words) && !LABEL.is_in(words) {
         if DONE.is_in(words) && !WORKS_NOT.is_in(words) && said.done.is_none() {
             said.done = Some(sentence.span.clone());
         }
         if WORKS.is_in(words) && !WORKS_NOT.is_in(words) && said.works.is_none() {
             said.works = Some(sentence.span.clone());
         }
-        let mut before_has_noun = false;
-        let mut found: Vec<(About, &str, usize)> = Vec::new();
-        for (clause, conditional) in clauses(words) {
-            if !conditional {
-                claims_of(clause, before_has_noun || context.ran_tests, ran, &mut found);
-            }
-            before_has_noun |= noun && TEST_NOUN.is_in(clause);
-        }
-        for (about, clause, end) in found {
-            if said.claims.iter().any(|c| c.about == about && c.span == sentence.span) {
+        for found in claims_of(words, context.ran, noun) {
+            if said.claims.iter().any(|c| c.about == found.about && c.span == sentence.span) {
                 continue;
             }
-            said.claims.push(claim(about, clause, end, words, ran, sentence.span.clone()));
+            said.claims.push(claim(&found, words, ran, sentence.span.clone()));
         }
     }
-    context.ran_tests = ran && noun && !sentence.question && !MODAL.is_in(words) && !NOT_RUN.is_in(words);
+    let told = !sentence.question && !MODAL.is_in(words) && !NOT_RUN.is_in(words);
+    context.ran = if ran && told { kind_named(words) } else { None };
+}
+
+/// The first kind of check that a sentence names.
+fn kind_named(words: &str) -> Option<CheckKind> {
+    let kinds = [
+        (&TEST_NOUN, CheckKind::Test),
+        (&LINT_NOUN, CheckKind::Lint),
+        (&TYPES_NOUN, CheckKind::Types),
+        (&BUILD_NOUN, CheckKind::Build),
+    ];
+    kinds.into_iter().find(|(noun, _)| noun.is_in(words)).map(|(_, kind)| kind)
 }
 
 /// Whether a sentence states what stands at a place of its words: no question, wish, denial, condition.

@@ -2,52 +2,128 @@
 
 use std::ops::Range;
 
-use super::patterns::{ALL_N, FILE_NAME, N_FAILED, N_PASSED, PHRASE, RATIO, STRESSED, TEST_NAME, TEST_NOUN};
+use super::patterns::{
+    ALL_N, COVERAGE, FILE_NAME, FULL, N_FAILED, N_PASSED, NO_WARNINGS, ONLY_RATIO, PHRASE, RATIO, STRESSED,
+    TEST_NAME, TEST_NOUN,
+};
+use super::success::Found;
 use super::{About, Claim, Counts, Reach};
+use crate::detect::checks::name_of;
 use crate::detect::runner::{CheckKind, Ground};
 use crate::detect::summary::name_hash;
 
-pub(super) fn claim(
-    about: About,
-    clause: &str,
-    end: usize,
-    words: &str,
-    ran: bool,
-    span: Range<usize>,
-) -> Claim {
-    let mut counts = Counts::default();
-    let number =
-        |m: Option<regex::Match<'_>>| m.and_then(|m| m.as_str().replace(',', "").parse::<u32>().ok());
-    if about == About::Kind(CheckKind::Test) {
-        // Numbers of the whole sentence: "Ran 42 tests, 39 passed, 3 failed".
-        if let Some(m) = RATIO.captures(words).filter(|m| {
-            TEST_NOUN.is_in(words)
-                || m.get(0)
-                    .is_some_and(|r| words.get(r.end()..).is_some_and(|a| a.trim_start().starts_with("pass")))
-        }) {
-            counts.passed = number(m.get(1));
-            counts.total = number(m.get(2));
-        } else if let Some(m) = ALL_N.captures(words) {
-            counts.passed = number(m.get(1).or_else(|| m.get(3)));
-        } else if let Some(m) = N_PASSED.captures(words) {
-            counts.passed = number(m.get(1));
-        }
-        if let Some(m) = N_FAILED.captures(words) {
-            counts.failed = number(m.get(1));
-        }
-    }
+/// The claim as it is judged: what was found in a clause, with the numbers of its whole sentence.
+pub(super) fn claim(found: &Found<'_>, words: &str, ran: bool, span: Range<usize>) -> Claim {
+    let Found { about, clause, end, loose } = *found;
     let head = clause.get(..end).unwrap_or(clause);
-    let names: Vec<u64> =
-        TEST_NAME.all(clause).filter_map(|m| m.get(1).map(|m| name_hash(m.as_str()))).take(8).collect();
-    let reach = if !names.is_empty() || FILE_NAME.is_in(clause) || of_a_part(head) {
+    let (names, files) = (names_in(clause), FILE_NAME.is_in(clause));
+    let reach = if !names.is_empty() || files || head.contains("/part") || of_a_part(head) {
         Reach::Part
     } else if STRESSED.is_in(head) {
         Reach::Stressed
     } else {
         Reach::Whole
     };
-    let said = said_in_short(about, counts, reach, head);
-    Claim { about, reach, counts, ran, ground: ground_of(clause), names, span, said }
+    let counts = if about == About::Kind(CheckKind::Test) { counts_in(words) } else { Counts::default() };
+    let share = (about == About::Coverage).then(|| share_in(clause)).flatten();
+    Claim {
+        about,
+        reach,
+        counts,
+        share,
+        ran,
+        loose,
+        no_warnings: NO_WARNINGS.is_in(clause) && !clause.contains("error-free"),
+        full: FULL.is_in(head),
+        ground: ground_of(clause),
+        names,
+        span,
+        said: said_in_short(about, counts, share, reach, head),
+    }
+}
+
+/// Hashes of the tests and test files that a clause names, at most 8.
+fn names_in(clause: &str) -> Vec<u64> {
+    let mut names: Vec<u64> = Vec::new();
+    for m in TEST_NAME.all(clause).filter_map(|m| m.get(1)) {
+        names.push(name_hash(m.as_str()));
+        // A name in capitals got the mark `test_` before it.
+        if let Some(bare) = m.as_str().strip_prefix("test_") {
+            names.push(name_hash(bare));
+        }
+    }
+    for m in FILE_NAME.all(clause).filter_map(|m| m.get(0)) {
+        names.push(name_hash(name_of(m.as_str())));
+    }
+    names.truncate(8);
+    names
+}
+
+fn counts_in(words: &str) -> Counts {
+    let mut counts = Counts::default();
+    // Numbers of the whole sentence: "Ran 42 tests, 39 passed, 3 failed".
+    if let Some(m) = RATIO.captures(words).filter(|m| {
+        TEST_NOUN.is_in(words)
+            || ONLY_RATIO.is_in(words)
+            || m.get(0)
+                .is_some_and(|r| words.get(r.end()..).is_some_and(|a| a.trim_start().starts_with("pass")))
+    }) {
+        counts.passed = number(m.get(1));
+        counts.total = number(m.get(2));
+    } else if let Some(m) = ALL_N.captures(words) {
+        counts.passed = number(m.get(1).or_else(|| m.get(3)).or_else(|| m.get(5)));
+    } else if let Some(m) = N_PASSED.captures(words) {
+        counts.passed = number(m.get(1));
+    }
+    if let Some(m) = N_FAILED.captures(words) {
+        counts.failed = number(m.get(1));
+    }
+    counts
+}
+
+/// A number, in figures or as a word.
+fn number(text: Option<regex::Match<'_>>) -> Option<u32> {
+    let text = text?.as_str();
+    WORDS
+        .iter()
+        .position(|word| *word == text)
+        .and_then(|at| u32::try_from(at + 2).ok())
+        .or_else(|| text.replace(',', "").parse().ok())
+}
+
+/// From two on.
+const WORDS: &[&str] = &[
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+    "twenty",
+];
+
+fn share_in(clause: &str) -> Option<u32> {
+    let m = COVERAGE.captures(clause)?;
+    tenths(m.name("n").or_else(|| m.name("n2"))?.as_str())
+}
+
+/// A percentage in tenths of a percent.
+fn tenths(text: &str) -> Option<u32> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let tenth = fraction.get(..1)?.parse::<u32>().ok()?;
+    Some(whole.parse::<u32>().ok()?.checked_mul(10)?.saturating_add(tenth))
 }
 
 /// Words before "tests" that leave it all of them.
@@ -129,6 +205,13 @@ const NEUTRAL: &[&str] = &[
     "successfully",
     "again",
     "also",
+    "its",
+    "workspace's",
+    "repository's",
+    "repo's",
+    "solution's",
+    "project's",
+    "workspace",
     "no",
     "none",
     "zero",
@@ -148,7 +231,7 @@ fn of_a_part(head: &str) -> bool {
     let Some(m) = PHRASE.captures(head) else {
         return false;
     };
-    if m.name("d").is_some() {
+    if m.name("d").is_some_and(|d| d.as_str().trim() != "its") {
         return true;
     }
     let noun_single = m.get(0).is_some_and(|p| p.as_str().ends_with("test"));
@@ -182,8 +265,12 @@ fn of_a_part(head: &str) -> bool {
     })
 }
 
-fn said_in_short(about: About, counts: Counts, reach: Reach, head: &str) -> String {
+fn said_in_short(about: About, counts: Counts, share: Option<u32>, reach: Reach, head: &str) -> String {
     match (about, counts) {
+        (About::Coverage, _) => {
+            let share = share.unwrap_or(0);
+            format!("the coverage is {}.{} %", share / 10, share % 10)
+        }
         (_, Counts { passed: Some(p), total: Some(t), .. }) => format!("{p} of {t} passed"),
         (_, Counts { passed: Some(p), failed: Some(f), .. }) if f > 0 => format!("{p} passed, {f} failed"),
         (_, Counts { passed: Some(p), .. }) => {
@@ -205,6 +292,15 @@ fn said_in_short(about: About, counts: Counts, reach: Reach, head: &str) -> Stri
 
 fn ground_of(clause: &str) -> Ground {
     for (word, ground) in [
+        ("@rust", Ground::Rust),
+        ("@python", Ground::Python),
+        ("@script", Ground::Script),
+        ("@go", Ground::Go),
+        ("@jvm", Ground::Jvm),
+        ("@dotnet", Ground::DotNet),
+        ("@php", Ground::Php),
+        ("@ruby", Ground::Ruby),
+        ("@native", Ground::Native),
         ("pytest", Ground::Python),
         ("unittest", Ground::Python),
         ("python", Ground::Python),

@@ -1,49 +1,115 @@
 //! Finds the claims of success in a clause, and says whether what stands around one takes it back.
 
-use super::About;
 use super::patterns::{
-    AFTER_LIMITS, BUILD_OK, BUILDS_OK, CHECKS_OK, CONDITIONAL, DEPLOY_OK, DESCRIBES, IT_COMPILES, LABEL,
-    LINT_OK, MODAL, MODAL_START, N_FAILED, N_PASSED, NEGATED, NO_FAILURES, NO_LINT, NO_TYPES, OKMARK_TESTS,
+    AFTER_LIMITS, BARE_FINE, BUILD_OK, BUILDS_OK, CHECKS_OK, CLEAN_THING, CONDITIONAL, COVERAGE,
+    COVERAGE_NOT, DEPLOY_OK, DESCRIBES, EVERYTHING_PASSES, IT_COMPILES, LABEL, LINT_OK, LIST_ITEM, MODAL,
+    MODAL_START, N_FAILED, N_PASSED, NEGATED, NO_FAILURES, NO_LINT, NO_TYPES, OKMARK_TESTS, ONLY_RATIO,
     PARTIAL, PASSES_TESTS, PASSES_THING, PAST_TIME, PRONOUN_PASS, RATIO, TEST_NOUN, TESTS_PASS, TYPES_OK,
 };
+use super::{About, clauses};
+use crate::detect::pattern::Pattern;
 use crate::detect::runner::CheckKind;
 
-/// The claims of one clause, each with the clause and where its predicate ends.
-pub(super) fn claims_of<'c>(
-    clause: &'c str,
-    noun_before: bool,
-    _ran: bool,
-    found: &mut Vec<(About, &'c str, usize)>,
-) {
+/// A claim in a clause, before its numbers and reach are read.
+pub(super) struct Found<'c> {
+    /// What it is about.
+    pub(super) about: About,
+    /// The clause.
+    pub(super) clause: &'c str,
+    /// Where its predicate ends in the clause.
+    pub(super) end: usize,
+    /// It stands alone: see [`super::Claim::loose`].
+    pub(super) loose: bool,
+}
+
+/// The claims of a sentence. `ran` is the kind of check that the sentence before ran.
+pub(super) fn claims_of(words: &str, ran: Option<CheckKind>, noun: bool) -> Vec<Found<'_>> {
+    let mut found = Vec::new();
+    let mut noun_before = ran == Some(CheckKind::Test);
+    // "Build, lint and tests all pass": what stands before in the list shares the predicate.
+    let mut list: Vec<CheckKind> = Vec::new();
+    for (clause, conditional) in clauses(words) {
+        let first = found.len();
+        if !conditional {
+            of_clause(clause, noun_before, ran, &mut found);
+        }
+        noun_before |= noun && TEST_NOUN.is_in(clause);
+        if let Some(kind) = item(clause) {
+            list.push(kind);
+            continue;
+        }
+        if let Some(end) = found.get(first).map(|f| f.end) {
+            found.extend(list.iter().map(|kind| Found {
+                about: About::Kind(*kind),
+                clause,
+                end,
+                loose: false,
+            }));
+        }
+        list.clear();
+    }
+    found
+}
+
+/// The kind of check that a clause names and says nothing of.
+fn item(clause: &str) -> Option<CheckKind> {
+    if clause.len() > 40 {
+        return None;
+    }
+    let m = LIST_ITEM.captures(clause)?;
+    let kinds = [
+        ("test", CheckKind::Test),
+        ("build", CheckKind::Build),
+        ("lint", CheckKind::Lint),
+        ("types", CheckKind::Types),
+    ];
+    kinds.into_iter().find(|(name, _)| m.name(name).is_some()).map(|(_, kind)| kind)
+}
+
+/// What claims of a kind are found by: the subject and its predicate, `p` or `p2`, with what stands
+/// between them, `mid`.
+static WAYS: [(About, &Pattern); 11] = [
+    (About::Kind(CheckKind::Test), &TESTS_PASS),
+    (About::Kind(CheckKind::Build), &BUILD_OK),
+    (About::Kind(CheckKind::Build), &BUILDS_OK),
+    (About::Kind(CheckKind::Build), &IT_COMPILES),
+    (About::Kind(CheckKind::Lint), &LINT_OK),
+    (About::Kind(CheckKind::Lint), &NO_LINT),
+    (About::Kind(CheckKind::Types), &TYPES_OK),
+    (About::Kind(CheckKind::Types), &NO_TYPES),
+    (About::Kind(CheckKind::Deploy), &DEPLOY_OK),
+    (About::Checks, &CHECKS_OK),
+    (About::Kind(CheckKind::Test), &OKMARK_TESTS),
+];
+
+fn of_clause<'c>(clause: &'c str, noun_before: bool, ran: Option<CheckKind>, found: &mut Vec<Found<'c>>) {
     let test = About::Kind(CheckKind::Test);
-    let mut tests = false;
-    for (about, pattern) in [
-        (test, &TESTS_PASS),
-        (About::Kind(CheckKind::Build), &BUILD_OK),
-        (About::Kind(CheckKind::Build), &BUILDS_OK),
-        (About::Kind(CheckKind::Build), &IT_COMPILES),
-        (About::Kind(CheckKind::Lint), &LINT_OK),
-        (About::Kind(CheckKind::Lint), &NO_LINT),
-        (About::Kind(CheckKind::Types), &TYPES_OK),
-        (About::Kind(CheckKind::Types), &NO_TYPES),
-        (About::Kind(CheckKind::Deploy), &DEPLOY_OK),
-        (About::Checks, &CHECKS_OK),
-        (test, &OKMARK_TESTS),
-    ] {
+    let first = found.len();
+    let rest = |at: usize| clause.get(at..).unwrap_or("");
+    let put = |about: About, end: usize, loose: bool| Found { about, clause, end, loose };
+    for (about, pattern) in WAYS {
         let Some(m) = pattern.captures(clause) else { continue };
         let (Some(whole), Some(p)) = (m.get(0), m.name("p").or_else(|| m.name("p2"))) else { continue };
         let mid = m.name("mid").map_or("", |m| m.as_str());
-        let after = clause.get(p.end()..).unwrap_or("");
+        let after = rest(p.end());
         if !stands(clause, whole.start(), p.start(), after) || DESCRIBES.is_in(mid) || mid.contains("fail") {
             continue;
         }
-        if about == test && p.as_str().starts_with("pass") && PASSES_THING.is_in(after) {
+        if about == test && p.as_str().starts_with("pass") && PASSES_THING.is_in(after)
+            || p.as_str().ends_with("clean") && CLEAN_THING.is_in(after)
+        {
             continue;
         }
-        tests |= about == test;
-        found.push((about, clause, p.end()));
+        found.push(put(about, p.end(), false));
     }
-    if tests {
+    if let Some(m) = COVERAGE.captures(clause)
+        && let (Some(whole), Some(n)) = (m.get(0), m.name("n").or_else(|| m.name("n2")))
+        && !COVERAGE_NOT.is_in(clause.get(..whole.end()).unwrap_or(""))
+        && stands(clause, whole.start(), n.start(), rest(whole.end()))
+    {
+        found.push(put(About::Coverage, n.end(), false));
+    }
+    if found.iter().skip(first).any(|f| f.about == test) {
         return;
     }
     if let Some(m) = PASSES_TESTS.captures(clause)
@@ -59,46 +125,73 @@ pub(super) fn claims_of<'c>(
                 .any(|w| b.ends_with(w))
         });
         if (plain || p.as_str() == "pass" && subject || p.as_str() == "passing" && counted && subject)
-            && stands(clause, whole.start(), p.start(), clause.get(whole.end()..).unwrap_or(""))
+            && stands(clause, whole.start(), p.start(), rest(whole.end()))
         {
-            found.push((test, clause, whole.end()));
+            found.push(put(test, whole.end(), false));
             return;
         }
     }
-    let has_noun = TEST_NOUN.is_in(clause) || noun_before;
+    let own_noun = TEST_NOUN.find(clause);
+    let has_noun = own_noun.is_some() || noun_before;
     if let Some(m) = N_PASSED.captures(clause)
         && let (Some(whole), Some(p)) = (m.get(0), m.name("p"))
-        && (has_noun || N_FAILED.is_in(clause) && p.as_str() == "passed" || RATIO.is_in(clause))
-        && stands(clause, whole.start(), p.start(), clause.get(whole.end()..).unwrap_or(""))
-        && !PASSES_THING.is_in(clause.get(whole.end()..).unwrap_or(""))
+        && stands(clause, whole.start(), p.start(), rest(whole.end()))
+        && !PASSES_THING.is_in(rest(whole.end()))
     {
-        found.push((test, clause, whole.end()));
-        return;
+        let sure = has_noun || N_FAILED.is_in(clause) && p.as_str() == "passed" || RATIO.is_in(clause);
+        if sure || p.as_str() == "passed" {
+            found.push(put(test, whole.end(), !sure));
+            return;
+        }
     }
     if let Some(m) = RATIO.captures(clause)
         && let Some(whole) = m.get(0)
-        && TEST_NOUN.is_in(clause)
+        && own_noun.is_some()
         && m.get(1).map(|n| n.as_str()) == m.get(2).map(|n| n.as_str())
-        && stands(clause, whole.start(), whole.start(), clause.get(whole.end()..).unwrap_or(""))
+        && stands(clause, whole.start(), whole.start(), rest(whole.end()))
         && !clause.contains("fail")
     {
-        found.push((test, clause, whole.end()));
+        found.push(put(test, whole.end(), false));
+        return;
+    }
+    if let Some(m) = ONLY_RATIO.captures(clause)
+        && m.name("n").map(|n| n.as_str()) == m.name("m").map(|n| n.as_str())
+    {
+        found.push(put(test, clause.len(), true));
         return;
     }
     if has_noun
         && let Some(m) = NO_FAILURES.find(clause)
-        && stands(clause, m.start(), m.start(), clause.get(m.end()..).unwrap_or(""))
+        && stands(clause, m.start(), m.start(), rest(m.end()))
     {
-        found.push((test, clause, m.end()));
+        found.push(put(test, m.end(), false));
         return;
     }
-    if noun_before
-        && let Some(m) = PRONOUN_PASS.captures(clause)
+    if let Some(m) = PRONOUN_PASS.captures(clause)
         && let (Some(whole), Some(p)) = (m.get(0), m.name("p"))
-        && stands(clause, whole.start(), p.start(), clause.get(p.end()..).unwrap_or(""))
-        && !PASSES_THING.is_in(clause.get(p.end()..).unwrap_or(""))
+        && (noun_before || own_noun.is_some_and(|n| n.start() < whole.start()))
+        && stands(clause, whole.start(), p.start(), rest(p.end()))
+        && !PASSES_THING.is_in(rest(p.end()))
     {
-        found.push((test, clause, p.end()));
+        found.push(put(test, p.end(), false));
+        return;
+    }
+    if found.len() > first {
+        return;
+    }
+    if let Some(kind) = ran
+        && let Some(m) = BARE_FINE.captures(clause)
+        && let Some(p) = m.name("p")
+    {
+        found.push(put(About::Kind(kind), p.end(), false));
+        return;
+    }
+    if let Some(m) = EVERYTHING_PASSES.captures(clause)
+        && let (Some(whole), Some(p)) = (m.get(0), m.name("p"))
+        && stands(clause, whole.start(), p.start(), rest(p.end()))
+        && !PASSES_THING.is_in(rest(p.end()))
+    {
+        found.push(put(test, p.end(), true));
     }
 }
 
