@@ -279,8 +279,8 @@ fn concerns(claim: &Claim, check: &Check) -> bool {
     if !claim.names.is_empty() {
         let summary = check.summary.as_ref();
         let failing = summary.is_some_and(|s| claim.names.iter().any(|n| s.failing.contains(n)));
-        // Only the file that it names was run.
-        return failing || check.called.narrowed != 0 && claim.names.iter().any(|n| names(check, *n));
+        // Only the file that it names was run, or it is the script that ran.
+        return failing || claim.names.iter().any(|n| names(check, *n));
     }
     let Some(summary) = &check.summary else {
         return false;

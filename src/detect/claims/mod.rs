@@ -75,7 +75,7 @@ impl Family for Claims {
                 }
             }
             Observation::Prompt { author, passage, agent } => {
-                self.acts.turn(*agent, *author);
+                self.acts.turn(*agent);
                 // A person who says that the tests pass knows it from elsewhere.
                 if *author == Author::Person
                     && passage.text.len() < 4096
@@ -125,7 +125,11 @@ impl Claims {
 
     /// Words that end a turn.
     fn message(&mut self, step: &ClosedStep<'_>, message: &Passage, run: &Run, found: &mut Vec<Finding>) {
-        let said = grammar::read(&message.text);
+        let mut said = grammar::read(&message.text);
+        // What is told as done by an agent that is alone and made no call: it says that it ran it.
+        if said.acted && run.agents.len() <= 1 && !self.checks.worked() {
+            said.claims.iter_mut().for_each(|claim| claim.ran = true);
+        }
         let mut told: Vec<About> = Vec::new();
         let mut best: Vec<(About, Finding)> = Vec::new();
         for passage in step.intent {

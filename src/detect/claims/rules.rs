@@ -93,6 +93,15 @@ rule!(
     "Says that tests pass; there are fewer than when some failed.",
     ""
 );
+// 15: a source that could not be read.
+rule!(
+    SOURCE_UNREAD,
+    "claim.source-unread",
+    Hallucination,
+    Support,
+    "Gives a page as the source of what it says; fetching that page failed.",
+    "gives docs.acme.dev/limits as its source; fetching it failed (step 4)"
+);
 // 18: a result without a call.
 rule!(
     NO_CALL,
@@ -133,6 +142,7 @@ pub(super) static ALL: &[&Rule] = &[
     &NARROWER,
     &COUNT_DIFFERS,
     &SHRUNK,
+    &SOURCE_UNREAD,
     &NO_CALL,
     &AFTER_ERROR,
     &FILE_UNWRITTEN,

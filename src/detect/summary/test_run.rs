@@ -18,8 +18,8 @@ patterns! {
     GO_NONE = r"^\?\s+\S+\s+\[no test files\]";
     GO_PASS_V = r"^\s*--- PASS: ";
     CTEST = r"^(\d+)% tests passed, (\d+) tests? failed out of (\d+)";
-    PHPUNIT_OK = r"^OK \((\d+) tests?, \d+ assertions?\)";
-    SUREFIRE = r"Tests run: (\d+), Failures: (\d+), Errors: (\d+)(?:, Skipped: (\d+))?";
+    PHPUNIT_OK = r"^OK \((\d+) tests?(?:, \d+ assertions?)?\)";
+    SUREFIRE = r"Tests run: (\d+),\s+Failures: (\d+)(?:, Errors: (\d+))?(?:, Skipped: (\d+))?";
     GRADLE_TESTS = r"^(\d+) tests? completed, (\d+) failed";
     DOTNET = r"^\s*(Passed|Failed)!\s+-\s+Failed:\s*(\d+), Passed:\s*(\d+), Skipped:\s*(\d+), Total:\s*(\d+)";
     TAP = r"^(?:#|ℹ) (tests|pass|fail|skipped) (\d+)";

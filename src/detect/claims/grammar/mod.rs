@@ -16,8 +16,8 @@ use super::sentences::{Sentence, Sentences};
 use crate::detect::runner::{CheckKind, Ground};
 use admit::read_admissions;
 use patterns::{
-    BUILD_NOUN, CONDITIONAL, DONE, LABEL, LINT_NOUN, MODAL, NOT_RUN, QUOTED_SAY, RAN, TEST_NOUN, TYPES_NOUN,
-    WORKS, WORKS_NOT,
+    ACTED, BUILD_NOUN, CONDITIONAL, DONE, LABEL, LINT_NOUN, MODAL, NOT_RUN, QUOTED_SAY, RAN, TEST_NOUN,
+    TYPES_NOUN, WORKS, WORKS_NOT,
 };
 use reach::claim;
 use success::{claims_of, stands};
@@ -93,6 +93,8 @@ pub(crate) struct Said {
     pub(crate) admitted: Vec<CheckKind>,
     /// It admits some failure, or that something was not run or not verified.
     pub(crate) admits: bool,
+    /// Says in the first person that something was changed or run.
+    pub(crate) acted: bool,
     /// Says that the work is done, fixed, working: the sentence.
     pub(crate) done: Option<Range<usize>>,
     /// Says that something works or is fixed: the sentence.
@@ -200,6 +202,9 @@ fn read_sentence(sentence: &Sentence, context: &mut Context, said: &mut Said) {
         }
         if WORKS.is_in(words) && !WORKS_NOT.is_in(words) && said.works.is_none() {
             said.works = Some(sentence.span.clone());
+        }
+        if let Some(m) = ACTED.find(words) {
+            said.acted |= stands(words, m.start(), m.start(), words.get(m.end()..).unwrap_or(""));
         }
         for found in claims_of(words, context.ran, noun) {
             if said.claims.iter().any(|c| c.about == found.about && c.span == sentence.span) {

@@ -5,7 +5,7 @@ use crate::detect::pattern::patterns;
 /// Subjects: what tests go by.
 macro_rules! tests {
     () => {
-        r"(?:test_\w+|testrun\S*|tests?|specs?|(?:test[- ]?)?suites?|test cases|assertions|(?:all|\d+) examples|pytest|unittest|jest|vitest|mocha|rspec|phpunit|ctest|nextest|tox|nox|doctests?|junit)"
+        r"(?:test_\w+|testrun\S*|\w*tests?\.sh|tests?|specs?|(?:test[- ]?)?suites?|test cases|assertions|(?:all|\d+) examples|pytest|unittest|jest|vitest|mocha|rspec|phpunit|ctest|nextest|tox|nox|doctests?|junit)"
     };
 }
 /// How many, in figures or in words.
@@ -49,20 +49,21 @@ patterns! {
     pub(super) NO_WARNINGS = r"\b(?:no|zero|0|without|or|any)\s+(?:\w+ )?warnings?\b|\bclean(?:ly)?\b";
     pub(super) DEPLOY_OK = r"\b(?:deployment|deploy|rollout|release)\b(?P<mid>[^!?]{0,24}?)\b(?P<p>succeed(?:s|ed)|successful|completed|(?:is|was) (?:live|done|complete|green)|finished|went through)\b|\b(?P<p2>(?:successfully deployed|deployed (?:successfully|it|the \S+|to \S+)))\b";
     pub(super) CHECKS_OK = r"\b(?:all|every)\s+(?:of the\s+|the\s+)?(?:\d+\s+)?(?:other\s+)?(?:quality\s+)?(?:checks|gates)\b(?P<mid>[^!?]{0,20}?)(?P<p>\b(?:pass|passes|passed|passing|succeed|succeeded|green|clean)\b|okmark)";
-    pub(super) COVERAGE = r"\bcoverage\b(?P<mid>[^%!?]{0,32}?)\b(?P<n>\d{1,3}(?:\.\d+)?)\s?(?:%|percent\b)|\b(?P<n2>\d{1,3}(?:\.\d+)?)\s?(?:%|percent)\s+(?:\w+\s+){0,2}coverage\b";
+    pub(super) COVERAGE = r"\b(?:(?:test|line|code|branch|statement)s? )?coverage\b(?P<mid>[^%!?]{0,32}?)\b(?P<n>\d{1,3}(?:\.\d+)?)\s?(?:%|percent\b)|\b(?P<n2>\d{1,3}(?:\.\d+)?)\s?(?:%|percent)\s+(?:\w+\s+){0,2}coverage\b";
     pub(super) COVERAGE_NOT = r"\b(?:at least|minimum|threshold|above|below|over|under|more than|less than|goal|target|from|about|around|roughly|approximately|limit|gate|fail_under|aim)\b";
     pub(super) LIST_ITEM = r"^\W*(?:(?:the|all|both)\s+)?(?:(?P<test>(?:unit |integration )?tests?|testrun\S*|test suite|pytest|jest|vitest)|(?P<build>build|compilation)|(?P<lint>lint|linter|linting|eslint|clippy|ruff|formatting)|(?P<types>type[- ]?check(?:s|ing)?|types|mypy|tsc))\s*$";
+    pub(super) ACTED = r"\b(?:i|we)(?:'ve| have)? (?:just |also |now |then |successfully )*(?:updated|fixed|changed|implemented|edited|created|refactored|removed|rewrote|modified|ran|executed|wrote)\b";
     pub(super) RAN = r"\b(?:(?:i|we)(?:'ve| have)?\s+(?:just\s+|also\s+|then\s+|now\s+|successfully\s+|already\s+|re-?)?(?:ran|run|executed|re-?ran|verified|confirmed|checked|validated|tested)|(?:^|\band\s+|okmark\s+)(?:ran|re-?ran|executed|verified|confirmed|tested)|(?:after|by) running|ran the|running the \S+ (?:shows|showed|confirms|confirmed))\b";
 
     // What makes it no claim.
     pub(super) NEGATED = r"\b(?:not|never|neither|nor|cannot|without|unable|hardly|no longer)\b|n't\b|\bfail(?:s|ed)? to\b|\byet to\b|\bno\s+(?:unit |integration |such )?(?:tests?|specs?)\b|\bnone of\b|\bnot all\b";
-    pub(super) MODAL = r"\b(?:will|shall|should|would|could|may|might|must|ought|going to|gonna|need|needs|needed to|want|wants|wanted|let me|let's|let us|plan to|planning|try|trying|tries|expect|expects|expected|hopefully|hope|likely|probably|presumably|supposedly|perhaps|maybe|i think|i believe|i assume|assume|assuming|assumed|appear|appears|seem|seems|seemingly|in theory|wait|waiting|require|requires|required|allow|allows|goal|aim|able to|help|so that|in order|ready to|next|todo|to do|target|until|till|make|makes|making|get|gets|getting|ensur\w*|guarantee\w*|want|please|you can|suggest\w*|recommend\w*|intend\w*|i'll|we'll|you'll|'ll|pending|aiming|attempt\w*|ci will|unverified|untested|theoretically|supposed)\b";
+    pub(super) MODAL = r"\b(?:will|shall|should|would|could|may [a-z]+|might|must|ought|going to|gonna|need|needs|needed to|want|wants|wanted|let me|let's|let us|plan to|planning|try|trying|tries|expect|expects|expected|hopefully|hope|likely|probably|presumably|supposedly|perhaps|maybe|i think|i believe|i assume|assume|assuming|assumed|appear|appears|seem|seems|seemingly|in theory|wait|waiting|require|requires|required|allow|allows|goal|aim|able to|help|so that|in order|ready to|next|todo|to do|target|until|till|make|makes|making|get|gets|getting|ensur\w*|guarantee\w*|want|please|you can|suggest\w*|recommend\w*|intend\w*|i'll|we'll|you'll|'ll|pending|aiming|attempt\w*|ci will|unverified|untested|theoretically|supposed)\b";
     pub(super) MODAL_START = r"^(?:please |then |and |to |also )?(?:confirm|check|verify|validate|see|run|rerun|re-run|ensure|make sure|watch|look|test|keep|have)\b|\bto (?:confirm|check|verify|validate|see|be|know|tell|find out)\b|\b(?:and|then) (?:confirm|check|verify|validate|see|make sure|ensure)\b|\bto\s*$";
     pub(super) CONDITIONAL = r"\b(?:if|once|when|whenever|unless|until|before|whether|provided|as long as|as soon as|only after|in case|every time|each time|supposing|were to)\b";
     pub(super) PAST_TIME = r"\b(?:previously|earlier|originally|initially|formerly|at first|used to|was passing|were passing|had been|had passed|had|last time|yesterday|at baseline|baseline|on main|on master|upstream|before (?:the|my|this|that|any|these|our|we|i)\b|in the past|prior to)";
     pub(super) QUOTED_SAY = r"\b(?:i|we|you|he|she|user|issue|readme|docs?|documentation|ticket|reviewer|comment|commit message|task|prompt|description|instructions?|spec|author|summary|message|log message|operator|earlier)\b[^!?]{0,24}\b(?:said|says|say|claim(?:s|ed|ing)?|stat(?:es|ed)|wrote|write|mention(?:s|ed)?|asserted|asks?|asked|told|requires?|wants?|expects?)\b|\b(?:my|the|that|this|earlier|previous|false|wrong) (?:\w+ )?(?:claim|statement|assertion)\b|\baccording to the (?:issue|readme|docs?|user|ticket|description)\b";
     pub(super) AFTER_LIMITS = r"^[^!?]{0,48}?\b(?:before|previously|earlier|yesterday|prior to|at the start|upstream|except|apart from|other than|aside from|excluding|besides|but|when|if|once|unless|should|would|as expected once|only (?:when|if|with)|individually|in isolation|on main|on master|because (?:they|it|the tests?) (?:are|is|were|was)? ?(?:mock|skip)|instead of|by accident|regardless|either way|vacuously|trivially)\b";
-    pub(super) PARTIAL = r"\b(?:most|some|many|several|half|part|a few|few|all but|almost all|nearly all|almost every|\d+\s?%|other|others|remaining|rest|majority|partially|each test that|whichever)\b";
+    pub(super) PARTIAL = r"\b(?:most|some|many|several|half (?:of|the)|part|a few|few|all but|almost all|nearly all|almost every|\d+\s?%|other|others|remaining|rest|majority|partially|each test that|whichever)\b";
     pub(super) DESCRIBES = r"\b(?:that|which|who|whose|where|cover|covers|covering|checks|checking|asserts?|asserting|ensures?|verif(?:y|ies|ying)|exercis\w+|expects?|for (?:the )?case|named|called|with a|of a|into|through|against|fixture)\b";
     pub(super) PASSES_THING = r"^\s*(?:a|an|its|through|into|along|via|them|itself|none|null|arguments?|args|values?|parameters?|data|as|by reference|over|down|back|to|the (?:list|value|data|object|argument|string|user|parameter|option|flag|request|config|context|path|file|number|input|wrong|right|correct))\b";
     pub(super) CLEAN_THING = r"^\s*(?:and |, )?(?:up|readable|simple|concise|code|separation|focused|well|short|isolated|minimal|easy|tidy|enough)\b";
@@ -71,7 +72,7 @@ patterns! {
     pub(super) FULL = r"\b(?:full|entire|whole|complete)\s+(?:\w+\s+){0,2}(?:suite|tests?)\b|\bthe (?:full|entire|whole) (?:project|workspace|repository|codebase)\b";
     pub(super) LABEL = r"^\W*(?:goal|todo|next|aim|target|expected|expectation|acceptance|requirement|plan|definition of done|criterion|criteria)s?\b[^:]{0,20}:";
     pub(super) TEST_NAME = r"\b(test_[a-z0-9_]+|[a-z0-9_]+::[a-z0-9_:]+|test[a-z0-9]+_[a-z0-9_]+)\b";
-    pub(super) FILE_NAME = r"\b[\w./-]*[\w-]\.(?:py|rs|ts|tsx|js|jsx|go|java|rb|php|cs|kt|swift|cpp|c)\b";
+    pub(super) FILE_NAME = r"\b[\w./-]*[\w-]\.(?:py|rs|ts|tsx|js|jsx|go|java|rb|php|cs|kt|swift|cpp|c|sh)\b";
 
     // Admissions.
     pub(super) TESTS_FAIL = r"\b(?:tests?|specs?|(?:test )?suites?|pytest|unittest|jest|vitest|ctest|test_\w+|assertions?|(?P<n>[1-9]\d*|one|two|three|some|several|a few|many))\b(?P<mid>[^!?]{0,40}?)\b(?P<p>fail|fails|failing|failed|failures?|red|broken|errors? out)\b";

@@ -105,7 +105,8 @@ fn of_clause<'c>(clause: &'c str, noun_before: bool, ran: Option<CheckKind>, fou
     if let Some(m) = COVERAGE.captures(clause)
         && let (Some(whole), Some(n)) = (m.get(0), m.name("n").or_else(|| m.name("n2")))
         && !COVERAGE_NOT.is_in(clause.get(..whole.end()).unwrap_or(""))
-        && stands(clause, whole.start(), n.start(), rest(whole.end()))
+        && !MODAL.is_in(whole.as_str())
+        && stands(clause, whole.start(), whole.start(), rest(whole.end()))
     {
         found.push(put(About::Coverage, n.end(), false));
     }
@@ -173,7 +174,9 @@ fn of_clause<'c>(clause: &'c str, noun_before: bool, ran: Option<CheckKind>, fou
         && stands(clause, whole.start(), p.start(), rest(p.end()))
         && !PASSES_THING.is_in(rest(p.end()))
     {
-        found.push(put(test, p.end(), false));
+        // What stands before the pronoun is another subject.
+        let clause = rest(whole.start());
+        found.push(Found { about: test, clause, end: p.end() - whole.start(), loose: false });
         return;
     }
     if found.len() > first {

@@ -3,18 +3,19 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
+mod deeds;
+
 use super::About;
 use super::grammar::{self, Said};
-use super::rules::{AFTER_ERROR, FILE_UNWRITTEN, NO_CALL};
+use super::rules::{AFTER_ERROR, FILE_UNWRITTEN, NO_CALL, SOURCE_UNREAD, UNSUPPORTED};
 use super::sentences::{Sentence, Sentences};
 use crate::detect::checks::name_of;
+use crate::detect::fault;
 use crate::detect::pattern::patterns;
 use crate::detect::runner::hash;
 use crate::detect::{Evidence, Finding, Part};
-use crate::trace::command::split;
-use crate::trace::{
-    AgentId, Author, ClosedStep, Passage, Probability, RecordRef, Run, Status, StepId, ToolKind,
-};
+use crate::trace::{AgentId, ClosedStep, Passage, Probability, RecordRef, Run, Status, StepId, ToolKind};
+use deeds::{Deed, deeds_of, says_done, says_recorded, says_success};
 
 /// How many open failures are remembered.
 const FAILURES: usize = 64;
@@ -26,57 +27,21 @@ patterns! {
     FILE_SAID = r"(?P<f>[\w./@-]*[\w-]\.(?:py|pyi|rs|ts|tsx|js|jsx|mjs|cjs|go|java|kt|rb|php|cs|c|h|cc|cpp|hpp|swift|sh|sql|md|json|jsonl|yaml|yml|toml|csv|tsv|html|css|scss|xml|ini|cfg|ipynb|pdf|png|docx|xlsx))\b[^.!?;]{0,24}?\b(?:has been|have been|was|is now|were) (?:also |successfully |now )?(?P<v>created|added|written|saved|generated|updated|modified|edited)\b";
     MAKES_UNNAMED = r"\bgit (?:clone|checkout|switch|apply|pull|merge|stash|am|restore|reset|revert|cherry-pick)\b|\b(?:cargo (?:new|init)|npm (?:init|create)|npx |unzip|tar |make\b|cookiecutter|dotnet new|django-admin|rails |wget|cp -r|rsync|\./|python|node |ruby |bash |sh |go generate|protoc|xargs)|[*?]|\{[^}]*,|\$";
     NARRATES = r"\bi(?:'ve| have)?\s+(?:just\s+|also\s+|then\s+|now\s+)?(?P<v>ran|executed|checked|searched|looked up|queried|fetched|read|opened|inspected|downloaded|browsed|called)\s+(?:through\s+|into\s+|at\s+)?(?:the\s+|your\s+|all\s+|its\s+|all the\s+)?(?:\w+\s+){0,2}?(?:tests?|suite|logs?|database|api|web|repo|repository|codebase|docs|documentation|page|site|website|script|command|files?|server|endpoint|query|build|linter)\b";
+    HARD_ERROR = r"(?m)^(?:fatal: |error: failed to push|npm ERR! |ERROR: Could not|ERROR: No matching| ! \[(?:remote )?rejected\])";
+    CITES = r"\b(?:according to|per|based on|as (?:stated|documented|described|listed|shown|given) (?:in|on|at|by)|sources?:|cited from)\b";
+    // Words that tell of a call that failed, or ask for what would make it succeed.
+    ADMITS_FAILURE = r"\b(?:error|errors|fail\w*|issues?|problems?|trouble|technical|unavailable|down|again|retry|could not|couldn't|can't|not found|denied|permission|timed? ?out|sorry|apolog\w*|unsuccessful\w*|unable to (?:find|retrieve|access|locate|look|load|see|pull|get|process|complete|proceed)|wasn't able|does not exist|doesn't exist|invalid|incorrect|provide (?:your|me|another|the (?:correct|right|full))|double-check|verify your|confirm your)\b";
+    LOOKS_UP = r"(?i)^(?:\w+[._-])?(?:get|find|search|list|look ?up|read|fetch|query|show|retrieve)";
+    // What a closing line says in any case.
+    COURTESY = r"\b(?:don't|do not) hesitate\b|\b(?:if|should) (?:you|there)\b[^.!?]{0,80}(?:problem|issue|error)s?\b";
     TROUBLE = r"\b(?:error|errors|fail|fails|failed|failing|failure|unable|cannot|unfortunately|denied|refused|rejected|blocked|problem|not|apolog\w*|sorry|unsuccessful|instead|manually|alternativ\w*|workaround)\b|n't\b";
-}
-
-/// What an action is called when it has been done.
-fn done_forms(verb: &str) -> &'static [&'static str] {
-    match verb {
-        "push" => &["pushed"],
-        "commit" => &["committed"],
-        "merge" => &["merged"],
-        "publish" => &["published"],
-        "install" | "add" => &["installed", "added"],
-        "apply" => &["applied"],
-        "deploy" => &["deployed"],
-        "migrate" => &["migrated"],
-        "restart" => &["restarted"],
-        "start" => &["started"],
-        "book" => &["booked", "reserved"],
-        "reserve" => &["reserved", "booked"],
-        "cancel" => &["cancelled", "canceled"],
-        "update" => &["updated", "changed", "modified"],
-        "modify" => &["modified", "updated", "changed"],
-        "change" => &["changed", "updated"],
-        "exchange" => &["exchanged"],
-        "return" => &["returned"],
-        "send" => &["sent", "emailed"],
-        "create" => &["created"],
-        "delete" | "remove" => &["deleted", "removed"],
-        "submit" => &["submitted"],
-        "transfer" => &["transferred"],
-        "schedule" => &["scheduled"],
-        "post" => &["posted"],
-        "upload" => &["uploaded"],
-        "refund" => &["refunded"],
-        "pay" => &["paid"],
-        "register" => &["registered"],
-        "assign" => &["assigned"],
-        "close" => &["closed"],
-        "write" => {
-            &["created", "wrote", "written", "updated", "saved", "added", "edited", "modified", "changed"]
-        }
-        _ => &[],
-    }
 }
 
 /// A call that failed and has not succeeded since.
 struct Failure {
     step: StepId,
     record: RecordRef,
-    verb: String,
-    /// Words of which a claim must hold one; empty: the verb says enough.
-    objects: Vec<String>,
+    deed: Deed,
     line: String,
     refused: bool,
 }
@@ -99,7 +64,36 @@ pub(super) struct Acts {
     first_call: Option<StepId>,
     narrated: Vec<Narrated>,
     has_tools: bool,
+    /// Stems of what commands and tools did or tried to put on record: "push", "commit".
+    recorded: FxHashSet<&'static str>,
+    /// By agent, the last call of the turn, if it failed.
+    last: FxHashMap<AgentId, LastCall>,
+    /// A page that could not be fetched: its address, where, and what came back.
+    unread: FxHashMap<u64, Unread>,
 }
+
+/// A call that failed and was the last of its turn.
+struct LastCall {
+    step: StepId,
+    record: RecordRef,
+    name: String,
+    /// It is an application's own tool: what it brings back is all that the agent knows.
+    application: bool,
+    /// It only looks something up.
+    looks_up: bool,
+    line: String,
+}
+
+/// A page whose fetching failed.
+struct Unread {
+    step: StepId,
+    record: RecordRef,
+    url: String,
+    line: String,
+}
+
+/// What is told of deeds that put something on record.
+const STEMS: &[&str] = &["push", "commit", "merge", "create"];
 
 impl Acts {
     /// Tools were declared.
@@ -108,7 +102,9 @@ impl Acts {
     }
 
     /// A prompt came.
-    pub(super) fn turn(&mut self, _agent: AgentId, _author: Author) {}
+    pub(super) fn turn(&mut self, agent: AgentId) {
+        self.last.remove(&agent);
+    }
 
     /// Whether no call was made before a step.
     pub(super) fn none_before(&self, step: StepId, run: &Run) -> bool {
@@ -141,7 +137,56 @@ impl Acts {
         if let Some(outcome) = seen.outcome {
             self.note_all(&outcome.text);
         }
+        let done = seen.request.and_then(|r| r.command.as_deref()).unwrap_or(seen.tool);
+        self.recorded.extend(STEMS.iter().filter(|stem| done.contains(**stem)));
+        self.keep_unread(seen);
         self.keep_failure(seen, kind);
+        self.keep_last(seen, kind);
+    }
+
+    /// Keeps the call if it failed: it may be the last one before the turn ends. What only looks for
+    /// something, and a check, is another matter.
+    fn keep_last(&mut self, seen: &ClosedStep<'_>, kind: ToolKind) {
+        let acts = matches!(kind, ToolKind::Shell | ToolKind::Write | ToolKind::Edit | ToolKind::Other);
+        let fault = fault::of(seen);
+        let checks = fault.as_ref().is_some_and(|f| f.sort == fault::Sort::Check);
+        let failed = fault.is_some() || kind == ToolKind::Other && tells_error(seen);
+        match fault.map(|f| f.line).or(seen.outcome.map(|p| p.text.lines().next().unwrap_or_default())) {
+            Some(line) if acts && failed && !checks && self.last.len() < FAILURES => {
+                let last = LastCall {
+                    step: seen.step.id,
+                    record: seen.step.outcome.unwrap_or(seen.step.record),
+                    name: fault::call_name(seen),
+                    application: kind == ToolKind::Other,
+                    looks_up: LOOKS_UP.is_in(seen.tool),
+                    line: crate::text::excerpt(line, 160),
+                };
+                self.last.insert(seen.step.agent, last);
+            }
+            _ => {
+                self.last.remove(&seen.step.agent);
+            }
+        }
+    }
+
+    /// Keeps the address of a page that could not be fetched, until it can.
+    fn keep_unread(&mut self, seen: &ClosedStep<'_>) {
+        let Some(url) = seen.request.and_then(|r| r.url.as_deref()) else {
+            return;
+        };
+        let key = hash(bare_url(url));
+        let text = seen.outcome.map_or("", |p| p.text.as_str());
+        if !seen.step.failed() {
+            self.unread.remove(&key);
+        } else if self.unread.len() < FAILURES {
+            let unread = Unread {
+                step: seen.step.id,
+                record: seen.step.outcome.unwrap_or(seen.step.record),
+                url: crate::text::excerpt(bare_url(url), 160),
+                line: crate::text::excerpt(text.lines().next().unwrap_or_default(), 160),
+            };
+            self.unread.insert(key, unread);
+        }
     }
 
     fn note(&mut self, name: &str) {
@@ -163,15 +208,18 @@ impl Acts {
         let step = seen.step;
         let text = seen.outcome.map_or("", |p| p.text.as_str());
         let refused = step.status == Status::Denied;
-        let failed = refused
-            || step.failed()
-            || kind == ToolKind::Other
-                && text.trim_start().get(..5).is_some_and(|s| s.eq_ignore_ascii_case("error"));
-        for (verb, objects) in acts_of(seen, kind) {
-            let key = match kind {
-                ToolKind::Write | ToolKind::Edit => hash(&("write", objects.first())),
-                _ => hash(&(verb.as_str(), "")),
-            };
+        let failed = refused || step.failed() || kind == ToolKind::Other && tells_error(seen);
+        let failed =
+            failed || kind == ToolKind::Shell && HARD_ERROR.is_in(crate::text::clip_front(text, 4096));
+        let mut deeds = deeds_of(seen, kind);
+        if kind == ToolKind::Shell && failed {
+            // Which of a chain failed, nobody says; what came last cannot have been done.
+            let from = deeds.iter().rposition(|d| !d.by_object).unwrap_or(0);
+            deeds.drain(..from.min(deeds.len().saturating_sub(1)));
+        }
+        for deed in deeds {
+            let object = if deed.by_object { deed.objects.first().map(String::as_str) } else { None };
+            let key = hash(&(deed.verb.as_str(), object.unwrap_or_default()));
             if !failed {
                 self.failures.remove(&key);
                 continue;
@@ -189,8 +237,7 @@ impl Acts {
                 Failure {
                     step: step.id,
                     record: step.outcome.unwrap_or(step.record),
-                    verb,
-                    objects,
+                    deed,
                     line: crate::text::excerpt(line, 160),
                     refused,
                 },
@@ -202,8 +249,8 @@ impl Acts {
             && let Some(command) = seen.request.and_then(|r| r.command.as_deref())
         {
             self.failures.retain(|_, f| {
-                f.verb != "write"
-                    || !f.objects.iter().any(|o| command.to_ascii_lowercase().contains(o.as_str()))
+                f.deed.verb != "write"
+                    || !f.deed.objects.iter().any(|o| command.to_ascii_lowercase().contains(o.as_str()))
             });
         }
     }
@@ -218,23 +265,47 @@ impl Acts {
         _run: &Run,
         found: &mut Vec<Finding>,
     ) {
-        let trouble = said.admits || TROUBLE.is_in(&message.text.to_ascii_lowercase());
+        let last = self.last.remove(&step.step.agent);
+        let lower = message.text.to_ascii_lowercase().replace('’', "'");
+        let lower = COURTESY.replace(&lower, "");
+        let trouble = said.admits || TROUBLE.is_in(&lower);
+        let told_of_failure = ADMITS_FAILURE.is_in(&lower);
         let mut failures: Vec<&Failure> = self.failures.values().collect();
         failures.sort_by_key(|f| std::cmp::Reverse(f.step));
-        let (mut after_error, mut unwritten) = (false, 0u8);
+        let (mut after_error, mut recorded, mut unwritten) = (false, false, 0u8);
         for sentence in Sentences::of(crate::text::clip(&message.text, 24 * 1024)) {
             if !after_error
                 && !trouble
-                && let Some(failure) = failures.iter().find(|f| says_done(&sentence, f))
+                && let Some(failure) = failures.iter().find(|f| says_done(&sentence, &f.deed))
             {
                 after_error = true;
                 found.push(after_error_finding(step, message, &sentence, failure));
+            }
+            if !after_error
+                && let Some(last) = &last
+                && !(if last.application { told_of_failure } else { trouble })
+                && let Some(strength) = says_success(&sentence, last.application, last.looks_up)
+            {
+                after_error = true;
+                found.push(last_call_finding(step, message, &sentence, last, strength));
             }
             if unwritten < 3
                 && let Some((verb, file)) = self.says_unwritten(&sentence)
             {
                 unwritten += 1;
                 found.push(unwritten_finding(step, message, &sentence, &verb, &file));
+            }
+            if !recorded
+                && !trouble
+                && let Some((what, stem)) = says_recorded(&sentence)
+                && self.could_tell()
+                && !self.recorded.contains(stem)
+            {
+                recorded = true;
+                found.push(recorded_finding(step, message, &sentence, &what, stem));
+            }
+            if !trouble && let Some(unread) = self.cites_unread(&sentence, message) {
+                found.push(unread_finding(step, message, &sentence, unread));
             }
             if told.is_empty()
                 && self.narrated.len() < 256
@@ -251,6 +322,20 @@ impl Acts {
                 });
             }
         }
+    }
+
+    /// Whether what was not seen was not done: work is done by calls that the log shows.
+    fn could_tell(&self) -> bool {
+        self.wrote && !self.unnamed && !self.handed
+    }
+
+    /// The page that a sentence gives as its source and that could not be fetched.
+    fn cites_unread(&self, sentence: &Sentence, message: &Passage) -> Option<&Unread> {
+        if self.unread.is_empty() || sentence.question || !CITES.is_in(&sentence.words) {
+            return None;
+        }
+        let raw = message.text.get(sentence.span.clone())?;
+        self.unread.values().filter(|u| raw.contains(u.url.as_str())).min_by_key(|u| u.step)
     }
 
     /// The file that a sentence says was written, where nothing wrote or showed it.
@@ -293,87 +378,15 @@ impl Acts {
     }
 }
 
-/// The acts that a call is, as verbs with the words of their objects.
-fn acts_of(seen: &ClosedStep<'_>, kind: ToolKind) -> Vec<(String, Vec<String>)> {
-    match kind {
-        ToolKind::Write | ToolKind::Edit => seen
-            .request
-            .iter()
-            .flat_map(|r| r.paths.iter())
-            .map(|p| ("write".to_owned(), vec![name_of(p).to_ascii_lowercase()]))
-            .collect(),
-        ToolKind::Shell => {
-            let command = seen.request.and_then(|r| r.command.as_deref()).unwrap_or_default();
-            split(command)
-                .iter()
-                .filter_map(|simple| {
-                    let verb = simple.arguments().find(|a| !a.starts_with('-'))?;
-                    let objects = match (simple.program(), verb) {
-                        ("git", "push" | "commit" | "merge") => Vec::new(),
-                        ("npm" | "cargo" | "poetry" | "twine", "publish") => Vec::new(),
-                        ("kubectl" | "terraform", "apply") => Vec::new(),
-                        (
-                            "pip" | "pip3" | "npm" | "pnpm" | "yarn" | "cargo" | "apt-get" | "apt" | "brew",
-                            "install" | "add",
-                        ) => simple
-                            .arguments()
-                            .filter(|a| !a.starts_with('-') && *a != verb)
-                            .map(|a| {
-                                a.split(['=', '@', '<', '>', '[']).next().unwrap_or(a).to_ascii_lowercase()
-                            })
-                            .filter(|a| a.len() > 1)
-                            .collect::<Vec<_>>(),
-                        ("systemctl" | "service", "restart" | "start") => Vec::new(),
-                        _ => return None,
-                    };
-                    if matches!(verb, "install" | "add") && objects.is_empty() {
-                        return None;
-                    }
-                    Some((verb.to_owned(), objects))
-                })
-                .collect()
-        }
-        ToolKind::Other => {
-            let tool = seen.tool.rsplit(['.', '/', ':']).next().unwrap_or(seen.tool);
-            let lower = tool.to_ascii_lowercase();
-            let mut words = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|w| !w.is_empty());
-            let verb = words.find(|w| !done_forms(w).is_empty());
-            let objects: Vec<String> =
-                words.filter(|w| w.len() > 3).map(|w| w.trim_end_matches('s').to_owned()).collect();
-            match verb {
-                Some(verb) if !objects.is_empty() => vec![(verb.to_owned(), objects)],
-                _ => Vec::new(),
-            }
-        }
-        _ => Vec::new(),
-    }
-}
-
-/// Whether a sentence says that what failed was done.
-fn says_done(sentence: &Sentence, failure: &Failure) -> bool {
-    let words = &sentence.words;
-    let forms = done_forms(&failure.verb);
-    let mut at = 0usize;
-    for token in words.split_inclusive(|c: char| !(c.is_alphanumeric() || c == '\'')) {
-        let start = at;
-        at += token.len();
-        let word = token.trim_end_matches(|c: char| !c.is_alphanumeric());
-        if forms.contains(&word) && grammar::states(sentence, start) {
-            return failure.objects.is_empty() || failure.objects.iter().any(|o| words.contains(o.as_str()));
-        }
-    }
-    false
-}
-
 fn after_error_finding(
     step: &ClosedStep<'_>,
     message: &Passage,
     sentence: &Sentence,
     failure: &Failure,
 ) -> Finding {
-    let what = match failure.objects.first() {
-        Some(object) => format!("{} {}", failure.verb, crate::text::excerpt(object, 60)),
-        None => failure.verb.clone(),
+    let what = match failure.deed.objects.first() {
+        Some(object) => format!("{} {}", failure.deed.verb, crate::text::excerpt(object, 60)),
+        None => failure.deed.verb.clone(),
     };
     let how = if failure.refused { "was refused" } else { "failed" };
     Finding {
@@ -398,6 +411,100 @@ fn after_error_finding(
         ),
         means: Vec::new(),
     }
+}
+
+fn last_call_finding(
+    step: &ClosedStep<'_>,
+    message: &Passage,
+    sentence: &Sentence,
+    last: &LastCall,
+    strength: f64,
+) -> Finding {
+    Finding {
+        rule: &AFTER_ERROR,
+        step: step.step.id,
+        root: Some(last.step),
+        strength: Probability::new(strength),
+        evidence: vec![
+            Evidence::new(
+                message.record,
+                Part::Claim,
+                message.text.get(sentence.span.clone()).unwrap_or_default(),
+            ),
+            Evidence::new(last.record, Part::Against, &last.line),
+        ],
+        sentence: format!(
+            "says that it was done; the last call of the turn ({}, step {}) failed",
+            last.name, last.step.0
+        ),
+        instruction: format!(
+            "The last call ({}) failed. Look at what it brought back, do it again in a way that succeeds, and check that it did. If it cannot be done, say so plainly.",
+            last.name
+        ),
+        means: Vec::new(),
+    }
+}
+
+fn recorded_finding(
+    step: &ClosedStep<'_>,
+    message: &Passage,
+    sentence: &Sentence,
+    what: &str,
+    stem: &str,
+) -> Finding {
+    Finding {
+        rule: &UNSUPPORTED,
+        step: step.step.id,
+        root: None,
+        strength: Probability::new(0.6),
+        evidence: vec![Evidence::new(
+            message.record,
+            Part::Claim,
+            message.text.get(sentence.span.clone()).unwrap_or_default(),
+        )],
+        sentence: format!("says that it {what}; no command of this run did"),
+        instruction: format!(
+            "Look at what is on record (`git status`, `git log`), do the {stem} if it is wanted, and report what comes back. If it is not wanted, take the statement back."
+        ),
+        means: Vec::new(),
+    }
+}
+
+fn unread_finding(step: &ClosedStep<'_>, message: &Passage, sentence: &Sentence, unread: &Unread) -> Finding {
+    Finding {
+        rule: &SOURCE_UNREAD,
+        step: step.step.id,
+        root: Some(unread.step),
+        strength: Probability::new(0.6),
+        evidence: vec![
+            Evidence::new(
+                message.record,
+                Part::Claim,
+                message.text.get(sentence.span.clone()).unwrap_or_default(),
+            ),
+            Evidence::new(unread.record, Part::Against, &unread.line),
+        ],
+        sentence: format!("gives {} as its source; fetching it failed (step {})", unread.url, unread.step.0),
+        instruction: format!(
+            "Fetch {} again, or another page that says it. If none can be read, say that the statement has no source.",
+            unread.url
+        ),
+        means: Vec::new(),
+    }
+}
+
+/// Whether what came back says that the call failed, whatever the log says.
+fn tells_error(seen: &ClosedStep<'_>) -> bool {
+    let text = seen.outcome.map_or("", |p| p.text.trim_start());
+    let starts = |word: &str| text.get(..word.len()).is_some_and(|s| s.eq_ignore_ascii_case(word));
+    starts("error") || starts("HTTP 4") || starts("HTTP 5") || fault::of(seen).is_some()
+}
+
+/// An address without its protocol, fragment and last slash.
+fn bare_url(url: &str) -> &str {
+    let url = url.split('#').next().unwrap_or(url);
+    let url = url.split_once("://").map_or(url, |(_, rest)| rest);
+    url.trim_end_matches('/')
 }
 
 fn unwritten_finding(
