@@ -265,6 +265,11 @@ fn stands_for(kind: CheckKind, ground: Ground, checks: &Checks, since: u32, unti
         CheckKind::Lint => &[CheckKind::Types],
         CheckKind::Test | CheckKind::Deploy => &[],
     };
+    // A task of the project's own may hold anything: `make ci`, `./check.sh`.
+    let task = |c: &Check| c.called.kind == CheckKind::Test && c.called.ground == Ground::Any;
+    if kind != CheckKind::Test && checks.any(until).take_while(|c| c.at >= since).any(task) {
+        return Some(Verdict::Unknown);
+    }
     others.iter().find_map(|other| {
         let mut fresh = checks.of(*other, until).take_while(|c| c.at >= since);
         fresh.find(|c| c.called.ground.meets(ground)).map(|c| c.verdict)

@@ -95,6 +95,11 @@ pub(super) fn classify(program: &str, arguments: &[String]) -> Option<(CheckKind
             }
             "build" | "b" | "check" | "c" | "doc" | "rustc" => (Build, Ground::Rust, after),
             "clippy" => (Lint, Ground::Rust, after),
+            // A task of the project's own.
+            "xtask" | "make" => {
+                let task = arguments.iter().skip(after).find(|a| !a.starts_with('-'))?;
+                (script_kind(task)?, Ground::Any, arguments.len())
+            }
             "fmt" if has("--check") => (Lint, Ground::Rust, after),
             "publish" if !has("--dry-run") => (Deploy, Ground::Rust, after),
             _ => return None,
@@ -254,6 +259,12 @@ pub(super) fn classify(program: &str, arguments: &[String]) -> Option<(CheckKind
         "flutter" | "dart" if verb == "analyze" => (Lint, Ground::Any, after),
         "stack" | "cabal" if verb == "test" => (Test, Ground::Any, after),
         "stack" | "cabal" if verb == "build" => (Build, Ground::Any, after),
+        "meson" if verb == "test" => (Test, Ground::Native, after),
+        "meson" if verb == "compile" => (Build, Ground::Native, after),
+        "buck2" | "earthly" | "pixi" | "poe" | "moon" | "dagger" => {
+            let i = arguments.iter().position(|a| script_kind(a.trim_start_matches(['+', ':'])).is_some())?;
+            (script_kind(at(i).trim_start_matches(['+', ':']))?, Ground::Any, arguments.len())
+        }
         "ctest" => (Test, Ground::Native, 0),
         "bats" | "shunit2" | "busted" | "prove" => (Test, Ground::Any, 0),
         "cmake" if has("--build") => {
@@ -387,7 +398,7 @@ fn script_kind(name: &str) -> Option<CheckKind> {
     }
     Some(match first {
         "test" | "tests" | "spec" | "specs" | "e2e" | "unittest" | "unit" | "integration" | "check"
-        | "verify" | "ci" | "coverage" => {
+        | "verify" | "validate" | "qa" | "smoke" | "ci" | "coverage" => {
             if lower.contains("type") {
                 CheckKind::Types
             } else if lower.contains("lint")

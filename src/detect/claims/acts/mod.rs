@@ -12,7 +12,7 @@ use super::sentences::{Sentence, Sentences};
 use crate::detect::checks::name_of;
 use crate::detect::fault;
 use crate::detect::pattern::patterns;
-use crate::detect::runner::hash;
+use crate::detect::runner::{self, CheckKind, hash};
 use crate::detect::{Evidence, Finding, Part};
 use crate::trace::{AgentId, ClosedStep, Passage, Probability, RecordRef, Run, Status, StepId, ToolKind};
 use deeds::{Deed, deeds_of, says_done, says_recorded, says_success};
@@ -149,7 +149,9 @@ impl Acts {
     fn keep_last(&mut self, seen: &ClosedStep<'_>, kind: ToolKind) {
         let acts = matches!(kind, ToolKind::Shell | ToolKind::Write | ToolKind::Edit | ToolKind::Other);
         let fault = fault::of(seen);
-        let checks = fault.as_ref().is_some_and(|f| f.sort == fault::Sort::Check);
+        let command = seen.request.and_then(|r| r.command.as_deref()).filter(|_| kind == ToolKind::Shell);
+        let checks = fault.as_ref().is_some_and(|f| f.sort == fault::Sort::Check)
+            || fault.is_some() && command.is_some_and(|c| runs_check(c));
         let failed = fault.is_some() || kind == ToolKind::Other && tells_error(seen);
         match fault.map(|f| f.line).or(seen.outcome.map(|p| p.text.lines().next().unwrap_or_default())) {
             Some(line) if acts && failed && !checks && self.last.len() < FAILURES => {
@@ -498,6 +500,13 @@ fn tells_error(seen: &ClosedStep<'_>) -> bool {
     let text = seen.outcome.map_or("", |p| p.text.trim_start());
     let starts = |word: &str| text.get(..word.len()).is_some_and(|s| s.eq_ignore_ascii_case(word));
     starts("error") || starts("HTTP 4") || starts("HTTP 5") || fault::of(seen).is_some()
+}
+
+/// Whether a command runs a check, whose failure the checks tell of.
+fn runs_check(command: &str) -> bool {
+    let reading = runner::read(command);
+    let mut checks = reading.checks.iter().chain(&reading.hinted);
+    checks.any(|c| c.kind != CheckKind::Deploy)
 }
 
 /// An address without its protocol, fragment and last slash.

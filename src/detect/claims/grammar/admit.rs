@@ -9,18 +9,13 @@ use crate::detect::runner::CheckKind;
 
 /// Takes in what a sentence admits.
 pub(super) fn read_admissions(words: &str, question: bool, said: &mut Said) {
-    let mut admit = |kind: CheckKind| {
-        said.admits = true;
-        if !said.admitted.contains(&kind) {
-            said.admitted.push(kind);
-        }
-    };
     if EXCEPT.is_in(words) {
-        admit(CheckKind::Test);
-        admit(CheckKind::Lint);
-        admit(CheckKind::Types);
+        said.admit(CheckKind::Test);
+        said.admit(CheckKind::Lint);
+        said.admit(CheckKind::Types);
     }
     if NOT_RUN.is_in(words) && !question {
+        let first = said.admitted.len();
         for (word, kind) in [
             ("lint", CheckKind::Lint),
             ("build", CheckKind::Build),
@@ -29,20 +24,23 @@ pub(super) fn read_admissions(words: &str, question: bool, said: &mut Said) {
             ("deploy", CheckKind::Deploy),
         ] {
             if words.contains(word) {
-                admit(kind);
+                said.admit(kind);
             }
         }
-        admit(CheckKind::Test);
+        // "Lint: not run" says nothing of the tests.
+        if said.admitted.len() == first || TEST_NOUN.is_in(words) {
+            said.admit(CheckKind::Test);
+        }
     }
     if BUILD_FAILS.is_in(words) && !FIXED_WORD.is_in(words) {
-        admit(CheckKind::Build);
+        said.admit(CheckKind::Build);
     }
     if LINT_FAILS.is_in(words) && !FIXED_WORD.is_in(words) {
-        admit(CheckKind::Lint);
-        admit(CheckKind::Types);
+        said.admit(CheckKind::Lint);
+        said.admit(CheckKind::Types);
     }
     if words.contains("failmark") {
-        admit(CheckKind::Test);
+        said.admit(CheckKind::Test);
     }
     for (clause, conditional) in clauses(words) {
         if conditional {
@@ -61,7 +59,7 @@ pub(super) fn read_admissions(words: &str, question: bool, said: &mut Said) {
                 || before.trim_end().ends_with("no");
             let mended = FIXED_WORD.is_in(clause) && !STILL.is_in(clause);
             if !zero && !mended && !CONDITIONAL.is_in(before) {
-                admit(CheckKind::Test);
+                said.admit(CheckKind::Test);
             }
         }
         if let Some(m) = TESTS_PASS.captures(clause)
@@ -72,7 +70,7 @@ pub(super) fn read_admissions(words: &str, question: bool, said: &mut Said) {
                 .or(clause.get(whole.start()..p.start()))
                 .unwrap_or("");
             if NEGATED.is_in(window) && !FIXED_WORD.is_in(clause) && !NO_FAILURES.is_in(window) {
-                admit(CheckKind::Test);
+                said.admit(CheckKind::Test);
             }
         }
         if PARTIAL.is_in(clause)
@@ -82,7 +80,7 @@ pub(super) fn read_admissions(words: &str, question: bool, said: &mut Said) {
             && !clause.contains("100")
             && !FIXED_WORD.is_in(clause)
         {
-            admit(CheckKind::Test);
+            said.admit(CheckKind::Test);
         }
     }
 }

@@ -126,6 +126,56 @@ fn tenths(text: &str) -> Option<u32> {
     Some(whole.parse::<u32>().ok()?.checked_mul(10)?.saturating_add(tenth))
 }
 
+/// Programs that run tests: their name before "test" or "tests" leaves it all of them.
+const RUNNERS: &[&str] = &[
+    "cargo",
+    "npm",
+    "yarn",
+    "pnpm",
+    "bun",
+    "deno",
+    "go",
+    "make",
+    "pytest",
+    "jest",
+    "vitest",
+    "mocha",
+    "ava",
+    "karma",
+    "dotnet",
+    "xunit",
+    "nunit",
+    "gradle",
+    "maven",
+    "mvn",
+    "junit",
+    "sbt",
+    "bazel",
+    "buck2",
+    "ctest",
+    "gtest",
+    "meson",
+    "ninja",
+    "just",
+    "task",
+    "rake",
+    "rspec",
+    "mix",
+    "exunit",
+    "nextest",
+    "nox",
+    "tox",
+    "swift",
+    "zig",
+    "flutter",
+    "dart",
+    "phpunit",
+    "pest",
+    "playwright",
+    "cypress",
+    "single",
+];
+
 /// Words before "tests" that leave it all of them.
 const NEUTRAL: &[&str] = &[
     "all",
@@ -157,18 +207,6 @@ const NEUTRAL: &[&str] = &[
     "php",
     "ruby",
     "c++",
-    "cargo",
-    "npm",
-    "yarn",
-    "pnpm",
-    "make",
-    "pytest",
-    "jest",
-    "vitest",
-    "dotnet",
-    "gradle",
-    "maven",
-    "mvn",
     "test",
     "tests",
     "passing",
@@ -206,15 +244,6 @@ const NEUTRAL: &[&str] = &[
     "again",
     "also",
     "its",
-    "bazel",
-    "bun",
-    "deno",
-    "just",
-    "mix",
-    "nextest",
-    "nox",
-    "swift",
-    "tox",
     "workspace's",
     "repository's",
     "repo's",
@@ -244,26 +273,11 @@ fn of_a_part(head: &str) -> bool {
         return true;
     }
     let noun_single = m.get(0).is_some_and(|p| p.as_str().ends_with("test"));
-    let tool = [
-        "cargo test",
-        "npm test",
-        "go test",
-        "make test",
-        "yarn test",
-        "dotnet test",
-        "pnpm test",
-        "bazel test",
-        "mix test",
-        "just test",
-        "swift test",
-        "bun test",
-        "deno test",
-        "zig test",
-        "flutter test",
-        "every test",
-        "each test",
-    ];
-    if noun_single && !tool.iter().any(|t| head.contains(t)) {
+    let phrase = m.get(0).map_or("", |p| p.as_str());
+    // "npm test" is a command, "every single test" is all of them.
+    let whole = RUNNERS.iter().any(|r| phrase.starts_with(r) || phrase.contains(&format!(" {r} ")))
+        || ["every", "each"].iter().any(|w| phrase.contains(w));
+    if noun_single && !whole {
         return true;
     }
     let adjectives = m.name("a").map_or("", |a| a.as_str());
@@ -278,6 +292,7 @@ fn of_a_part(head: &str) -> bool {
         let w = w.trim_matches(|c: char| !c.is_alphanumeric() && c != '+');
         !w.is_empty()
             && !NEUTRAL.contains(&w)
+            && !RUNNERS.contains(&w)
             && !w.bytes().all(|b| b.is_ascii_digit() || b == b'/' || b == b',')
     })
 }
