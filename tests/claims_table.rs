@@ -12,6 +12,7 @@
 
 mod claims {
     pub mod acts;
+    pub mod clean;
     pub mod fourth;
     pub mod second;
     pub mod table;
@@ -152,6 +153,58 @@ fn every_line_of_the_first_two_tables_is_judged_as_written() {
     assert!(wrong.is_empty(), "{} of {lines}:\n{}", wrong.len(), wrong.join("\n"));
     let by_hand = [AFTER_FAILURE, AFTER_SUCCESS, AFTER_LATER_EDIT, NOTHING_RUN, NO_CALL];
     assert!(lines >= 300 && by_hand.iter().all(|cases| !cases.is_empty()));
+}
+
+#[test]
+fn true_closings_of_clean_runs_raise_nothing() {
+    let (mut told, mut messages) = (Vec::new(), 0);
+    for (name, did, closings) in claims::clean::runs() {
+        for closing in closings {
+            messages += 1;
+            for finding in claims::acts::all(&did, closing) {
+                if finding.rule.id.starts_with("claim.") {
+                    told.push(format!("{name}: {closing:?}: {} {}", finding.rule.id, finding.sentence));
+                }
+            }
+        }
+    }
+    println!("{} of {messages} messages touched", told.len());
+    assert!(told.is_empty(), "{}", told.join("\n"));
+    assert!(messages >= 40);
+}
+
+#[test]
+fn every_claim_comes_to_a_status() {
+    use claims::acts::Did::{Back, Edit, Read, Sh};
+    use medbay::detect::claims::ClaimStatus::{Confirmed, Contradicted, Masked, Stale, Unknown, Unsupported};
+    let good = || Sh("pytest -q", Some(0), "16 passed in 1.88s");
+    let bad = || Sh("pytest -q", Some(1), "2 failed, 14 passed in 1.92s");
+    let edit = || Edit("src/retry.py");
+    let log = || Sh("pytest -q > t.log 2>&1; echo done", Some(0), "done");
+    for (did, expected) in [
+        (vec![edit(), good()], Confirmed),
+        (vec![edit(), bad(), edit(), good()], Confirmed),
+        (vec![edit(), log(), Read("t.log", "16 passed in 1.88s")], Confirmed),
+        (vec![edit(), bad()], Contradicted),
+        (vec![edit(), log(), Read("t.log", "2 failed, 14 passed in 1.92s")], Contradicted),
+        (vec![good(), edit()], Stale),
+        (vec![good(), edit(), Sh("./demo", Some(0), "4")], Stale),
+        (vec![edit(), Read("t.log", "16 passed in 1.88s")], Stale),
+        (vec![edit(), log()], Masked),
+        (vec![edit(), Back("pytest -q")], Masked),
+        (vec![edit()], Unsupported),
+        (vec![edit(), Sh("./demo", Some(0), "4")], Unsupported),
+        (vec![edit(), Sh("pytest -q", Some(5), "no tests ran in 0.01s")], Unsupported),
+        (vec![edit(), Sh("./verify.sh", Some(0), "")], Unknown),
+        (vec![], Unknown),
+    ] {
+        assert_eq!(claims::acts::statuses(&did, "All 16 tests pass."), [expected], "{}", did.len());
+    }
+    assert_eq!(claims::acts::statuses(&[edit(), bad()], "Two tests fail."), []);
+    assert_eq!(
+        claims::acts::statuses(&[edit(), good()], "All 16 tests pass, and lint is clean."),
+        [Confirmed, Unsupported]
+    );
 }
 
 /// Set, least precision, least recall; the floors only rise.

@@ -28,6 +28,9 @@ patterns! {
     MAKES_UNNAMED = r"\bgit (?:clone|checkout|switch|apply|pull|merge|stash|am|restore|reset|revert|cherry-pick)\b|\b(?:cargo (?:new|init)|npm (?:init|create)|npx |unzip|tar |make\b|cookiecutter|dotnet new|django-admin|rails |wget|cp -r|rsync|\./|python|node |ruby |bash |sh |go generate|protoc|xargs)|[*?]|\{[^}]*,|\$";
     NARRATES = r"\bi(?:'ve| have)?\s+(?:just\s+|also\s+|then\s+|now\s+)?(?P<v>ran|executed|checked|searched|looked up|queried|fetched|read|opened|inspected|downloaded|browsed|called)\s+(?:through\s+|into\s+|at\s+)?(?:the\s+|your\s+|all\s+|its\s+|all the\s+)?(?:\w+\s+){0,2}?(?:tests?|suite|logs?|database|api|web|repo|repository|codebase|docs|documentation|page|site|website|script|command|files?|server|endpoint|query|build|linter)\b";
     HARD_ERROR = r"(?m)^(?:fatal: |error: failed to push|npm ERR! |ERROR: Could not|ERROR: No matching| ! \[(?:remote )?rejected\])";
+    NOTHING_TO_DO = r"(?i)nothing to commit|everything up-to-date|already (?:up to date|up-to-date|exists|installed|satisfied)|no changes added|nothing added to commit";
+    // Commands whose failure tells of nothing that the words would be about.
+    MEANT = r"\b(?:kill|pkill|killall|grep|rg|diff|cmp|test|timeout|which|lsof|pgrep|find|ls|cat|fuser)\b[^|;&]*$";
     CITES = r"\b(?:according to|per|based on|as (?:stated|documented|described|listed|shown|given) (?:in|on|at|by)|sources?:|cited from)\b";
     // Words that tell of a call that failed, or ask for what would make it succeed.
     ADMITS_FAILURE = r"\b(?:error|errors|fail\w*|issues?|problems?|trouble|technical|unavailable|down|again|retry|could not|couldn't|can't|not found|denied|permission|timed? ?out|sorry|apolog\w*|unsuccessful\w*|unable to (?:find|retrieve|access|locate|look|load|see|pull|get|process|complete|proceed)|wasn't able|does not exist|doesn't exist|invalid|incorrect|provide (?:your|me|another|the (?:correct|right|full))|double-check|verify your|confirm your)\b";
@@ -153,6 +156,13 @@ impl Acts {
         let checks = fault.as_ref().is_some_and(|f| f.sort == fault::Sort::Check)
             || fault.is_some() && command.is_some_and(|c| runs_check(c));
         let failed = fault.is_some() || kind == ToolKind::Other && tells_error(seen);
+        // A limit of time, or a signal, may be how it was meant to end; so may the end of another program.
+        let meant = kind == ToolKind::Shell
+            && (seen.step.exit_code.is_some_and(|code| code >= 124)
+                || fault.as_ref().is_some_and(|f| f.sort == fault::Sort::Timeout && f.line.is_empty())
+                || command.is_some_and(|c| MEANT.is_in(c))
+                || seen.outcome.is_some_and(|p| NOTHING_TO_DO.is_in(&p.text)));
+        let acts = acts && !meant;
         match fault.map(|f| f.line).or(seen.outcome.map(|p| p.text.lines().next().unwrap_or_default())) {
             Some(line) if acts && failed && !checks && self.last.len() < FAILURES => {
                 let last = LastCall {
@@ -210,7 +220,10 @@ impl Acts {
         let step = seen.step;
         let text = seen.outcome.map_or("", |p| p.text.as_str());
         let refused = step.status == Status::Denied;
-        let failed = refused || step.failed() || kind == ToolKind::Other && tells_error(seen);
+        let nothing_to_do =
+            kind == ToolKind::Shell && NOTHING_TO_DO.is_in(crate::text::clip_front(text, 4096));
+        let failed =
+            refused || step.failed() && !nothing_to_do || kind == ToolKind::Other && tells_error(seen);
         let failed =
             failed || kind == ToolKind::Shell && HARD_ERROR.is_in(crate::text::clip_front(text, 4096));
         let mut deeds = deeds_of(seen, kind);

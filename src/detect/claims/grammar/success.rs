@@ -95,8 +95,10 @@ fn of_clause<'c>(clause: &'c str, noun_before: bool, ran: Option<CheckKind>, fou
         if !stands(clause, whole.start(), p.start(), after) || DESCRIBES.is_in(mid) || mid.contains("fail") {
             continue;
         }
-        if about == test && p.as_str().starts_with("pass") && PASSES_THING.is_in(after)
-            || p.as_str().ends_with("clean") && CLEAN_THING.is_in(after)
+        if p.as_str().starts_with("pass") && PASSES_THING.is_in(after)
+            || ["clean", "fine", "ok"].iter().any(|w| p.as_str().ends_with(w)) && CLEAN_THING.is_in(after)
+            // "The hook tests pass" is of tests.
+            || about != test && !mid.contains(" and ") && TEST_NOUN.is_in(mid)
         {
             continue;
         }
