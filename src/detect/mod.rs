@@ -13,6 +13,7 @@ mod constraint;
 mod contract;
 mod edits;
 mod execution;
+mod fan_in;
 mod fault;
 mod handoff;
 mod integrity;
@@ -225,6 +226,7 @@ pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
         Box::new(integrity::Integrity::default()),
         Box::new(agents::Agents::default()),
         Box::new(handoff::Handoffs::default()),
+        Box::new(fan_in::FanIn::default()),
         Box::new(peers::Peers::default()),
         Box::new(views::Views::default()),
     ];
