@@ -21,6 +21,7 @@ mod internal;
 mod pattern;
 mod peers;
 mod plan;
+pub mod propagation;
 mod provenance;
 mod repetition;
 pub mod runner;
