@@ -172,19 +172,11 @@ impl Taint {
             let unknown = !entity.origin.prompt
                 && !entity.origin.own_write
                 && entity.first_observed.is_none_or(|step| step == origin.step);
-            let digits = || {
-                claim
-                    .text
-                    .get(mention.span.clone())
-                    .unwrap_or_default()
-                    .bytes()
-                    .filter(u8::is_ascii_digit)
-                    .count()
-            };
             let fits = mention.kind != EntityKind::Number
-                || (entity.first == Some(origin.step) && digits() >= FIGURE_DIGITS);
+                || (entity.first == Some(origin.step) && claim.text.get(mention.span).is_some_and(telling));
             if fits && unknown && self.things.len() < MOST_ENTITIES {
-                let thing = Thing { origin: origin.clone(), carried: FxHashMap::default() };
+                let origin = Origin { claim: claim.clone(), ..origin.clone() };
+                let thing = Thing { origin, carried: FxHashMap::default() };
                 self.things.entry(mention.hash).or_insert(thing);
             }
         });
@@ -438,6 +430,13 @@ impl Taint {
             }
         }
     }
+}
+
+/// Whether a figure is one that does not turn up by chance: three digits at least, and no year.
+fn telling(figure: &str) -> bool {
+    let digits = figure.bytes().filter(u8::is_ascii_digit).count();
+    let year = figure.len() == 4 && digits == 4 && (figure.starts_with("19") || figure.starts_with("20"));
+    digits >= FIGURE_DIGITS && !year
 }
 
 /// Whether most words of a claim (all, of a short one) are in a sentence; both sorted.
