@@ -13,6 +13,7 @@ mod constraint;
 mod contract;
 mod edits;
 mod execution;
+mod fan_in;
 mod fault;
 mod handoff;
 mod integrity;
@@ -20,6 +21,7 @@ mod internal;
 mod pattern;
 mod peers;
 mod plan;
+pub mod propagation;
 mod provenance;
 mod repetition;
 pub mod runner;
@@ -225,6 +227,7 @@ pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
         Box::new(integrity::Integrity::default()),
         Box::new(agents::Agents::default()),
         Box::new(handoff::Handoffs::default()),
+        Box::new(fan_in::FanIn::default()),
         Box::new(peers::Peers::default()),
         Box::new(views::Views::default()),
     ];
