@@ -134,7 +134,7 @@ impl Integrity {
                 rule: &UNANSWERED,
                 step: open.step,
                 root: None,
-                strength: Probability::new(0.4),
+                strength: Probability::new(0.6),
                 evidence: vec![Evidence::new(open.call.record, Part::Claim, &open.call.text)],
                 sentence: format!("went on although the call “{}” has no result", open.label),
                 instruction: format!(

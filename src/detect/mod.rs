@@ -16,6 +16,8 @@ mod execution;
 mod fault;
 mod integrity;
 mod internal;
+mod outcomes;
+mod pace;
 mod pattern;
 mod plan;
 mod provenance;
@@ -213,6 +215,8 @@ pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
         Box::new(verification::Verification::default()),
         Box::new(repetition::Repetition::default()),
         Box::new(execution::Execution::default()),
+        Box::new(outcomes::Outcomes::default()),
+        Box::new(pace::Pace::default()),
         Box::new(contract::Contract::default()),
         Box::new(provenance::Provenance::default()),
         Box::new(amounts::Amounts::default()),

@@ -164,7 +164,7 @@ fn due(rounds: u32, first: u32) -> bool {
 }
 
 /// Whether a call waits for something or looks after it.
-fn waits(step: &ClosedStep<'_>) -> bool {
+pub(super) fn waits(step: &ClosedStep<'_>) -> bool {
     let tool = step.tool.to_ascii_lowercase();
     if speech::has_any(
         &tool,
