@@ -14,6 +14,7 @@ mod contract;
 mod edits;
 mod execution;
 mod fault;
+mod figures;
 mod integrity;
 mod internal;
 mod outcomes;
@@ -220,6 +221,7 @@ pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
         Box::new(contract::Contract::default()),
         Box::new(provenance::Provenance::default()),
         Box::new(amounts::Amounts::default()),
+        Box::new(figures::Figures::default()),
         Box::new(edits::Edits::default()),
         Box::new(plan::Plan::default()),
         Box::new(constraint::Constraint::default()),
