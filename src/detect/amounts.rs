@@ -1,12 +1,12 @@
 //! Amounts: sums of money in a message that were seen nowhere and do not follow from what was seen.
 //!
 //! An amount follows from others when it is one of them, a sum or a difference of two, a multiple, or
-//! the sum of amounts that stand in the same message. Only amounts with a currency and a fraction are
-//! held against this; the rule abstains when too many amounts have been seen to tell.
+//! the sum of amounts that stand in the same message. Only amounts with a currency that have a
+//! fraction or three digits are held against this; the rule abstains when too many amounts have been seen to tell.
 
 use rustc_hash::FxHashSet;
 
-use crate::trace::{AgentId, Observation, Passage, Probability, Run, StepId};
+use crate::trace::{AgentId, ClosedStep, Observation, Passage, Probability, Run, StepId};
 
 use super::{Aspect, Basis, Class, Evidence, Family, Finding, Part, Rule, speech};
 
@@ -21,12 +21,33 @@ pub(super) static UNKNOWN_AMOUNT: Rule = Rule {
     proven: true,
 };
 
-static RULES: &[&Rule] = &[&UNKNOWN_AMOUNT];
+/// Another amount than the call passed.
+pub(super) static OTHER_AMOUNT: Rule = Rule {
+    id: "amounts.other-than-passed",
+    class: Class::Hallucination,
+    basis: Basis::External,
+    speaks_of: Aspect::Support,
+    summary: "A message reports a payment, a refund or the like with another sum than the call that made it passed.",
+    example: "says that 750 was issued; the call passed 150",
+    proven: true,
+};
+
+static RULES: &[&Rule] = &[&UNKNOWN_AMOUNT, &OTHER_AMOUNT];
+
+/// Arguments that hold a sum, by a part of their name.
+const SUM_ARGUMENTS: &[&str] = &["amount", "price", "total", "value", "sum", "fee", "refund", "cost"];
+/// Words with which a sum is reported as moved.
+const MOVED: &[&str] = &[
+    "issued", "sent", "refunded", "charged", "credited", "paid", "transferred", "processed", "deducted", "debited",
+    "reimbursed", "compensation", "certificate",
+];
 
 /// With more amounts than this, almost anything follows from two of them: the rule abstains.
 const MOST_AMOUNTS: usize = 2048;
 /// With more sums than this of one message's amounts, it abstains on that message.
 const MOST_SUMS: usize = 4096;
+/// The smallest amount without a fraction that is held against a message, in hundredths.
+const WHOLE: i64 = 10_000;
 /// How much of an outcome is read for amounts, in bytes.
 const OUTCOME_BYTES: usize = 64 * 1024;
 /// The most amounts of one message whose sums are looked at.
@@ -40,6 +61,8 @@ pub(super) struct Amounts {
     /// Agents of whose calls an outcome was seen.
     observing: FxHashSet<AgentId>,
     told: FxHashSet<i64>,
+    /// The sums that the calls since the last message passed, in hundredths, with the last call's record.
+    passed: Option<(Vec<i64>, Passage)>,
 }
 
 /// Amounts in a text, in hundredths, with their place and whether they have a fraction.
@@ -126,6 +149,70 @@ impl Amounts {
             || self.seen.iter().any(|one| sums.contains(&(amount - one)))
     }
 
+    /// Takes in the sums that a call passes which moves money.
+    fn moved(&mut self, step: &ClosedStep<'_>) {
+        let Some(request) = step.request.filter(|_| !step.effects.is_empty() && !step.step.failed()) else { return };
+        let mut sums = Vec::new();
+        for (name, text) in &request.arguments {
+            let lower = name.to_ascii_lowercase();
+            if SUM_ARGUMENTS.iter().any(|part| lower.contains(part)) && text.len() < 32 {
+                numbers(text, |amount, _, _, _| sums.push(amount));
+            }
+        }
+        if sums.is_empty() {
+            return;
+        }
+        let text = crate::text::excerpt(&step.input.text, super::EVIDENCE_BYTES);
+        let passage = Passage { record: step.input.record, text };
+        match &mut self.passed {
+            Some((known, latest)) if known.len() < PARTS => {
+                known.extend(sums);
+                *latest = passage;
+            }
+            Some(_) => {}
+            None => self.passed = Some((sums, passage)),
+        }
+    }
+
+    /// Holds the sums that a message reports as moved against those that the calls passed.
+    fn reports(&mut self, message: &Passage, step: StepId, found: &mut Vec<Finding>) {
+        let Some((passed, call)) = self.passed.take() else { return };
+        let total: i64 = passed.iter().sum();
+        for sentence in speech::sentences(speech::read(&message.text)) {
+            let lower = sentence.to_ascii_lowercase();
+            if !speech::has_any_word(&lower, MOVED) || speech::tentative(&lower) || speech::denies(&lower) {
+                continue;
+            }
+            let mut other = None;
+            numbers(sentence, |amount, begin, end, _| {
+                let known = self.seen.contains(&amount) || passed.contains(&amount) || amount == total;
+                if other.is_none() && !known && is_money(sentence, begin, end) {
+                    other = Some((amount, begin, end));
+                }
+            });
+            let Some((amount, begin, end)) = other else { continue };
+            if !self.told.insert(amount) {
+                continue;
+            }
+            let shown = crate::text::quoted(sentence.get(begin..end).unwrap_or_default(), 30);
+            let sums: Vec<String> =
+                passed.iter().take(4).map(|sum| format!("{}.{:02}", sum / 100, sum % 100)).collect();
+            found.push(Finding {
+                rule: &OTHER_AMOUNT,
+                step,
+                root: None,
+                strength: Probability::new(0.7),
+                evidence: vec![
+                    Evidence::new(message.record, Part::Claim, sentence),
+                    Evidence::new(call.record, Part::Against, &call.text),
+                ],
+                sentence: format!("reports the sum {shown}; the call passed {}", sums.join(" and ")),
+                instruction: format!("Correct the sum {shown}: what was done is {}.", sums.join(" and ")),
+                means: Vec::new(),
+            });
+        }
+    }
+
     fn message(&mut self, message: &Passage, step: StepId, found: &mut Vec<Finding>) {
         if self.is_full() {
             return;
@@ -136,7 +223,7 @@ impl Amounts {
             let mut bad = None;
             numbers(sentence, |amount, begin, end, fraction| {
                 if bad.is_none()
-                    && fraction
+                    && (fraction || amount >= WHOLE)
                     && is_money(sentence, begin, end)
                     && !self.follows(amount, &parts)
                 {
@@ -193,6 +280,10 @@ impl Family for Amounts {
                     self.observing.insert(step.step.agent);
                     self.learn(&outcome.text);
                 }
+                self.moved(step);
+                if let Some(message) = step.message {
+                    self.reports(message, step.step.id, found);
+                }
                 if let Some(message) = step.message
                     && self.observing.contains(&step.step.agent)
                 {
@@ -244,6 +335,22 @@ mod tests {
     #[test]
     fn numbers_that_are_no_money_or_only_about_right_are_left_alone() {
         assert!(says("Version 212.40 is out; it would be about EUR 212.40; order A-212.40.").is_empty());
+    }
+
+    #[test]
+    fn a_sum_that_the_call_did_not_pass() {
+        for (text, count) in [
+            ("The certificate over $750 has been issued.", 1),
+            ("The certificate over $150 has been issued.", 0),
+            ("I have sent you $150 and $100, so $250 in all was paid.", 0),
+            ("I will send $900 once you confirm.", 0),
+        ] {
+            let mut scene = Scene::of(Amounts::default());
+            scene.call("send_certificate", &json!({"user": "a", "amount": 150}), Status::Ok, "sent");
+            scene.call("send_certificate", &json!({"user": "b", "amount": 100}), Status::Ok, "sent");
+            scene.says(text);
+            assert_eq!(scene.found("amounts.other-than-passed").len(), count, "{text}");
+        }
     }
 
     #[test]

@@ -30,6 +30,8 @@ const MOST: usize = 16_384;
 const MOST_TOLD: usize = 1024;
 /// With more amounts than this, almost any follows from two of them.
 const MOST_AMOUNTS: usize = 512;
+/// With fewer than this, an amount that follows from two of them does so for a reason.
+const FEW_AMOUNTS: usize = 12;
 /// How much of a text is read, in bytes.
 const READ_BYTES: usize = 64 * 1024;
 /// The most amounts of one message whose sums are looked at.
@@ -142,6 +144,33 @@ fn key_with(plain: &str, unit: &str) -> u64 {
     speech::hash(&bytes)
 }
 
+/// The key of a name under which figures were seen.
+fn key_of(name: &str) -> u64 {
+    speech::hash(format!("{name}:").as_bytes())
+}
+
+/// The name that a figure is given under, in lower case: `"battery_life": "10`, `- **Size**: 17`.
+fn name_before(text: &str, begin: usize) -> Option<String> {
+    let before = crate::text::clip_front(text.get(..begin)?, 60);
+    let name = before.trim_end_matches(['"', '\'', '*', '$', ' ', '`']);
+    if ENDING.iter().any(|words| name.ends_with(words)) {
+        return Some("last digits".to_owned());
+    }
+    let name = name.strip_suffix(':')?.trim_end_matches(['"', '\'', '*', ' ', '`']);
+    let start = name.rfind(|c: char| !(c.is_alphabetic() || matches!(c, ' ' | '_'))).map_or(0, |at| {
+        at + name.get(at..).and_then(|rest| rest.chars().next()).map_or(1, char::len_utf8)
+    });
+    let name = name.get(start..)?.trim().replace('_', " ").to_lowercase();
+    if LAST_DIGITS.contains(&name.as_str()) {
+        return Some("last digits".to_owned());
+    }
+    (3..=30).contains(&name.len()).then_some(name)
+}
+
+/// Words before the last digits of a card or an account, and names under which those are given.
+const ENDING: &[&str] = &["ending in", "ends in", "ending with", "ends with", "last four digits"];
+const LAST_DIGITS: &[&str] = &["last four", "last4", "last digits", "last four digits", "lastfour"];
+
 /// Words behind a figure that tell nothing of what it counts.
 const NO_UNITS: &[&str] =
     &["and", "or", "of", "to", "in", "for", "at", "on", "is", "was", "with", "from", "by", "the", "a", "as"];
@@ -198,6 +227,9 @@ impl Figures {
             if !figure.unit.is_empty() {
                 put(key_with(&figure.plain, figure.unit));
             }
+            if let (Source::Seen(_), Some(name)) = (source, name_before(text, figure.begin)) {
+                put(key_of(&name));
+            }
             if let (Source::Seen(_), Some(amount)) = (source, hundredths(&figure.plain))
                 && (figure.plain.contains('.') || is_money(text, figure.begin, figure.end))
                 && amounts.len() < MOST_AMOUNTS
@@ -207,7 +239,8 @@ impl Figures {
         });
     }
 
-    /// Whether an amount follows from amounts that were seen, or that stand beside it.
+    /// Whether an amount follows from amounts that were seen, or that stand beside it: a sum or a
+    /// difference of two, a multiple of one, the sum of several of one message.
     fn follows(&self, plain: &str, parts: &[i64]) -> bool {
         let Some(amount) = hundredths(plain) else { return false };
         if self.amounts.len() >= MOST_AMOUNTS {
@@ -224,10 +257,11 @@ impl Figures {
         let mut sums: FxHashSet<i64> = FxHashSet::default();
         sums.insert(0);
         for part in parts.iter().filter(|part| **part != amount).take(PARTS) {
-            let with: Vec<i64> = sums.iter().flat_map(|sum| [sum + part, sum - part]).collect();
+            let with: Vec<i64> = sums.iter().map(|sum| sum + part).collect();
             sums.extend(with);
         }
-        sums.contains(&amount) || self.amounts.iter().any(|one| sums.contains(&(amount - one)))
+        sums.contains(&amount)
+            || self.amounts.iter().any(|one| sums.contains(&(amount - one)) || sums.contains(&(amount + one)))
     }
 
     fn message(
@@ -290,17 +324,27 @@ impl Figures {
         let money = is_money(sentence, figure.begin, figure.end);
         let round = !fraction && figure.plain.ends_with("00");
         let lower = sentence.to_ascii_lowercase();
-        if year || round || speech::has_any_word(&lower, ROUGHLY) || self.follows(&figure.plain, parts) {
+        if year || round || speech::has_any_word(&lower, ROUGHLY) {
             return None;
         }
-        let long = digits >= 4 || (fraction && digits >= 3);
+        // With many amounts about, nearly any follows from some: that counts only where the words say
+        // that something was worked out.
+        let worked_out = self.amounts.len() < FEW_AMOUNTS || speech::has_any(&lower, WORKED_OUT);
+        if (fraction || money) && worked_out && self.follows(&figure.plain, parts) {
+            return None;
+        }
+        if let Some(named) = self.named(figure, sentence, &lower) {
+            return Some(named);
+        }
+        let long = digits >= 4 || (digits >= 3 && fraction);
+        // What is shorter than a sum with cents may be worked out in many ways.
         let unit = figure.unit;
         let with_unit = !long && !unit.is_empty() && !NO_UNITS.contains(&unit.to_lowercase().as_str());
         if !long && !with_unit {
             return None;
         }
         let (seen, source) = neighbours(&figure.plain).into_iter().find_map(|other| {
-            if given.contains(&other) {
+            if given.contains(&other) && digits < 5 && !fraction {
                 return None;
             }
             let known = if long { key(&other) } else { key_with(&other, unit) };
@@ -314,6 +358,18 @@ impl Figures {
             _ => 0.35,
         };
         Some((seen, source, strength))
+    }
+
+    /// A figure that is said of something by its name ("Size: 17"), where other figures were seen under
+    /// that name and this one was seen nowhere.
+    fn named(&self, figure: &Figure<'_>, sentence: &str, lower: &str) -> Option<(String, Source, f64)> {
+        let name = name_before(sentence, figure.begin)?;
+        let last_digits = name == "last digits";
+        if speech::has_any(lower, WORKED_OUT) && !last_digits {
+            return None;
+        }
+        let source = *self.known.get(&key_of(&name))?;
+        matches!(source, Source::Seen(_)).then(|| (format!("another {name}"), source, if last_digits { 0.6 } else { 0.45 }))
     }
 
     #[allow(clippy::too_many_arguments)]
@@ -356,6 +412,12 @@ impl Figures {
 const ROUGHLY: &[&str] =
     &["about", "around", "approximately", "roughly", "example", "if", "nearly", "almost", "over"];
 
+/// Words of a sentence, in lower case, in which an amount may have been worked out.
+const WORKED_OUT: &[&str] = &[
+    "total", "sum", "differ", "refund", "sav", "cheaper", "more than", "less", "remain", "balance", "=", "+", "altogether",
+    "in all", "cost", "charge", "pay", "credit", "due", "average", "each", "extra", "additional", "combined", "amount",
+];
+
 /// Whether a currency stands beside a number.
 fn is_money(text: &str, begin: usize, end: usize) -> bool {
     let before = text.get(..begin).unwrap_or_default().trim_end_matches([' ', '*']);
@@ -381,17 +443,18 @@ impl Family for Figures {
             }
             Observation::Step(step) => {
                 let agent = step.step.agent;
+                // The words that led to a call came before its outcome.
+                let judged = run.agents.len() > 1 || self.observing.contains(&agent);
+                for words in step.words() {
+                    if judged {
+                        self.message(words, step.step.id, agent, run, found);
+                    }
+                    self.learn(&words.text, Source::Said(agent));
+                }
                 if let Some(outcome) = step.outcome {
                     self.observing.insert(agent);
                     self.learn(&step.input.text, Source::Said(agent));
                     self.learn(&outcome.text, Source::Seen(Some(step.step.id)));
-                }
-                if let Some(message) = step.message {
-                    let others = run.agents.len() > 1;
-                    if others || self.observing.contains(&agent) {
-                        self.message(message, step.step.id, agent, run, found);
-                    }
-                    self.learn(&message.text, Source::Said(agent));
                 }
             }
             _ => {}

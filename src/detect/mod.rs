@@ -11,6 +11,7 @@ mod checks;
 pub mod claims;
 mod constraint;
 mod contract;
+mod dates;
 mod edits;
 mod execution;
 mod fault;
@@ -222,6 +223,7 @@ pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
         Box::new(provenance::Provenance::default()),
         Box::new(amounts::Amounts::default()),
         Box::new(figures::Figures::default()),
+        Box::new(dates::Dates::default()),
         Box::new(edits::Edits::default()),
         Box::new(plan::Plan::default()),
         Box::new(constraint::Constraint::default()),

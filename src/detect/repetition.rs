@@ -377,7 +377,7 @@ fn same_call(
             rule: &HOPELESS_RETRY,
             step: step.step.id,
             root: Some(seen.first),
-            strength: Probability::new(0.55),
+            strength: Probability::new(if fault.sort == Sort::Absent { 0.4 } else { 0.55 }),
             evidence: evidence(step, outcome, Some(fault)),
             sentence: format!(
                 "makes the call “{label}” again unchanged; it had failed, and fails again, with {}",

@@ -36,6 +36,13 @@ struct Found {
     at: usize,
 }
 
+/// Whether a word is a date, or two words with a stroke between them: no name of a thing.
+fn is_plain(word: &str) -> bool {
+    let date = word.split('-').count() == 3 && word.bytes().all(|b| b.is_ascii_digit() || b == b'-');
+    let stroke = word.contains('/') && !word.starts_with(['/', '.', '~']) && !word.contains('.');
+    date || (stroke && !word.contains("://"))
+}
+
 /// The words of an act that match, and that something before the act has brought.
 fn grounded(draft: &Draft, act: usize, pattern: &Regex, sources: &dyn Fn(&Act) -> bool) -> Vec<Found> {
     let Some(own) = draft.act(act) else { return Vec::new() };
@@ -89,7 +96,7 @@ fn changed(word: &str, chance: &mut Chance) -> String {
     let end = word.rfind('.').filter(|at| *at > from + 1 && !word.ends_with(|c: char| c.is_ascii_digit()));
     let places: Vec<usize> =
         places.into_iter().filter(|at| *at >= from && end.is_none_or(|end| *at < end)).collect();
-    let picked: Vec<usize> = (0..=chance.below(3)).filter_map(|_| chance.one(&places).copied()).collect();
+    let picked: Vec<usize> = (0..=chance.below(2)).filter_map(|_| chance.one(&places).copied()).collect();
     word.char_indices()
         .map(|(at, c)| {
             if !picked.contains(&at) {
@@ -159,7 +166,7 @@ pub(super) fn invented_path(draft: &mut Draft, chance: &mut Chance) -> Result<Pl
     let all = (0..draft.acts().len())
         .filter(|at| draft.act(*at).is_some_and(Act::is_deed))
         .flat_map(|at| grounded(draft, at, pattern, &observed))
-        .filter(|found| found.word.len() >= 5)
+        .filter(|found| found.word.len() >= 5 && !is_plain(&found.word))
         .collect();
     replace_one(draft, chance, all, none)
 }
