@@ -291,7 +291,7 @@ const SHOWING: &[&str] = &[
 ];
 
 /// The part of a command line that decides its exit code, without leading assignments and `cd … &&`.
-fn last_command(command: &str) -> &str {
+pub(crate) fn last_command(command: &str) -> &str {
     let mut part = command;
     for separator in ["&&", "||", ";", "|"] {
         if let Some((_, after)) = part.rsplit_once(separator)

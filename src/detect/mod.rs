@@ -6,12 +6,10 @@
 //! A rule may be no worse than O(n log n) over a run.
 
 mod agents;
-mod amounts;
 mod checks;
 pub mod claims;
 mod constraint;
 mod contract;
-mod dates;
 mod edits;
 mod execution;
 mod fault;
@@ -221,9 +219,7 @@ pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
         Box::new(pace::Pace::default()),
         Box::new(contract::Contract::default()),
         Box::new(provenance::Provenance::default()),
-        Box::new(amounts::Amounts::default()),
         Box::new(figures::Figures::default()),
-        Box::new(dates::Dates::default()),
         Box::new(edits::Edits::default()),
         Box::new(plan::Plan::default()),
         Box::new(constraint::Constraint::default()),

@@ -5,8 +5,10 @@
 //! Learns of each tool what its good outcomes look like: whether they are JSON objects, and with which
 //! keys. Keeps hashes and counts.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::{FxHashMap, FxHashSet};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use crate::trace::{ClosedStep, Observation, Probability, Run, ToolKind};
 
@@ -130,9 +132,9 @@ fn judge(step: &ClosedStep<'_>, text: &str, known: &mut Known) -> Option<Wrong> 
     }
     known.filled = known.filled.saturating_add(1);
     let structured = trimmed.starts_with(['{', '[']) && trimmed.len() <= PARSED_BYTES;
-    let parsed = structured.then(|| serde_json::from_str::<Value>(trimmed));
+    let parsed = structured.then(|| parse(trimmed));
     match parsed {
-        Some(Ok(Value::Object(map))) => {
+        Some(Ok(Some(map))) => {
             let wrong = other_thing(step, &map).or_else(|| other_form(&map, known));
             if wrong.is_none() {
                 known.objects = known.objects.saturating_add(1);
@@ -145,7 +147,7 @@ fn judge(step: &ClosedStep<'_>, text: &str, known: &mut Known) -> Option<Wrong> 
             }
             wrong
         }
-        Some(Ok(_)) => {
+        Some(Ok(None)) => {
             known.json = known.json.saturating_add(1);
             None
         }
@@ -167,6 +169,17 @@ fn judge(step: &ClosedStep<'_>, text: &str, known: &mut Known) -> Option<Wrong> 
         _ => None,
     }
 }
+
+/// The fields of a JSON object as they stand, `None` for a list. Nothing is built of what lies in them.
+fn parse(text: &str) -> Result<Option<Fields<'_>>, serde_json::Error> {
+    if text.starts_with('{') {
+        serde_json::from_str(text).map(Some)
+    } else {
+        serde_json::from_str::<serde::de::IgnoredAny>(text).map(|_| None)
+    }
+}
+
+type Fields<'a> = BTreeMap<String, &'a RawValue>;
 
 fn counted(results: u32) -> String {
     if results == 1 { "result of this tool".to_owned() } else { format!("{results} results of this tool") }
@@ -227,6 +240,13 @@ fn empty(step: &ClosedStep<'_>, kind: ToolKind, known: &Known) -> Option<Wrong> 
 /// Bytes that are no text, as they look once a writer has made text of them.
 fn noise(step: &ClosedStep<'_>, kind: ToolKind, text: &str) -> Option<Wrong> {
     let head = crate::text::clip(text, READ_BYTES);
+    // Most text has no such byte, and this count is cheap.
+    let strange = |byte: u8| {
+        (byte < b' ' && !matches!(byte, b'\n' | b'\r' | b'\t')) || matches!(byte, 0x7f | 0xc2 | 0xef | b'\\')
+    };
+    if head.bytes().filter(|byte| strange(*byte)).count() < 4 {
+        return None;
+    }
     let (mut all, mut odd) = (0usize, 0usize);
     for c in head.chars() {
         all += 1;
@@ -252,7 +272,7 @@ fn noise(step: &ClosedStep<'_>, kind: ToolKind, text: &str) -> Option<Wrong> {
 }
 
 /// A result that names another thing than the call asked for, under the same name.
-fn other_thing(step: &ClosedStep<'_>, map: &serde_json::Map<String, Value>) -> Option<Wrong> {
+fn other_thing(step: &ClosedStep<'_>, map: &Fields<'_>) -> Option<Wrong> {
     let request = step.request?;
     for (name, asked) in &request.arguments {
         let lower = name.to_ascii_lowercase();
@@ -262,9 +282,10 @@ fn other_thing(step: &ClosedStep<'_>, map: &serde_json::Map<String, Value>) -> O
         {
             continue;
         }
-        let answered = match map.get(name) {
-            Some(Value::String(text)) => text.clone(),
-            Some(Value::Number(number)) => number.to_string(),
+        let Some(answered) = map.get(name).map(|value| value.get()) else { continue };
+        let answered = match answered.as_bytes().first() {
+            Some(b'"') => answered.trim_matches('"'),
+            Some(b'0'..=b'9' | b'-') => answered,
             _ => continue,
         };
         if answered.trim_start_matches('#') != asked.trim_start_matches('#') {
@@ -274,7 +295,7 @@ fn other_thing(step: &ClosedStep<'_>, map: &serde_json::Map<String, Value>) -> O
                 what: format!(
                     "has {} {}; it was asked for {}",
                     crate::text::excerpt(name, 40),
-                    crate::text::quoted(&answered, 60),
+                    crate::text::quoted(answered, 60),
                     crate::text::quoted(asked, 60)
                 ),
             });
@@ -284,7 +305,7 @@ fn other_thing(step: &ClosedStep<'_>, map: &serde_json::Map<String, Value>) -> O
 }
 
 /// A result that shares no key with the tool's results before.
-fn other_form(map: &serde_json::Map<String, Value>, known: &Known) -> Option<Wrong> {
+fn other_form(map: &Fields<'_>, known: &Known) -> Option<Wrong> {
     let strange = known.objects >= 2
         && known.objects == known.filled - 1
         && map.len() >= 3

@@ -6,9 +6,7 @@
 
 use rustc_hash::FxHashMap;
 
-use crate::trace::{
-    AgentId, ClosedStep, Observation, Probability, RecordRef, Run, StepId, ToolKind, command,
-};
+use crate::trace::{AgentId, ClosedStep, Observation, Probability, RecordRef, Run, StepId, ToolKind};
 
 use super::{Aspect, Basis, Class, Evidence, Family, Finding, Part, Rule, fault, repetition, speech};
 
@@ -174,13 +172,12 @@ impl Pace {
 /// Calls that take about as long: those of one tool, commands by their program and its first word.
 fn sort_of(step: &ClosedStep<'_>, line: &str) -> u64 {
     let mut sort = step.tool.to_owned();
-    if matches!(step.step.tool_kind(), Some(ToolKind::Shell))
-        && let Some(last) = command::split(line).last()
-    {
-        sort.push(' ');
-        sort.push_str(last.program());
-        sort.push(' ');
-        sort.push_str(last.arguments().find(|word| !word.starts_with('-')).unwrap_or_default());
+    if matches!(step.step.tool_kind(), Some(ToolKind::Shell)) {
+        for word in fault::last_command(line).split_whitespace().filter(|word| !word.starts_with('-')).take(2)
+        {
+            sort.push(' ');
+            sort.push_str(word);
+        }
     } else if matches!(step.step.tool_kind(), Some(ToolKind::Code)) {
         sort.push_str(line);
     }
@@ -217,5 +214,80 @@ impl Family for Pace {
             self.slow(step, found);
             self.flaky(step, found);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scene::Scene;
+    use super::*;
+    use crate::trace::Status;
+    use serde_json::json;
+
+    /// Calls of one tool that take so many seconds each.
+    fn take(scene: &mut Scene, tool: &str, command: &str, seconds: &[i64]) {
+        let mut now = 0;
+        for seconds in seconds {
+            let step = scene.at(now).open(tool, &json!({"command": command}));
+            now += seconds;
+            scene.at(now).close(step, Status::Ok, "done");
+        }
+    }
+
+    #[test]
+    fn a_call_that_takes_many_times_as_long_is_told() {
+        let mut scene = Scene::of(Pace::default());
+        take(&mut scene, "get_order", "", &[1, 2, 1, 200, 1]);
+        let found = scene.found("pace.slow-call");
+        assert_eq!(found.iter().map(|f| f.step.0).collect::<Vec<_>>(), [3]);
+        assert!(
+            found[0].sentence.contains("3 min") && found[0].sentence.contains("2 s"),
+            "{}",
+            found[0].sentence
+        );
+    }
+
+    #[test]
+    fn long_is_not_slow_where_long_is_usual_or_nothing_is_known() {
+        for (tool, command, seconds) in [
+            ("get_order", "", &[100, 120, 90, 200][..]),
+            ("get_order", "", &[1, 200][..]),
+            ("get_order", "", &[1, 1, 1, 20][..]),
+            ("Bash", "sleep 300", &[1, 1, 1, 300][..]),
+        ] {
+            let mut scene = Scene::of(Pace::default());
+            take(&mut scene, tool, command, seconds);
+            assert!(scene.all().is_empty(), "{tool} {command} {seconds:?}");
+        }
+        let mut scene = Scene::of(Pace::default());
+        take(&mut scene, "Read", "", &[1, 1, 1, 1]);
+        take(&mut scene, "Bash", "cargo build", &[400]);
+        assert!(scene.all().is_empty());
+    }
+
+    #[test]
+    fn a_call_that_works_at_the_third_try_is_flaky() {
+        let mut scene = Scene::of(Pace::default());
+        let call = json!({"order": "A1"});
+        for _ in 0..2 {
+            scene.call("get_order", &call, Status::Error, "Error: 503 Service Unavailable");
+        }
+        scene.call("get_order", &call, Status::Ok, "{}");
+        let found = scene.found("pace.flaky-tool");
+        assert_eq!((found.len(), found[0].root), (1, Some(StepId(0))));
+    }
+
+    #[test]
+    fn one_failure_or_another_call_between_is_not_flaky() {
+        let mut scene = Scene::of(Pace::default());
+        for order in ["A1", "A2"] {
+            scene.call("get_order", &json!({"order": order}), Status::Error, "Error: 503");
+            scene.call("get_order", &json!({"order": order}), Status::Ok, "{}");
+        }
+        scene.call("get_order", &json!({"order": "A3"}), Status::Error, "Error: 503");
+        scene.call("get_user", &json!({}), Status::Ok, "{}");
+        scene.call("get_order", &json!({"order": "A3"}), Status::Error, "Error: 503");
+        scene.call("get_order", &json!({"order": "A3"}), Status::Ok, "{}");
+        assert!(scene.all().is_empty());
     }
 }

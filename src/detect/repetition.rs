@@ -673,13 +673,53 @@ mod tests {
             let text = format!("error: broken thing\nlog: /tmp/{at}-debug-{at}{at}.log");
             scene.call("Bash", &json!({"command": "./deploy"}), Status::Error, &text);
         }
-        let found = scene.found("repetition.same-call");
+        let found = scene.found("repetition.in-a-row");
         let steps: Vec<u32> = found.iter().map(|f| f.step.0).collect();
         assert_eq!(steps, [2, 5, 11]);
         assert!(found[2].strength > found[0].strength);
         assert_eq!(found[0].root, Some(StepId(0)));
         assert_eq!(found[0].evidence.len(), 2);
         assert!(found[0].sentence.contains("3 times"), "{}", found[0].sentence);
+    }
+
+    #[test]
+    fn the_same_call_with_others_between_is_another_matter() {
+        let mut scene = scene();
+        for n in 0..3 {
+            scene.call("look", &json!({"page": 1}), Status::Ok, "page 1");
+            scene.call("read", &json!({"line": n}), Status::Ok, &format!("line {n}"));
+        }
+        assert_eq!(scene.found("repetition.same-call").len(), 1);
+        assert!(scene.found("repetition.in-a-row").is_empty());
+    }
+
+    #[test]
+    fn the_same_change_again_and_again_is_in_a_row() {
+        let mut scene = scene();
+        for _ in 0..3 {
+            scene.call("cancel_order", &json!({"order": "A1"}), Status::Ok, "cancelled");
+        }
+        assert_eq!(scene.found("repetition.in-a-row").len(), 1);
+    }
+
+    #[test]
+    fn what_is_booked_twice_is_told_unless_a_person_asked_again() {
+        let book = |scene: &mut Scene| {
+            scene.call("book_table", &json!({"at": "20:00"}), Status::Ok, "booked");
+        };
+        let mut scene = scene();
+        book(&mut scene);
+        scene.call("get_menu", &json!({}), Status::Ok, "soup");
+        book(&mut scene);
+        let found = scene.found("repetition.effect-again");
+        assert_eq!((found.len(), found[0].root), (1, Some(StepId(0))));
+        let mut scene = self::scene();
+        book(&mut scene);
+        scene.prompt("One more please.");
+        book(&mut scene);
+        scene.call("book_table", &json!({"at": "21:00"}), Status::Error, "Error: full");
+        scene.call("book_table", &json!({"at": "21:00"}), Status::Ok, "booked");
+        assert!(scene.found("repetition.effect-again").is_empty());
     }
 
     #[test]

@@ -6,9 +6,11 @@
 
 use rustc_hash::FxHashSet;
 
-use crate::trace::{AgentId, ClosedStep, Observation, Passage, Probability, Run, StepId};
-
-use super::{Aspect, Basis, Class, Evidence, Family, Finding, Part, Rule, speech};
+use super::scan::{Figure, Token, hundredths, scan};
+use super::{
+    Aspect, Basis, Class, EVIDENCE_BYTES, Evidence, Finding, Part, ROUGHLY, Rule, Source, is_money, speech,
+};
+use crate::trace::{ClosedStep, Passage, Probability, StepId};
 
 /// An amount from nowhere.
 pub(super) static UNKNOWN_AMOUNT: Rule = Rule {
@@ -32,14 +34,23 @@ pub(super) static OTHER_AMOUNT: Rule = Rule {
     proven: true,
 };
 
-static RULES: &[&Rule] = &[&UNKNOWN_AMOUNT, &OTHER_AMOUNT];
-
 /// Arguments that hold a sum, by a part of their name.
 const SUM_ARGUMENTS: &[&str] = &["amount", "price", "total", "value", "sum", "fee", "refund", "cost"];
 /// Words with which a sum is reported as moved.
 const MOVED: &[&str] = &[
-    "issued", "sent", "refunded", "charged", "credited", "paid", "transferred", "processed", "deducted", "debited",
-    "reimbursed", "compensation", "certificate",
+    "issued",
+    "sent",
+    "refunded",
+    "charged",
+    "credited",
+    "paid",
+    "transferred",
+    "processed",
+    "deducted",
+    "debited",
+    "reimbursed",
+    "compensation",
+    "certificate",
 ];
 
 /// With more amounts than this, almost anything follows from two of them: the rule abstains.
@@ -48,110 +59,71 @@ const MOST_AMOUNTS: usize = 2048;
 const MOST_SUMS: usize = 4096;
 /// The smallest amount without a fraction that is held against a message, in hundredths.
 const WHOLE: i64 = 10_000;
-/// How much of an outcome is read for amounts, in bytes.
-const OUTCOME_BYTES: usize = 64 * 1024;
+/// With fewer sums than this, an amount that follows from two of them does so for a reason; with more
+/// than that, any does.
+const FEW_SUMS: usize = 12;
+const MANY_SUMS: usize = 512;
 /// The most amounts of one message whose sums are looked at.
 const PARTS: usize = 12;
 
-/// The family.
+/// What is known of amounts.
 #[derive(Debug, Default)]
 pub(super) struct Amounts {
     /// In hundredths; what prompts and outcomes have brought.
     seen: FxHashSet<i64>,
-    /// Agents of whose calls an outcome was seen.
-    observing: FxHashSet<AgentId>,
+    /// Those of them with a currency or a fraction.
+    sums: FxHashSet<i64>,
     told: FxHashSet<i64>,
     /// The sums that the calls since the last message passed, in hundredths, with the last call's record.
     passed: Option<(Vec<i64>, Passage)>,
 }
 
-/// Amounts in a text, in hundredths, with their place and whether they have a fraction.
+/// Hands on the figures of a text that can be amounts: in hundredths, with their place, and whether they
+/// have a fraction.
 fn numbers(text: &str, mut found: impl FnMut(i64, usize, usize, bool)) {
-    let bytes = text.as_bytes();
-    let mut at = 0;
-    while let Some(byte) = bytes.get(at) {
-        if !byte.is_ascii_digit() {
-            at += 1;
-            continue;
+    scan(text, &mut |token| {
+        if let Token::Figure(figure) = token
+            && let Some(amount) = figure.hundredths()
+        {
+            found(amount, figure.begin, figure.end, figure.has_fraction());
         }
-        let begin = at;
-        let (mut whole, mut fraction, mut places, mut dots) = (0i64, 0i64, 0u32, 0u32);
-        while let Some(&byte) = bytes.get(at) {
-            let next_is_digit = bytes.get(at + 1).is_some_and(u8::is_ascii_digit);
-            match byte {
-                b'0'..=b'9' if dots == 0 => {
-                    whole = whole.saturating_mul(10).saturating_add(i64::from(byte - b'0'))
-                }
-                b'0'..=b'9' => {
-                    places += 1;
-                    fraction = fraction.saturating_mul(10).saturating_add(i64::from(byte - b'0'));
-                }
-                b'.' if next_is_digit => dots += 1,
-                b',' if next_is_digit && dots == 0 => {}
-                _ => break,
-            }
-            at += 1;
-        }
-        let joined = begin
-            .checked_sub(1)
-            .and_then(|before| bytes.get(before))
-            .is_some_and(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'/'));
-        if dots > 1 || places > 2 || joined || whole > 100_000_000 {
-            continue;
-        }
-        let hundredths = if places == 1 { fraction * 10 } else { fraction };
-        found(whole * 100 + hundredths, begin, at, places > 0);
-    }
+    });
 }
 
 impl Amounts {
-    fn is_full(&self) -> bool {
+    pub(super) fn is_full(&self) -> bool {
         self.seen.len() >= MOST_AMOUNTS
     }
 
-    fn learn(&mut self, text: &str) {
-        if self.is_full() {
+    /// Takes in a figure of a text. What an agent says is no ground for a sum.
+    pub(super) fn learn(&mut self, figure: &Figure<'_>, text: &str, source: Source) {
+        let (Source::Seen(_), Some(amount)) = (source, figure.hundredths()) else { return };
+        if amount <= 0 || self.is_full() {
             return;
         }
-        let seen = &mut self.seen;
-        numbers(crate::text::clip(text, OUTCOME_BYTES), |amount, _, _, _| {
-            if amount > 0 && seen.len() < MOST_AMOUNTS {
-                seen.insert(amount);
-            }
-        });
+        self.seen.insert(amount);
+        if figure.has_fraction() || is_money(text, figure.begin, figure.end) {
+            self.sums.insert(amount);
+        }
     }
 
-    fn follows(&self, amount: i64, parts: &[i64]) -> bool {
-        if self.seen.contains(&amount) {
-            return true;
+    /// Whether a figure may be worked out from sums of money that were seen, or that stand beside it.
+    /// With many of them about nearly any follows from some: that counts only where the words say that
+    /// something was worked out.
+    pub(super) fn may_follow(&self, plain: &str, parts: &[i64], worked_out: bool) -> bool {
+        let Some(amount) = hundredths(plain) else { return false };
+        let many = self.sums.len() >= FEW_SUMS;
+        if many && !worked_out {
+            return false;
         }
-        for &one in &self.seen {
-            let rest = amount - one;
-            if self.seen.contains(&rest) || self.seen.contains(&(amount + one)) {
-                return true;
-            }
-            if one > 100 && amount % one == 0 && amount / one <= 12 {
-                return true;
-            }
-        }
-        // Sums of what stands in the same message.
-        let mut sums: FxHashSet<i64> = FxHashSet::default();
-        sums.insert(0);
-        for part in parts.iter().take(PARTS).filter(|part| **part != amount) {
-            let with: Vec<i64> = sums.iter().flat_map(|sum| [sum + part, sum - part]).collect();
-            if sums.len() > MOST_SUMS {
-                return true;
-            }
-            sums.extend(with);
-        }
-        sums.contains(&amount)
-            || sums.contains(&-amount)
-            || self.seen.iter().any(|one| sums.contains(&(amount - one)))
+        self.sums.len() >= MANY_SUMS || follows(&self.sums, amount, parts)
     }
 
     /// Takes in the sums that a call passes which moves money.
-    fn moved(&mut self, step: &ClosedStep<'_>) {
-        let Some(request) = step.request.filter(|_| !step.effects.is_empty() && !step.step.failed()) else { return };
+    pub(super) fn moved(&mut self, step: &ClosedStep<'_>) {
+        let Some(request) = step.request.filter(|_| !step.effects.is_empty() && !step.step.failed()) else {
+            return;
+        };
         let mut sums = Vec::new();
         for (name, text) in &request.arguments {
             let lower = name.to_ascii_lowercase();
@@ -162,7 +134,7 @@ impl Amounts {
         if sums.is_empty() {
             return;
         }
-        let text = crate::text::excerpt(&step.input.text, super::EVIDENCE_BYTES);
+        let text = crate::text::excerpt(&step.input.text, EVIDENCE_BYTES);
         let passage = Passage { record: step.input.record, text };
         match &mut self.passed {
             Some((known, latest)) if known.len() < PARTS => {
@@ -213,8 +185,16 @@ impl Amounts {
         }
     }
 
-    fn message(&mut self, message: &Passage, step: StepId, found: &mut Vec<Finding>) {
-        if self.is_full() {
+    /// Holds the sums of a message against what was seen.
+    pub(super) fn message(
+        &mut self,
+        message: &Passage,
+        step: StepId,
+        observing: bool,
+        found: &mut Vec<Finding>,
+    ) {
+        self.reports(message, step, found);
+        if self.is_full() || !observing {
             return;
         }
         let mut parts = Vec::new();
@@ -225,16 +205,14 @@ impl Amounts {
                 if bad.is_none()
                     && (fraction || amount >= WHOLE)
                     && is_money(sentence, begin, end)
-                    && !self.follows(amount, &parts)
+                    && !(self.seen.contains(&amount) || follows(&self.seen, amount, &parts))
                 {
                     bad = Some((amount, begin, end));
                 }
             });
             let Some((amount, begin, end)) = bad else { continue };
             let lower = sentence.to_ascii_lowercase();
-            if speech::has_any_word(&lower, &["if", "about", "around", "approximately", "roughly", "example"])
-                || !self.told.insert(amount)
-            {
+            if speech::has_any_word(&lower, ROUGHLY) || !self.told.insert(amount) {
                 continue;
             }
             let shown = crate::text::quoted(sentence.get(begin..end).unwrap_or_default(), 30);
@@ -256,59 +234,46 @@ impl Amounts {
     }
 }
 
-/// Whether a currency stands beside a number.
-fn is_money(text: &str, begin: usize, end: usize) -> bool {
-    let before = text.get(..begin).unwrap_or_default().trim_end();
-    let after = text.get(end..).unwrap_or_default().trim_start();
-    ["$", "€", "£", "EUR", "USD", "GBP", "CHF"]
-        .iter()
-        .any(|mark| before.ends_with(mark) || after.starts_with(mark))
-}
-
-impl Family for Amounts {
-    fn rules(&self) -> &'static [&'static Rule] {
-        RULES
+/// Whether an amount is a sum or a difference of two amounts, a multiple of one, or a sum of such as
+/// stand in the same message.
+fn follows(known: &FxHashSet<i64>, amount: i64, parts: &[i64]) -> bool {
+    let from_known = known.iter().any(|&one| {
+        known.contains(&(amount - one))
+            || known.contains(&(amount + one))
+            || (one > 100 && amount % one == 0 && amount / one <= 12)
+    });
+    if from_known {
+        return true;
     }
-
-    fn observe(&mut self, seen: &Observation<'_>, _run: &Run, found: &mut Vec<Finding>) {
-        match seen {
-            Observation::System { passage }
-            | Observation::Prompt { passage, .. }
-            | Observation::Return { passage, .. } => self.learn(&passage.text),
-            Observation::Step(step) => {
-                if let Some(outcome) = step.outcome {
-                    self.observing.insert(step.step.agent);
-                    self.learn(&outcome.text);
-                }
-                self.moved(step);
-                if let Some(message) = step.message {
-                    self.reports(message, step.step.id, found);
-                }
-                if let Some(message) = step.message
-                    && self.observing.contains(&step.step.agent)
-                {
-                    self.message(message, step.step.id, found);
-                }
-            }
-            _ => {}
+    let mut sums: FxHashSet<i64> = FxHashSet::default();
+    sums.insert(0);
+    for part in parts.iter().take(PARTS).filter(|part| **part != amount) {
+        let with: Vec<i64> = sums.iter().flat_map(|sum| [sum + part, sum - part]).collect();
+        if sums.len() > MOST_SUMS {
+            return true;
         }
+        sums.extend(with);
     }
+    sums.contains(&amount)
+        || sums.contains(&-amount)
+        || known.iter().any(|one| sums.contains(&(amount - one)))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::scene::Scene;
-    use super::*;
+    use super::super::super::scene::Scene;
+    use super::super::Figures;
+    use crate::detect::Finding;
     use crate::trace::Status;
     use serde_json::json;
 
     fn says(text: &str) -> Vec<Finding> {
-        let mut scene = Scene::of(Amounts::default());
+        let mut scene = Scene::of(Figures::default());
         scene.prompt("Refund my kettle, I paid $7.25 for the parcel.");
         let outcome = "{\"kettle\": 64.9, \"shipping\": 4.90, \"pan\": 83.7}";
         scene.call("get_order", &json!({"order": "A1"}), Status::Unknown, outcome);
         scene.says(text);
-        scene.all()
+        scene.all().into_iter().filter(|f| f.rule.id.starts_with("amounts.")).collect()
     }
 
     #[test]
@@ -345,20 +310,11 @@ mod tests {
             ("I have sent you $150 and $100, so $250 in all was paid.", 0),
             ("I will send $900 once you confirm.", 0),
         ] {
-            let mut scene = Scene::of(Amounts::default());
+            let mut scene = Scene::of(Figures::default());
             scene.call("send_certificate", &json!({"user": "a", "amount": 150}), Status::Ok, "sent");
             scene.call("send_certificate", &json!({"user": "b", "amount": 100}), Status::Ok, "sent");
             scene.says(text);
             assert_eq!(scene.found("amounts.other-than-passed").len(), count, "{text}");
         }
-    }
-
-    #[test]
-    fn numbers_are_read_in_hundredths() {
-        let mut all = Vec::new();
-        numbers("1,234.5 and 7 and 1.2.3 and x9 and 3.14159 end 12.00", |n, _, _, fraction| {
-            all.push((n, fraction))
-        });
-        assert_eq!(all, [(123_450, true), (700, false), (1200, true)]);
     }
 }
