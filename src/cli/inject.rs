@@ -16,7 +16,7 @@ use crate::lab::inject::{self, KINDS, Kind, Recording, label_of};
 /// Arguments of `inject`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// A recorded run, or a folder of runs; runs that labels beside them call failed are passed over
+    /// A recorded run, or a folder of runs
     #[arg(value_name = "PATH")]
     path: PathBuf,
 
@@ -27,6 +27,10 @@ pub(crate) struct Args {
     /// What chance starts from: the same number gives the same copies
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
+
+    /// Take runs too that labels beside them call failed
+    #[arg(long)]
+    failed: bool,
 
     /// Where runs/ and labels.jsonl go
     #[arg(long, short, value_name = "DIR", default_value = "injected")]
@@ -54,9 +58,11 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
     let mut labels = Vec::new();
     let (mut twins, mut copies, mut failed) = (0, 0, 0);
     for file in &files {
-        let label = known.iter().find(|label| label.file == *file);
+        // A label may name the log of a sub-agent.
+        let beside = file.with_extension("");
+        let label = known.iter().find(|label| label.file == *file || label.file.starts_with(&beside));
         let success = label.and_then(|label| label.success);
-        if success == Some(false) {
+        if success == Some(false) && !args.failed {
             failed += 1;
             continue;
         }
@@ -70,7 +76,9 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
         }
     }
     if failed > 0 {
-        super::complain(&format!("{failed} runs failed by their labels; they are passed over"));
+        super::complain(&format!(
+            "{failed} runs failed by their labels; they are passed over (--failed takes them too)"
+        ));
     }
     let mut text = String::new();
     for label in labels {

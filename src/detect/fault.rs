@@ -326,6 +326,12 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 
 /// The line of a failed call's outcome that says best what went wrong.
 pub(crate) fn telling_line(text: &str) -> &str {
+    // A status line says it shortest.
+    if let Some(line) = lines(text).next()
+        && bad_status(&crate::text::clip(line, 120).to_ascii_lowercase())
+    {
+        return line;
+    }
     let mut first = "";
     let mut named = "";
     let mut marked = "";
@@ -410,6 +416,13 @@ const FAILING: &[&str] = &[
     "request timed out",
     "traceback (most recent call last)",
 ];
+
+/// Whether a text begins with words or a status that say that the call failed.
+fn says_failure(text: &str) -> bool {
+    let lower = crate::text::clip(text.trim_start(), 200).to_ascii_lowercase();
+    let first = lower.lines().next().unwrap_or_default();
+    FAILING.iter().any(|head| first.starts_with(head)) || bad_status(first)
+}
 
 /// The reasons that servers give with a status of 400 or more.
 const REASONS: &[&str] = &[
@@ -499,7 +512,7 @@ fn tells(step: &ClosedStep<'_>, text: &str) -> Option<()> {
         return Some(());
     }
     if !shows || text.len() < 400 {
-        if FAILING.iter().any(|head| lower.starts_with(head)) || bad_status(&lower) {
+        if says_failure(first) {
             return Some(());
         }
         if lower.starts_with('{') && (json_error(&lower) || object_error(text)) {
@@ -550,10 +563,13 @@ pub(crate) fn of<'a>(step: &ClosedStep<'a>) -> Option<Fault<'a>> {
     let failed = step.step.failed();
     if failed {
         let asks = begins_with_any(last_command(command), ASKING);
+        let said_no = step.step.exit_code == Some(1) || text.trim().is_empty();
         if asks
+            && said_no
             && step.step.exit_code.is_none_or(|code| code == 1)
             && text.len() < 400
             && step.step.status != Status::Timeout
+            && !says_failure(text)
         {
             return None;
         }

@@ -38,7 +38,7 @@ const MOST_SORTS: usize = 512;
 /// How many durations of a sort must be known.
 const ENOUGH: u32 = 3;
 /// How many of all sorts must be known where there are too few of one.
-const ENOUGH_IN_ALL: u32 = 4;
+const ENOUGH_IN_ALL: u32 = 3;
 /// How many times as long as the longest is too long.
 const TIMES: i64 = 8;
 /// The shortest call that is too long, in milliseconds, and the same where its sort is not known.
@@ -87,6 +87,7 @@ impl Pace {
             self.sorts.clear();
         }
         let sort = self.sorts.entry(sort_of(step, command)).or_default();
+        // Building, testing and installing take their time when they are first done.
         let heavy = fault::is_check(command) || installs(command);
         let against = if sort.count >= ENOUGH {
             (took >= SLOW_MS && took > sort.longest.saturating_mul(TIMES)).then_some(*sort)
@@ -186,14 +187,11 @@ fn sort_of(step: &ClosedStep<'_>, line: &str) -> u64 {
 
 /// Commands that take their time when they are run for the first time.
 fn installs(command: &str) -> bool {
-    let lower = command.to_ascii_lowercase();
-    speech::has_any_word(
-        &lower,
-        &[
-            "install", "build", "clone", "pull", "push", "ci", "deploy", "docker", "compile", "train",
-            "serve", "run", "bench",
-        ],
-    )
+    const WORDS: &[&str] = &[
+        "install", "build", "clone", "pull", "push", "ci", "deploy", "docker", "compile", "train", "serve",
+        "run", "bench", "test", "dev", "start", "dump", "backup", "migrate", "publish",
+    ];
+    speech::has_any_word(&command.to_ascii_lowercase(), WORDS)
 }
 
 fn shown(milliseconds: i64) -> String {

@@ -81,9 +81,12 @@ fn rename(value: &mut Value, id: &str, number: usize) {
     }
 }
 
-/// An id with its last characters changed, its length kept.
+/// An id with its last characters changed, its length kept: another for each id and copy.
 fn renamed(id: &str, number: usize) -> String {
-    let ending = format!("{:04x}", 0xfa00 + number);
+    let hash = id.bytes().fold(0xcbf2_9ce4_8422_2325_u64 ^ number as u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    let ending = format!("{:08x}", (hash >> 24) as u32);
     let head = id.len().checked_sub(ending.len()).and_then(|at| id.get(..at)).unwrap_or(id);
     format!("{head}{ending}")
 }
