@@ -85,14 +85,15 @@ impl Told {
     }
 }
 
-/// Checks that the user, or the agent before the user, has spoken of what an act passes.
+/// Checks that the user, or the agent before the user, has spoken of what an act passes; says whether
+/// it has told of something.
 pub(super) fn choice(
     act: &Act<'_>,
     policy: &Policy,
     objects: &Objects,
     (user, agent): (&Spoken, &Spoken),
     found: &mut Vec<Finding>,
-) {
+) -> bool {
     let mut values = Vec::new();
     leaves(act.arguments, &mut values);
     for (name, id) in values {
@@ -121,8 +122,9 @@ pub(super) fn choice(
         );
         finding.means = mend(name);
         found.push(finding);
-        return;
+        return true;
     }
+    false
 }
 
 /// Name and value of all texts in the arguments that look like ids, nested ones by their own key.
@@ -192,7 +194,8 @@ pub(super) fn amounts(act: &Act<'_>, objects: &Objects) -> Vec<(String, Vec<(Str
         .collect()
 }
 
-/// Checks that the user was told of the amounts that an act has added to its things.
+/// Checks that the user was told of the amounts that an act has added to its things; says whether it
+/// has told of something.
 pub(super) fn charge(
     act: &Act<'_>,
     policy: &Policy,
@@ -200,11 +203,11 @@ pub(super) fn charge(
     objects: &Objects,
     told: &Told,
     found: &mut Vec<Finding>,
-) {
-    let Some(asks) = &policy.asks_yes else { return };
+) -> bool {
+    let Some(asks) = &policy.asks_yes else { return false };
     // What is taken back in full needs no figure.
     if names_act(&act.name, &["cancel".to_owned(), "return".to_owned()]) {
-        return;
+        return false;
     }
     for (id, lists) in before {
         let Some(object) = objects.get(id) else { continue };
@@ -219,9 +222,10 @@ pub(super) fn charge(
                 continue;
             }
             untold(act, asks, object, sum, told, found);
-            return;
+            return true;
         }
     }
+    false
 }
 
 fn untold(act: &Act<'_>, asks: &Sentence, object: &Object, sum: i64, told: &Told, found: &mut Vec<Finding>) {

@@ -95,6 +95,9 @@ struct Said {
     yes: bool,
     /// An act on these words has been told of.
     told: bool,
+    /// A choice, and a charge, that came after these words have been told of.
+    choice_told: bool,
+    charge_told: bool,
 }
 
 /// The family.
@@ -128,7 +131,13 @@ impl Constraint {
             finding.root = locked;
         }
         counts::check(&act, &self.policy, &self.objects, found);
-        consent::choice(&act, &self.policy, &self.objects, (&self.user, &self.agent), found);
+        let mut said = self.said.get_mut(&step.step.agent);
+        if said.as_ref().is_none_or(|said| !said.choice_told) {
+            let told = consent::choice(&act, &self.policy, &self.objects, (&self.user, &self.agent), found);
+            if let Some(said) = &mut said {
+                said.choice_told |= told;
+            }
+        }
         let states = state::states(&act, &self.objects);
         let amounts = consent::amounts(&act, &self.objects);
         self.learn(step, &arguments);
@@ -136,7 +145,13 @@ impl Constraint {
             return;
         }
         state::note(&act, &states, &self.objects, &mut self.changes);
-        consent::charge(&act, &self.policy, &amounts, &self.objects, &self.told, found);
+        let mut said = self.said.get_mut(&step.step.agent);
+        if said.as_ref().is_none_or(|said| !said.charge_told) {
+            let told = consent::charge(&act, &self.policy, &amounts, &self.objects, &self.told, found);
+            if let Some(said) = &mut said {
+                said.charge_told |= told;
+            }
+        }
         for (id, _) in &states {
             self.objects.set(id, &arguments, record.unwrap_or(step.input.record));
         }
@@ -202,7 +217,10 @@ impl Constraint {
             || self.said.get(&agent).is_some_and(|said| said.yes && lower.len() < 40);
         let text = crate::text::excerpt(&passage.text, super::EVIDENCE_BYTES);
         self.untried.prompted(agent, passage.record, &text);
-        self.said.insert(agent, Said { record: passage.record, text, yes, told: false });
+        self.said.insert(
+            agent,
+            Said { record: passage.record, text, yes, told: false, choice_told: false, charge_told: false },
+        );
         self.user.hear(&passage.text);
     }
 }

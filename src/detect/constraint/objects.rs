@@ -89,11 +89,11 @@ pub(super) fn id_hash(id: &str) -> u64 {
     speech::hash(id.trim().trim_start_matches('#').to_ascii_lowercase().as_bytes())
 }
 
-/// Whether a text looks like an id: short, one word, with a digit.
+/// Whether a text looks like an id: short, one word, with a digit or all in capitals.
 pub(super) fn is_id(text: &str) -> bool {
-    (4..=64).contains(&text.len())
-        && !text.contains(char::is_whitespace)
-        && text.bytes().any(|b| b.is_ascii_digit())
+    let word = (4..=64).contains(&text.len()) && !text.contains(char::is_whitespace);
+    let capitals = text.len() >= 5 && text.bytes().all(|b| b.is_ascii_uppercase());
+    word && (capitals || text.bytes().any(|b| b.is_ascii_digit()))
 }
 
 /// A number in hundredths.

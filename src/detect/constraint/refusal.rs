@@ -1,7 +1,8 @@
-//! Refusal: an agent that keeps telling its user what it cannot do, and has not tried anything.
+//! Refusal: an agent that keeps asking its user for an id, and has not tried to find it.
 
 use rustc_hash::FxHashMap;
 
+use crate::detect::pattern::patterns;
 use crate::detect::{Aspect, Basis, Class, Evidence, Finding, Part, Rule, speech};
 use crate::trace::{AgentId, ClosedStep, Passage, Probability, RecordRef};
 
@@ -11,7 +12,7 @@ pub(super) static UNTRIED: Rule = Rule {
     class: Class::InconsistentReasoning,
     basis: Basis::External,
     speaks_of: Aspect::Support,
-    summary: "After three turns or more the agent, which has tools, still tells its user what it cannot do, and has called none.",
+    summary: "After three turns or more the agent, which has tools, still says that it needs an id or the like, and has called none.",
     example: "says \"Unfortunately, I need the booking number\" after 3 turns; it has called no tool so far",
     proven: true,
 };
@@ -19,21 +20,9 @@ pub(super) static UNTRIED: Rule = Rule {
 /// Turns of the user after which an agent is expected to have tried something.
 const TURNS: u32 = 3;
 
-const REFUSES: &[&str] = &[
-    "unfortunately",
-    "unable to",
-    "i can't",
-    "i can’t",
-    "i cannot",
-    "cannot be",
-    "not able to",
-    "don't have access",
-    "don’t have access",
-    "i need the",
-    "i will need the",
-    "i'll need the",
-    "i’ll need the",
-];
+patterns! {
+    ASKS_FOR = r"(?i)\b(?:need|require|without)\b[^.!?]{0,60}\b(?:ids?|numbers?|codes?|reference|e-?mail)\b";
+}
 
 #[derive(Debug, Default)]
 struct Talk {
@@ -74,11 +63,7 @@ impl Untried {
         if !tools || talk.calls || talk.told || talk.turns < TURNS {
             return;
         }
-        let lower = speech::read(&message.text).to_ascii_lowercase();
-        let Some(refusal) = speech::sentences(&message.text)
-            .find(|sentence| speech::has_any(&sentence.to_ascii_lowercase(), REFUSES))
-            .filter(|_| speech::has_any(&lower, REFUSES))
-        else {
+        let Some(refusal) = speech::sentences(speech::read(&message.text)).find(|s| ASKS_FOR.is_in(s)) else {
             return;
         };
         talk.told = true;
@@ -95,9 +80,19 @@ impl Untried {
                 talk.turns
             ),
             instruction:
-                "Before you say what cannot be done, look it up: use your tools with what the user has given you."
+                "Look it up with your tools, from what the user has given you; if something else would do for that, ask for it."
                     .to_owned(),
             means: Vec::new(),
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_patterns_compile() {
+        assert!(patterns_that_do_not_compile().is_empty());
     }
 }
