@@ -13,7 +13,7 @@ use super::words::{names_thing, plain};
 /// A call that changes something, or was meant to.
 pub(super) struct Act<'a> {
     pub(super) step: &'a ClosedStep<'a>,
-    /// The tool's name, plain.
+    /// The tool's name, plain, without an MCP server's prefix.
     pub(super) name: String,
     pub(super) arguments: &'a Map<String, Value>,
     pub(super) fault: Option<Fault<'a>>,
@@ -34,7 +34,12 @@ pub(super) fn came_about(step: &ClosedStep<'_>) -> bool {
 
 impl<'a> Act<'a> {
     pub(super) fn new(step: &'a ClosedStep<'a>, arguments: &'a Map<String, Value>) -> Option<Self> {
-        acts(step).then(|| Self { step, name: plain(step.tool), arguments, fault: fault::of(step) })
+        let bare = step
+            .tool
+            .strip_prefix("mcp__")
+            .and_then(|rest| rest.split_once("__"))
+            .map_or(step.tool, |(_, tool)| tool);
+        acts(step).then(|| Self { step, name: plain(bare), arguments, fault: fault::of(step) })
     }
 
     /// The things that its arguments name by their ids: the argument's plain name, the id, the thing.

@@ -116,12 +116,12 @@ fn mentions(value: &Value, noun: &str) -> bool {
     }
 }
 
-/// Whether a sentence, with its heading, speaks of this act: of its verb and of a thing in its name.
+/// Whether a sentence, with its heading, speaks of this act: of its verb, which comes first in a tool's
+/// name, and of a thing that follows.
 fn is_for(act: &Act<'_>, sentence: &str) -> bool {
     let mut words = act.name.split(' ');
-    let verb = words.clone().any(|word| names_act(sentence, &[word.to_owned()]));
-    verb && words
-        .any(|word| word.len() > 3 && names_thing(sentence, word) && !names_act(word, &["update".to_owned()]))
+    words.next().is_some_and(|verb| names_act(sentence, &[verb.to_owned()]))
+        && words.any(|word| word.len() > 3 && names_thing(sentence, word))
 }
 
 /// The kind of a thing: the value of a field that its siblings have too, with words only.
