@@ -4,14 +4,17 @@
 //! Numbers are left to the claims, and so are paths that the agent only tries: looking for a file at
 //! a guessed place is normal work. A rule here abstains when the run's entities are full.
 
+mod seen;
+
 use rustc_hash::FxHashSet;
 
 use crate::trace::entity::{Mention, scan};
 use crate::trace::{
-    AgentId, ClosedStep, EntityKind, Observation, Passage, Probability, Run, StepId, ToolKind,
+    AgentId, Author, ClosedStep, EntityKind, Observation, Passage, Probability, Run, StepId, ToolKind,
 };
 
 use super::{Aspect, Basis, Class, Evidence, Family, Finding, Means, Part, Rule, fault, speech};
+use seen::bare;
 
 /// Said, from nowhere.
 pub(super) static UNKNOWN_ENTITY: Rule = Rule {
@@ -20,7 +23,7 @@ pub(super) static UNKNOWN_ENTITY: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "A message names a file, address, commit or number of an order that no prompt and no outcome has brought.",
-    example: "",
+    example: "names \"src/limits/table.py\", which no prompt and no outcome of this run has brought",
     proven: true,
 };
 
@@ -31,7 +34,18 @@ pub(super) static ALTERED_FIGURE: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "A message gives a figure that was seen nowhere, while the same digits with a zero more or less, or two of them swapped, were.",
-    example: "",
+    example: "gives \"12,840\", which was seen nowhere; \"1284\" was",
+    proven: true,
+};
+
+/// An id that is nearly one that was seen.
+pub(super) static ALTERED_ID: Rule = Rule {
+    id: "provenance.altered-id",
+    class: Class::Hallucination,
+    basis: Basis::External,
+    speaks_of: Aspect::Support,
+    summary: "A call or a message gives an id that was seen nowhere, while one of the same look that differs in one to three characters was.",
+    example: "passes order_7734 as order_id to get_order; what this run has brought is order_7784",
     proven: true,
 };
 
@@ -42,11 +56,11 @@ pub(super) static UNKNOWN_ARGUMENT: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "A call passes an id, an e-mail address or a URL that no prompt and no outcome has brought.",
-    example: "",
+    example: "passes \"bob@nowhere.org\" as to to send_email; no prompt and no outcome of this run has brought it",
     proven: true,
 };
 
-static RULES: &[&Rule] = &[&UNKNOWN_ENTITY, &ALTERED_FIGURE, &UNKNOWN_ARGUMENT];
+static RULES: &[&Rule] = &[&UNKNOWN_ENTITY, &ALTERED_FIGURE, &ALTERED_ID, &UNKNOWN_ARGUMENT];
 
 /// In a run with more entities than this, nearly equal figures are too common to mean anything.
 const FIGURES: usize = 20_000;
@@ -55,10 +69,15 @@ const FIGURES: usize = 20_000;
 const TOLD: usize = 4096;
 /// The longest argument that is looked at as an id, in bytes.
 const ARGUMENT_BYTES: usize = 400;
+/// How much of an argument is read for ids that are nearly others, in bytes.
+const ALTERED_BYTES: usize = 8 * 1024;
 
 /// Words beside which an id is one of an order, a ticket and the like.
 const ID_WORDS: &[&str] = &[
     "order",
+    "item",
+    "product",
+    "user",
     "ticket",
     "reservation",
     "confirmation",
@@ -109,6 +128,7 @@ const NO_HOSTS: &[&str] = &["example.", "localhost", "127.0.0.1", "0.0.0.0", "yo
 #[derive(Debug, Default)]
 pub(super) struct Provenance {
     told: FxHashSet<u64>,
+    seen: seen::Seen,
     /// Agents of whose calls an outcome was seen. Where an agent makes none, what it observes stands
     /// in its words, and nothing can be said of their provenance.
     observing: FxHashSet<AgentId>,
@@ -147,6 +167,17 @@ fn from_nowhere(mention: &Mention, step: StepId, run: &Run) -> bool {
         }
     };
     !vouched(mention.hash) && !mention.file_name.is_some_and(vouched)
+}
+
+/// Whether an outcome has brought this id behind an escape of a JSON text in a JSON text: `\\nW123`.
+fn escaped(name: &str, run: &Run) -> bool {
+    ["n", "r", "t"].iter().any(|escape| {
+        let mut known = false;
+        scan(&format!("{escape}{name}"), |mention| {
+            known |= run.entities.get(mention.hash).is_some_and(|entity| entity.origin.is_grounded());
+        });
+        known
+    })
 }
 
 /// A spelling close to `name` that an outcome or a prompt has brought: two neighbouring characters
@@ -293,6 +324,9 @@ impl Provenance {
                 return;
             }
             let Some(name) = sentence.get(mention.span.clone()) else { return };
+            if self.altered_in_message(step, message, sentence, &mention, run, found) {
+                return;
+            }
             if mention.kind == EntityKind::Number {
                 self.figure(step, message, sentence, (name, mention.hash), run, found);
                 return;
@@ -327,6 +361,93 @@ impl Provenance {
         });
     }
 
+    /// The id that this one is nearly, where nothing else vouches for it.
+    fn twin(&self, name: &str, run: &Run) -> Option<(String, Evidence)> {
+        let twin = self.seen.twin(name)?;
+        if self.seen.gave_digits(name) || escaped(name, run) {
+            return None;
+        }
+        Some((crate::text::quoted(&twin.text, 80), Evidence::new(twin.record, Part::Against, &twin.text)))
+    }
+
+    /// Tells of an id in a message that is nearly one that was seen, and says whether it is one.
+    fn altered_in_message(
+        &mut self,
+        step: &ClosedStep<'_>,
+        message: &Passage,
+        sentence: &str,
+        mention: &Mention,
+        run: &Run,
+        found: &mut Vec<Finding>,
+    ) -> bool {
+        let Some(name) = bare(mention, sentence) else { return false };
+        let lower = sentence.to_ascii_lowercase();
+        let digits = name.bytes().filter(u8::is_ascii_digit).count();
+        let named = speech::has_any_word(&lower, ID_WORDS);
+        let telling = match mention.kind {
+            EntityKind::Email => true,
+            EntityKind::Number => named,
+            _ => digits >= 5 || (digits >= 4 && (name.contains('_') || named)),
+        };
+        if !telling || speech::has_any_word(&lower, MADE_WORDS) {
+            return false;
+        }
+        let Some((twin, against)) = self.twin(name, run) else { return false };
+        if self.tell_once(mention.hash) {
+            let shown = crate::text::quoted(name, 80);
+            found.push(Finding {
+                rule: &ALTERED_ID,
+                step: step.step.id,
+                root: None,
+                strength: Probability::new(0.8),
+                evidence: vec![Evidence::new(message.record, Part::Claim, sentence), against],
+                sentence: format!("gives {shown}, which was seen nowhere; {twin} was"),
+                instruction: format!(
+                    "Look up which is right, {shown} or {twin}, and correct what you said if it was wrong."
+                ),
+                means: Vec::new(),
+            });
+        }
+        true
+    }
+
+    /// Tells of ids in a call's arguments, at any depth, that are nearly ones that were seen.
+    fn altered_in_call(&mut self, step: &ClosedStep<'_>, run: &Run, found: &mut Vec<Finding>) {
+        let Some(request) = step.request else { return };
+        for (name, text) in &request.arguments {
+            let text = crate::text::clip(text, ALTERED_BYTES);
+            let mut first = None;
+            scan(text, |mention| {
+                if first.is_none()
+                    && let Some(id) = bare(&mention, text)
+                    && id.bytes().filter(u8::is_ascii_digit).count() >= 2
+                    && from_nowhere(&mention, step.step.id, run)
+                    && let Some(twin) = self.twin(id, run)
+                {
+                    first = Some((mention.hash, id.to_owned(), twin));
+                }
+            });
+            let Some((hash, id, (twin, against))) = first else { continue };
+            if !self.tell_once(hash) {
+                continue;
+            }
+            let (shown, argument) = (crate::text::quoted(&id, 80), crate::text::excerpt(name, 40));
+            let tool = crate::text::excerpt(step.tool, 60);
+            found.push(Finding {
+                rule: &ALTERED_ID,
+                step: step.step.id,
+                root: None,
+                strength: Probability::new(0.85),
+                evidence: vec![Evidence::new(step.input.record, Part::Claim, &step.input.text), against],
+                sentence: format!("passes {shown} as {argument} to {tool}; what this run has brought is {twin}"),
+                instruction: format!(
+                    "Check whether {argument} should be {twin}, take back what {shown} has changed, and call {tool} with the right one."
+                ),
+                means: vec![Means::RepairArgument { argument }],
+            });
+        }
+    }
+
     /// Rule 17.
     fn call(&mut self, step: &ClosedStep<'_>, run: &Run, found: &mut Vec<Finding>) {
         let (Some(request), Some(kind)) = (step.request, step.step.tool_kind()) else {
@@ -335,6 +456,7 @@ impl Provenance {
         if !matches!(kind, ToolKind::Other | ToolKind::Fetch) {
             return;
         }
+        self.altered_in_call(step, run, found);
         let fault = fault::of(step);
         let strength = match (&fault, step.effects.is_empty()) {
             (Some(_), _) => 0.6,
@@ -368,7 +490,7 @@ impl Provenance {
                 }
             });
             let Some((kind, hash, value)) = first else { continue };
-            if !self.tell_once(hash) {
+            if self.seen.gave_digits(&value) || escaped(&value, run) || !self.tell_once(hash) {
                 continue;
             }
             let twin = known_twin(&value, false, step.step.id, run);
@@ -433,8 +555,17 @@ impl Family for Provenance {
         if run.entities.is_full() {
             return;
         }
-        if let Observation::Step(step) = seen {
-            match step.message {
+        match seen {
+            Observation::System { passage } | Observation::Return { passage, .. } => {
+                self.seen.learn(&passage.text, passage.record);
+            }
+            Observation::Prompt { author, passage, .. } => {
+                self.seen.learn(&passage.text, passage.record);
+                if *author == Author::Person {
+                    self.seen.hear(&passage.text);
+                }
+            }
+            Observation::Step(step) => match step.message {
                 Some(message) if self.observing.contains(&step.step.agent) => {
                     self.message(step, message, run, found);
                 }
@@ -444,8 +575,12 @@ impl Family for Provenance {
                         self.observing.insert(step.step.agent);
                     }
                     self.call(step, run, found);
+                    if let Some(outcome) = step.outcome {
+                        self.seen.learn(&outcome.text, outcome.record);
+                    }
                 }
-            }
+            },
+            _ => {}
         }
     }
 }
