@@ -8,13 +8,13 @@ mod seen;
 
 use rustc_hash::FxHashSet;
 
-use crate::trace::entity::{Mention, scan};
+use crate::trace::entity::{Mention, hash_lower, scan};
 use crate::trace::{
     AgentId, Author, ClosedStep, EntityKind, Observation, Passage, Probability, Run, StepId, ToolKind,
 };
 
 use super::{Aspect, Basis, Class, Evidence, Family, Finding, Means, Part, Rule, fault, speech};
-use seen::bare;
+use seen::{bare, codes};
 
 /// Said, from nowhere.
 pub(super) static UNKNOWN_ENTITY: Rule = Rule {
@@ -94,6 +94,22 @@ const ID_WORDS: &[&str] = &[
     "code",
     "pr",
 ];
+/// Words beside which capitals and digits are a code that somebody gave out.
+const CODE_WORDS: &[&str] = &[
+    "order",
+    "reservation",
+    "reservations",
+    "booking",
+    "bookings",
+    "ticket",
+    "confirmation",
+    "tracking",
+    "flight",
+    "flights",
+    "locator",
+    "invoice",
+    "account",
+];
 /// Words beside which a hexadecimal word is a commit.
 const COMMIT_WORDS: &[&str] =
     &["commit", "commits", "committed", "sha", "revision", "hash", "pushed", "merge"];
@@ -121,6 +137,8 @@ const MADE_WORDS: &[&str] = &[
     "typically",
     "or",
 ];
+/// Words beside which an id is made up for show.
+const EXAMPLE_WORDS: &[&str] = &["placeholder", "sample", "example", "instance", "dummy"];
 /// Hosts that stand for no place in particular.
 const NO_HOSTS: &[&str] = &["example.", "localhost", "127.0.0.1", "0.0.0.0", "your-", "yourdomain"];
 
@@ -318,6 +336,7 @@ impl Provenance {
         named: &mut Named,
         found: &mut Vec<Finding>,
     ) {
+        self.altered_codes(step, message, sentence, run, found);
         let mut lower = None;
         scan(sentence, |mention| {
             if !from_nowhere(&mention, step.step.id, run) {
@@ -387,13 +406,30 @@ impl Provenance {
         let telling = match mention.kind {
             EntityKind::Email => true,
             EntityKind::Number => named,
-            _ => digits >= 5 || (digits >= 4 && (name.contains('_') || named)),
+            _ => {
+                let code = name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+                digits >= 5
+                    || (digits >= 4 && (name.contains('_') || named))
+                    || (code && speech::has_any_word(&lower, CODE_WORDS))
+            }
         };
-        if !telling || speech::has_any_word(&lower, MADE_WORDS) {
+        if !telling || speech::has_any_word(&lower, EXAMPLE_WORDS) {
             return false;
         }
+        self.altered_words(step, message, sentence, (name, mention.hash), run, found)
+    }
+
+    fn altered_words(
+        &mut self,
+        step: &ClosedStep<'_>,
+        message: &Passage,
+        sentence: &str,
+        (name, hash): (&str, u64),
+        run: &Run,
+        found: &mut Vec<Finding>,
+    ) -> bool {
         let Some((twin, against)) = self.twin(name, run) else { return false };
-        if self.tell_once(mention.hash) {
+        if self.tell_once(hash) {
             let shown = crate::text::quoted(name, 80);
             found.push(Finding {
                 rule: &ALTERED_ID,
@@ -409,6 +445,29 @@ impl Provenance {
             });
         }
         true
+    }
+
+    /// Tells of codes in a message that are nearly ones that were seen.
+    fn altered_codes(
+        &mut self,
+        step: &ClosedStep<'_>,
+        message: &Passage,
+        sentence: &str,
+        run: &Run,
+        found: &mut Vec<Finding>,
+    ) {
+        if !codes(sentence).any(|code| !self.seen.knows(code)) {
+            return;
+        }
+        let lower = sentence.to_ascii_lowercase();
+        if !speech::has_any_word(&lower, CODE_WORDS) || speech::has_any_word(&lower, EXAMPLE_WORDS) {
+            return;
+        }
+        for code in codes(sentence) {
+            if !self.seen.knows(code) {
+                self.altered_words(step, message, sentence, (code, hash_lower(code)), run, found);
+            }
+        }
     }
 
     /// Tells of ids in a call's arguments, at any depth, that are nearly ones that were seen.
@@ -427,6 +486,13 @@ impl Provenance {
                     first = Some((mention.hash, id.to_owned(), twin));
                 }
             });
+            let code = codes(text).find(|code| !self.seen.knows(code));
+            if let (None, Some(code)) = (&first, code)
+                && let Some(twin) = self.twin(code, run)
+            {
+                first = Some((hash_lower(code), code.to_owned(), twin));
+                self.seen.accept(code);
+            }
             let Some((hash, id, (twin, against))) = first else { continue };
             if !self.tell_once(hash) {
                 continue;

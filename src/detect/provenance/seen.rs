@@ -4,7 +4,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::detect::speech;
-use crate::trace::entity::{Mention, scan};
+use crate::trace::entity::{Mention, hash_lower, scan};
 use crate::trace::{EntityKind, RecordRef};
 
 const MOST_IDS: usize = 8192;
@@ -45,15 +45,33 @@ pub(super) fn bare<'t>(mention: &Mention, text: &'t str) -> Option<&'t str> {
         EntityKind::Number => name.len() >= 7 && name.bytes().all(|b| b.is_ascii_digit()),
         EntityKind::Path | EntityKind::Url => false,
     };
-    (fits && LENGTHS.contains(&name.len())).then_some(name)
+    (fits && LENGTHS.contains(&name.len()) && !is_date(name)).then_some(name)
+}
+
+/// Whether it begins as a date does: dates are reckoned.
+fn is_date(name: &str) -> bool {
+    let look: Vec<u8> = name.bytes().take(8).map(look).collect();
+    look.starts_with(b"0000-00-")
+}
+
+/// Finds codes: six to ten capitals and digits, with at least one digit and two letters. They are ids
+/// that hold too few digits to be known as such anywhere.
+pub(super) fn codes(text: &str) -> impl Iterator<Item = &str> {
+    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).filter(|word| {
+        let digits = word.bytes().filter(u8::is_ascii_digit).count();
+        let letters = word.bytes().filter(u8::is_ascii_uppercase).count();
+        (6..=10).contains(&word.len())
+            && digits + letters == word.len()
+            && (1..=2).contains(&digits)
+            && letters >= 2
+    })
 }
 
 /// In how many places an id of this length may differ from another and still be nearly that one.
 fn most_changes(length: usize) -> usize {
     match length {
         0..=5 => 0,
-        6 => 1,
-        7 => 2,
+        6..=7 => 2,
         _ => 3,
     }
 }
@@ -93,42 +111,66 @@ impl Seen {
             if self.ids.len() >= MOST_IDS || self.known.contains(&mention.hash) {
                 return;
             }
-            let Some(name) = bare(&mention, text) else { return };
-            self.known.insert(mention.hash);
-            let at = u32::try_from(self.ids.len()).unwrap_or(u32::MAX);
-            for part in part_hashes(name) {
-                let all = self.parts.entry(part).or_default();
-                if all.len() < CANDIDATES {
-                    all.push(at);
-                }
+            if let Some(name) = bare(&mention, text) {
+                self.put(name, mention.hash, record);
             }
-            self.ids.push(Id { text: name.to_owned(), record });
         });
+        for code in codes(text) {
+            let hash = hash_lower(code);
+            if self.ids.len() < MOST_IDS && !self.known.contains(&hash) {
+                self.put(code, hash, record);
+            }
+        }
     }
 
-    /// Takes in what a person wrote: digits count however they are spaced.
+    fn put(&mut self, name: &str, hash: u64, record: RecordRef) {
+        self.known.insert(hash);
+        let at = u32::try_from(self.ids.len()).unwrap_or(u32::MAX);
+        for part in part_hashes(name) {
+            let all = self.parts.entry(part).or_default();
+            if all.len() < CANDIDATES {
+                all.push(at);
+            }
+        }
+        self.ids.push(Id { text: name.to_owned(), record });
+    }
+
+    /// Whether a code was brought as it stands.
+    pub(super) fn knows(&self, code: &str) -> bool {
+        self.ids.len() >= MOST_IDS || self.known.contains(&hash_lower(code))
+    }
+
+    /// Takes in a code that a call passed and that was answered: it is told of at most once.
+    pub(super) fn accept(&mut self, code: &str) {
+        self.known.insert(hash_lower(code));
+    }
+
+    /// Takes in what a person wrote: free-standing digits count, however they are spaced.
     pub(super) fn hear(&mut self, text: &str) {
         let mut run = String::new();
-        let mut gap = false;
+        // The last character, and whether the run stands free.
+        let (mut last, mut free) = (' ', true);
         for c in crate::text::clip(text, READ_BYTES).chars().chain(['\n']) {
             if self.digits.len() >= MOST_DIGITS {
                 return;
             }
             if c.is_ascii_digit() {
-                if gap {
+                if run.is_empty() {
+                    free = !(last.is_alphanumeric() || last == '_');
+                }
+                if matches!(last, ' ' | '-') && !run.is_empty() && free {
                     self.digits.insert(speech::hash(run.as_bytes()));
                 }
-                gap = false;
                 if run.len() < 32 {
                     run.push(c);
                 }
-            } else if matches!(c, ' ' | '-') && !run.is_empty() && !gap {
-                gap = true;
-            } else if !run.is_empty() {
-                self.digits.insert(speech::hash(run.as_bytes()));
+            } else if !(matches!(c, ' ' | '-') && last.is_ascii_digit()) && !run.is_empty() {
+                if free && !(last.is_ascii_digit() && (c.is_alphanumeric() || c == '_')) {
+                    self.digits.insert(speech::hash(run.as_bytes()));
+                }
                 run.clear();
-                gap = false;
             }
+            last = c;
         }
     }
 
@@ -187,11 +229,28 @@ mod tests {
     }
 
     #[test]
+    fn codes_are_found_and_dates_and_words_are_not() {
+        let found: Vec<&str> =
+            codes("SI5UKW and KHIK97, not HAT251, SIGNED, si5ukw, 2026-11-22T09 or MAX_SIZE1.").collect();
+        assert_eq!(found, ["SI5UKW", "KHIK97"]);
+        let seen = seen("SI5UKW, from 2026-11-22T09 on");
+        assert_eq!(seen.twin("TI5WKW").map(|id| id.text.as_str()), Some("SI5UKW"));
+        assert!(seen.twin("2026-11-24T09").is_none());
+    }
+
+    #[test]
     fn digits_of_a_person_count_however_they_are_spaced() {
-        let seen = seen("My number is 639 05-27, the card ends in 7334 and I have 12 bags.");
-        for (id, gave) in
-            [("#W6390527", true), ("card_7334", true), ("W639", false), ("R12", false), ("W6390528", false)]
-        {
+        let seen =
+            seen("My number is 639 05-27, the card ends in 7334; I am ann_lee_9065 with 12 bags, 5512x.");
+        for (id, gave) in [
+            ("#W6390527", true),
+            ("card_7334", true),
+            ("W639", false),
+            ("R12", false),
+            ("ann_leo_9065", false),
+            ("R5512", false),
+            ("W6390528", false),
+        ] {
             assert_eq!(seen.gave_digits(id), gave, "{id}");
         }
     }
