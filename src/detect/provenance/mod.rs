@@ -198,9 +198,9 @@ fn escaped(name: &str, run: &Run) -> bool {
     })
 }
 
-/// A spelling close to `name` that an outcome or a prompt has brought: two neighbouring characters
-/// swapped, or, of a figure, a zero more or less at its end.
-fn known_twin(name: &str, figure: bool, step: StepId, run: &Run) -> Option<(String, Option<Evidence>)> {
+/// A figure close to `name` that an outcome or a prompt has brought: two neighbouring digits swapped,
+/// or a zero more or less at its end.
+fn known_twin(name: &str, step: StepId, run: &Run) -> Option<(String, Option<Evidence>)> {
     let grounded = |spelling: &str| {
         let mut known = None;
         scan(spelling, |mention| {
@@ -217,10 +217,8 @@ fn known_twin(name: &str, figure: bool, step: StepId, run: &Run) -> Option<(Stri
     };
     let bare: String = name.chars().filter(|c| *c != ',').collect();
     let mut spellings = Vec::new();
-    if figure {
-        spellings.push(format!("{bare}0"));
-        spellings.extend(bare.strip_suffix('0').map(str::to_owned));
-    }
+    spellings.push(format!("{bare}0"));
+    spellings.extend(bare.strip_suffix('0').map(str::to_owned));
     let bytes = bare.as_bytes();
     for at in 0..bytes.len().saturating_sub(1) {
         if let (Some(one), Some(two)) = (bytes.get(at), bytes.get(at + 1))
@@ -262,7 +260,7 @@ impl Provenance {
         if speech::tentative(&lower) {
             return;
         }
-        let Some((twin, against)) = known_twin(name, true, step.step.id, run) else { return };
+        let Some((twin, against)) = known_twin(name, step.step.id, run) else { return };
         if !self.tell_once(hash) {
             return;
         }
@@ -378,6 +376,18 @@ impl Provenance {
                 named.evidence.push(Evidence::new(message.record, Part::Claim, sentence));
             }
         });
+    }
+
+    /// Looks at the words that led to a call for ids that are nearly ones that were seen.
+    fn intent(&mut self, step: &ClosedStep<'_>, words: &Passage, run: &Run, found: &mut Vec<Finding>) {
+        for sentence in speech::sentences(speech::read(&words.text)) {
+            self.altered_codes(step, words, sentence, run, found);
+            scan(sentence, |mention| {
+                if from_nowhere(&mention, step.step.id, run) {
+                    self.altered_in_message(step, words, sentence, &mention, run, found);
+                }
+            });
+        }
     }
 
     /// The id that this one is nearly, where nothing else vouches for it.
@@ -559,22 +569,14 @@ impl Provenance {
             if self.seen.gave_digits(&value) || escaped(&value, run) || !self.tell_once(hash) {
                 continue;
             }
-            let twin = known_twin(&value, false, step.step.id, run);
-            let strength = match (kind, &twin) {
-                (_, Some(_)) => 0.8,
-                (EntityKind::Url, None) => strength - 0.2,
-                (_, None) => strength,
-            };
+            // A URL may well be guessed.
+            let strength = if kind == EntityKind::Url { strength - 0.2 } else { strength };
             let mut evidence = vec![Evidence::new(step.input.record, Part::Claim, &step.input.text)];
             if let (Some(fault), Some(outcome)) = (fault, step.outcome)
                 && !fault.line.is_empty()
             {
                 evidence.push(Evidence::new(outcome.record, Part::Against, fault.line));
             }
-            let twin = twin.map(|(twin, against)| {
-                evidence.extend(against);
-                crate::text::quoted(&twin, 80)
-            });
             let (shown, argument) = (crate::text::quoted(&value, 80), crate::text::excerpt(name, 40));
             let tool = crate::text::excerpt(step.tool, 60);
             found.push(Finding {
@@ -583,18 +585,12 @@ impl Provenance {
                 root: None,
                 strength: Probability::new(strength),
                 evidence,
-                sentence: match &twin {
-                    Some(twin) => format!("passes {shown} as {argument} to {tool}; what this run has brought is {twin}"),
-                    None => format!(
-                        "passes {shown} as {argument} to {tool}; no prompt and no outcome of this run has brought it"
-                    ),
-                },
-                instruction: match &twin {
-                    Some(twin) => format!("Check whether {argument} should be {twin}, take back what {shown} has changed, and call {tool} with the right one."),
-                    None => format!(
-                        "Find out the right {argument} first, by a lookup or by asking, and call {tool} with what that gives."
-                    ),
-                },
+                sentence: format!(
+                    "passes {shown} as {argument} to {tool}; no prompt and no outcome of this run has brought it"
+                ),
+                instruction: format!(
+                    "Find out the right {argument} first, by a lookup or by asking, and call {tool} with what that gives."
+                ),
                 means: vec![Means::RepairArgument { argument }],
             });
         }
@@ -639,6 +635,9 @@ impl Family for Provenance {
                 None => {
                     if step.outcome.is_some() {
                         self.observing.insert(step.step.agent);
+                    }
+                    for words in step.intent {
+                        self.intent(step, words, run, found);
                     }
                     self.call(step, run, found);
                     if let Some(outcome) = step.outcome {
@@ -729,16 +728,85 @@ mod tests {
     }
 
     #[test]
-    fn an_id_with_two_digits_swapped_is_strong_and_names_the_right_one() {
+    fn an_id_that_is_nearly_one_that_was_brought_is_told_wherever_it_stands() {
+        for input in [
+            json!({"order_id": "#W6309527"}),
+            json!({"order_ids": ["W6390527", "W6390577"]}),
+            json!({"query": {"where": [{"order": "w6390111"}]}}),
+            json!({"summary": "The user wants order W6390572 cancelled."}),
+        ] {
+            let mut scene = scene();
+            scene.call("cancel_order", &input, Status::Ok, "done");
+            let found = scene.found("provenance.altered-id");
+            assert_eq!(found.len(), 1, "{input}");
+            assert!(found[0].sentence.contains("W6390527"), "{}", found[0].sentence);
+            assert_eq!(found[0].evidence[1].text, "W6390527");
+        }
+    }
+
+    #[test]
+    fn an_altered_id_in_a_message_is_told_once() {
         let mut scene = scene();
-        scene.call("cancel_order", &json!({"order_id": "W6309527"}), Status::Ok, "cancelled W6309527");
-        let found = scene.found("provenance.unknown-argument");
-        assert_eq!(found.len(), 1);
-        assert!(
-            found[0].strength.get() > 0.7 && found[0].sentence.contains("W6390527"),
-            "{}",
-            found[0].sentence
+        scene.call(
+            "find",
+            &json!({"q": "x"}),
+            Status::Ok,
+            r#"{"user": "ann_lee_8020", "item_id": "8538875209", "pnr": "SI5UKW"}"#,
         );
+        scene.says("Would you like to cancel order #W6390572?\nI mean order #W6390572.");
+        scene.says("You are ann_leo_8020.\nThe item ID is 8538875299.\nThe reservation TI5UKW stands.");
+        let found = scene.found("provenance.altered-id");
+        assert_eq!(found.len(), 4);
+    }
+
+    #[test]
+    fn words_that_lead_to_a_call_count_as_a_message_does() {
+        let mut scene = scene();
+        scene.intends("I cancel order #W6390572 now.");
+        scene.call("cancel_order", &json!({"order_id": "#W6390527"}), Status::Ok, "done");
+        assert_eq!(scene.found("provenance.altered-id").len(), 1);
+    }
+
+    #[test]
+    fn ids_as_they_were_brought_in_any_spelling_are_well() {
+        let mut scene = scene();
+        scene.system("The desk's own account is ACCT-55120.");
+        scene.prompt("I meant the one with 639 05 28, and my card ends in 7334.");
+        scene.call(
+            "find",
+            &json!({"q": "x"}),
+            Status::Ok,
+            r#"{"text": "{\"a\": \"T9910021\",\nB7710023\"}", "next": "2026-11-22T09"}"#,
+        );
+        for input in [
+            json!({"id": "w6390527"}),
+            json!({"id": "#W6390528"}),
+            json!({"id": "card_7334"}),
+            json!({"id": "acct-55120"}),
+            json!({"id": "T9910021"}),
+            json!({"id": "B7710023"}),
+            json!({"from": "2026-11-24T09"}),
+        ] {
+            scene.call("cancel_order", &input, Status::Ok, "done");
+        }
+        scene.says("Order W6390527, T9910021 and account ACCT-55120 are settled; the total is 6390529.");
+        assert!(scene.all().is_empty(), "{:?}", scene.all());
+    }
+
+    #[test]
+    fn technical_words_and_made_up_examples_are_no_altered_ids() {
+        let mut scene = scene();
+        scene.call(
+            "find",
+            &json!({"q": "x"}),
+            Status::Ok,
+            "SHA256, ES2020 and AES128 in release 20240511, case CVE-2024-10211",
+        );
+        scene.says(
+            "I would move from ES2020 to ES2022 and from AES128 to AES256. The build took 20240512 ns.",
+        );
+        scene.says("An order number looks like W6390521, for example.");
+        assert!(scene.found("provenance.altered-id").is_empty());
     }
 
     #[test]
