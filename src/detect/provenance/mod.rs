@@ -4,17 +4,21 @@
 //! Numbers are left to the claims, and so are paths that the agent only tries: looking for a file at
 //! a guessed place is normal work. A rule here abstains when the run's entities are full.
 
+mod altered;
 mod seen;
+#[cfg(test)]
+mod tests;
 
 use rustc_hash::FxHashSet;
 
-use crate::trace::entity::{Mention, hash_lower, scan};
+use crate::trace::entity::{Mention, scan};
 use crate::trace::{
     AgentId, Author, ClosedStep, EntityKind, Observation, Passage, Probability, Run, StepId, ToolKind,
 };
 
 use super::{Aspect, Basis, Class, Evidence, Family, Finding, Means, Part, Rule, fault, speech};
-use seen::{bare, codes};
+pub(super) use altered::ALTERED_FIGURE;
+use altered::{ALTERED_ID, escaped};
 
 /// Said, from nowhere.
 pub(super) static UNKNOWN_ENTITY: Rule = Rule {
@@ -24,28 +28,6 @@ pub(super) static UNKNOWN_ENTITY: Rule = Rule {
     speaks_of: Aspect::Support,
     summary: "A message names a file, address, commit or number of an order that no prompt and no outcome has brought.",
     example: "names \"src/limits/table.py\", which no prompt and no outcome of this run has brought",
-    proven: true,
-};
-
-/// Said, and nearly what was seen.
-pub(super) static ALTERED_FIGURE: Rule = Rule {
-    id: "provenance.altered-figure",
-    class: Class::Hallucination,
-    basis: Basis::External,
-    speaks_of: Aspect::Support,
-    summary: "A message gives a figure that was seen nowhere, while the same digits with a zero more or less, or two of them swapped, were.",
-    example: "gives \"12,840\", which was seen nowhere; \"1284\" was",
-    proven: true,
-};
-
-/// An id that is nearly one that was seen.
-pub(super) static ALTERED_ID: Rule = Rule {
-    id: "provenance.altered-id",
-    class: Class::Hallucination,
-    basis: Basis::External,
-    speaks_of: Aspect::Support,
-    summary: "A call or a message gives an id that was seen nowhere, while one of the same look that differs in one to three characters was.",
-    example: "passes order_7734 as order_id to get_order; what this run has brought is order_7784",
     proven: true,
 };
 
@@ -62,15 +44,10 @@ pub(super) static UNKNOWN_ARGUMENT: Rule = Rule {
 
 static RULES: &[&Rule] = &[&UNKNOWN_ENTITY, &ALTERED_FIGURE, &ALTERED_ID, &UNKNOWN_ARGUMENT];
 
-/// In a run with more entities than this, nearly equal figures are too common to mean anything.
-const FIGURES: usize = 20_000;
-
 /// The most entities remembered as told of.
 const TOLD: usize = 4096;
 /// The longest argument that is looked at as an id, in bytes.
 const ARGUMENT_BYTES: usize = 400;
-/// How much of an argument is read for ids that are nearly others, in bytes.
-const ALTERED_BYTES: usize = 8 * 1024;
 
 /// Words beside which an id is one of an order, a ticket and the like.
 const ID_WORDS: &[&str] = &[
@@ -93,22 +70,6 @@ const ID_WORDS: &[&str] = &[
     "request",
     "code",
     "pr",
-];
-/// Words beside which capitals and digits are a code that somebody gave out.
-const CODE_WORDS: &[&str] = &[
-    "order",
-    "reservation",
-    "reservations",
-    "booking",
-    "bookings",
-    "ticket",
-    "confirmation",
-    "tracking",
-    "flight",
-    "flights",
-    "locator",
-    "invoice",
-    "account",
 ];
 /// Words beside which a hexadecimal word is a commit.
 const COMMIT_WORDS: &[&str] =
@@ -137,8 +98,6 @@ const MADE_WORDS: &[&str] = &[
     "typically",
     "or",
 ];
-/// Words beside which an id is made up for show.
-const EXAMPLE_WORDS: &[&str] = &["placeholder", "sample", "example", "instance", "dummy"];
 /// Hosts that stand for no place in particular.
 const NO_HOSTS: &[&str] = &["example.", "localhost", "127.0.0.1", "0.0.0.0", "your-", "yourdomain"];
 
@@ -187,100 +146,7 @@ fn from_nowhere(mention: &Mention, step: StepId, run: &Run) -> bool {
     !vouched(mention.hash) && !mention.file_name.is_some_and(vouched)
 }
 
-/// Whether an outcome has brought this id behind an escape of a JSON text in a JSON text: `\\nW123`.
-fn escaped(name: &str, run: &Run) -> bool {
-    ["n", "r", "t"].iter().any(|escape| {
-        let mut known = false;
-        scan(&format!("{escape}{name}"), |mention| {
-            known |= run.entities.get(mention.hash).is_some_and(|entity| entity.origin.is_grounded());
-        });
-        known
-    })
-}
-
-/// A figure close to `name` that an outcome or a prompt has brought: two neighbouring digits swapped,
-/// or a zero more or less at its end.
-fn known_twin(name: &str, step: StepId, run: &Run) -> Option<(String, Option<Evidence>)> {
-    let grounded = |spelling: &str| {
-        let mut known = None;
-        scan(spelling, |mention| {
-            if mention.span.end - mention.span.start + 1 >= spelling.len()
-                && let Some(entity) = run.entities.get(mention.hash)
-            {
-                let seen = entity.first_observed.filter(|seen| *seen != step);
-                if entity.origin.prompt || seen.is_some() {
-                    known = Some(seen);
-                }
-            }
-        });
-        known
-    };
-    let bare: String = name.chars().filter(|c| *c != ',').collect();
-    let mut spellings = Vec::new();
-    spellings.push(format!("{bare}0"));
-    spellings.extend(bare.strip_suffix('0').map(str::to_owned));
-    let bytes = bare.as_bytes();
-    for at in 0..bytes.len().saturating_sub(1) {
-        if let (Some(one), Some(two)) = (bytes.get(at), bytes.get(at + 1))
-            && one != two
-            && one.is_ascii_digit()
-            && two.is_ascii_digit()
-        {
-            let mut swapped = bytes.to_vec();
-            swapped.swap(at, at + 1);
-            spellings.extend(String::from_utf8(swapped).ok());
-        }
-    }
-    spellings.into_iter().find_map(|spelling| {
-        let seen = grounded(&spelling)?;
-        let record = seen.and_then(|seen| run.step(seen)).and_then(|step| step.outcome);
-        let evidence = record.map(|record| Evidence::new(record, Part::Against, &spelling));
-        Some((spelling, evidence))
-    })
-}
-
 impl Provenance {
-    /// A figure that is nearly one that was seen.
-    fn figure(
-        &mut self,
-        step: &ClosedStep<'_>,
-        message: &Passage,
-        sentence: &str,
-        (name, hash): (&str, u64),
-        run: &Run,
-        found: &mut Vec<Finding>,
-    ) {
-        let digits = name.bytes().filter(u8::is_ascii_digit).count();
-        // Years and round numbers are everywhere.
-        let year = digits == 4 && matches!(name.as_bytes(), [b'1', b'9', ..] | [b'2', b'0', ..]);
-        if digits < 4 || year || run.entities.len() > FIGURES || name.ends_with("000") {
-            return;
-        }
-        let lower = sentence.to_ascii_lowercase();
-        if speech::tentative(&lower) {
-            return;
-        }
-        let Some((twin, against)) = known_twin(name, step.step.id, run) else { return };
-        if !self.tell_once(hash) {
-            return;
-        }
-        let (shown, twin) = (crate::text::quoted(name, 40), crate::text::quoted(&twin, 40));
-        found.push(Finding {
-            rule: &ALTERED_FIGURE,
-            step: step.step.id,
-            root: None,
-            strength: Probability::new(0.7),
-            evidence: std::iter::once(Evidence::new(message.record, Part::Claim, sentence))
-                .chain(against)
-                .collect(),
-            sentence: format!("gives {shown}, which was seen nowhere; {twin} was"),
-            instruction: format!(
-                "Read the outcome that holds {twin} once more and give the figure exactly as it stands there."
-            ),
-            means: Vec::new(),
-        });
-    }
-
     fn tell_once(&mut self, hash: u64) -> bool {
         if self.told.len() >= TOLD {
             self.told.clear();
@@ -376,152 +242,6 @@ impl Provenance {
                 named.evidence.push(Evidence::new(message.record, Part::Claim, sentence));
             }
         });
-    }
-
-    /// Looks at the words that led to a call for ids that are nearly ones that were seen.
-    fn intent(&mut self, step: &ClosedStep<'_>, words: &Passage, run: &Run, found: &mut Vec<Finding>) {
-        for sentence in speech::sentences(speech::read(&words.text)) {
-            self.altered_codes(step, words, sentence, run, found);
-            scan(sentence, |mention| {
-                if from_nowhere(&mention, step.step.id, run) {
-                    self.altered_in_message(step, words, sentence, &mention, run, found);
-                }
-            });
-        }
-    }
-
-    /// The id that this one is nearly, where nothing else vouches for it.
-    fn twin(&self, name: &str, run: &Run) -> Option<(String, Evidence)> {
-        let twin = self.seen.twin(name)?;
-        if self.seen.gave_digits(name) || escaped(name, run) {
-            return None;
-        }
-        Some((crate::text::quoted(&twin.text, 80), Evidence::new(twin.record, Part::Against, &twin.text)))
-    }
-
-    /// Tells of an id in a message that is nearly one that was seen, and says whether it is one.
-    fn altered_in_message(
-        &mut self,
-        step: &ClosedStep<'_>,
-        message: &Passage,
-        sentence: &str,
-        mention: &Mention,
-        run: &Run,
-        found: &mut Vec<Finding>,
-    ) -> bool {
-        let Some(name) = bare(mention, sentence) else { return false };
-        let lower = sentence.to_ascii_lowercase();
-        let digits = name.bytes().filter(u8::is_ascii_digit).count();
-        let named = speech::has_any_word(&lower, ID_WORDS);
-        let telling = match mention.kind {
-            EntityKind::Email => true,
-            EntityKind::Number => named,
-            _ => {
-                let code = name.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-                digits >= 5
-                    || (digits >= 4 && (name.contains('_') || named))
-                    || (code && speech::has_any_word(&lower, CODE_WORDS))
-            }
-        };
-        if !telling || speech::has_any_word(&lower, EXAMPLE_WORDS) {
-            return false;
-        }
-        self.altered_words(step, message, sentence, (name, mention.hash), run, found)
-    }
-
-    fn altered_words(
-        &mut self,
-        step: &ClosedStep<'_>,
-        message: &Passage,
-        sentence: &str,
-        (name, hash): (&str, u64),
-        run: &Run,
-        found: &mut Vec<Finding>,
-    ) -> bool {
-        let Some((twin, against)) = self.twin(name, run) else { return false };
-        if self.tell_once(hash) {
-            let shown = crate::text::quoted(name, 80);
-            found.push(Finding {
-                rule: &ALTERED_ID,
-                step: step.step.id,
-                root: None,
-                strength: Probability::new(0.8),
-                evidence: vec![Evidence::new(message.record, Part::Claim, sentence), against],
-                sentence: format!("gives {shown}, which was seen nowhere; {twin} was"),
-                instruction: format!(
-                    "Look up which is right, {shown} or {twin}, and correct what you said if it was wrong."
-                ),
-                means: Vec::new(),
-            });
-        }
-        true
-    }
-
-    /// Tells of codes in a message that are nearly ones that were seen.
-    fn altered_codes(
-        &mut self,
-        step: &ClosedStep<'_>,
-        message: &Passage,
-        sentence: &str,
-        run: &Run,
-        found: &mut Vec<Finding>,
-    ) {
-        if !codes(sentence).any(|code| !self.seen.knows(code)) {
-            return;
-        }
-        let lower = sentence.to_ascii_lowercase();
-        if !speech::has_any_word(&lower, CODE_WORDS) || speech::has_any_word(&lower, EXAMPLE_WORDS) {
-            return;
-        }
-        for code in codes(sentence) {
-            if !self.seen.knows(code) {
-                self.altered_words(step, message, sentence, (code, hash_lower(code)), run, found);
-            }
-        }
-    }
-
-    /// Tells of ids in a call's arguments, at any depth, that are nearly ones that were seen.
-    fn altered_in_call(&mut self, step: &ClosedStep<'_>, run: &Run, found: &mut Vec<Finding>) {
-        let Some(request) = step.request else { return };
-        for (name, text) in &request.arguments {
-            let text = crate::text::clip(text, ALTERED_BYTES);
-            let mut first = None;
-            scan(text, |mention| {
-                if first.is_none()
-                    && let Some(id) = bare(&mention, text)
-                    && id.bytes().filter(u8::is_ascii_digit).count() >= 2
-                    && from_nowhere(&mention, step.step.id, run)
-                    && let Some(twin) = self.twin(id, run)
-                {
-                    first = Some((mention.hash, id.to_owned(), twin));
-                }
-            });
-            let code = codes(text).find(|code| !self.seen.knows(code));
-            if let (None, Some(code)) = (&first, code)
-                && let Some(twin) = self.twin(code, run)
-            {
-                first = Some((hash_lower(code), code.to_owned(), twin));
-                self.seen.accept(code);
-            }
-            let Some((hash, id, (twin, against))) = first else { continue };
-            if !self.tell_once(hash) {
-                continue;
-            }
-            let (shown, argument) = (crate::text::quoted(&id, 80), crate::text::excerpt(name, 40));
-            let tool = crate::text::excerpt(step.tool, 60);
-            found.push(Finding {
-                rule: &ALTERED_ID,
-                step: step.step.id,
-                root: None,
-                strength: Probability::new(0.85),
-                evidence: vec![Evidence::new(step.input.record, Part::Claim, &step.input.text), against],
-                sentence: format!("passes {shown} as {argument} to {tool}; what this run has brought is {twin}"),
-                instruction: format!(
-                    "Check whether {argument} should be {twin}, take back what {shown} has changed, and call {tool} with the right one."
-                ),
-                means: vec![Means::RepairArgument { argument }],
-            });
-        }
     }
 
     /// Rule 17.
@@ -647,202 +367,5 @@ impl Family for Provenance {
             },
             _ => {}
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::scene::Scene;
-    use super::*;
-    use crate::trace::Status;
-    use serde_json::json;
-
-    fn scene() -> Scene {
-        let mut scene = Scene::of(Provenance::default());
-        scene.prompt("Cancel order #W6390527 of ann@example.org, then tidy src/app.py.");
-        scene.call("Bash", &json!({"command": "pwd"}), Status::Ok, "/w");
-        scene
-    }
-
-    #[test]
-    fn what_nothing_brought_is_told_once() {
-        let mut scene = scene();
-        scene.says("The limit is set in src/limits/table.py.");
-        scene.says("Again: the limit is set in src/limits/table.py.");
-        let found = scene.found("provenance.unknown-entity");
-        assert_eq!(found.len(), 1);
-        assert!(found[0].sentence.contains("src/limits/table.py"));
-        assert!(found[0].evidence[0].text.contains("The limit is set"));
-    }
-
-    #[test]
-    fn an_agent_that_makes_no_calls_is_left_alone() {
-        let mut scene = scene();
-        scene.acts("surfer");
-        scene.says("The page https://news.example.org/a/b.html says so.");
-        assert!(scene.all().is_empty());
-    }
-
-    #[test]
-    fn many_things_in_one_message_are_one_finding() {
-        let mut scene = scene();
-        scene.says("Limits are in lib/a/one.py.\nRates are in lib/a/two.py, fees in lib/a/four.py, costs in lib/a/five.py.");
-        let found = scene.found("provenance.unknown-entity");
-        assert_eq!((found.len(), found[0].evidence.len()), (1, 3));
-        assert!(found[0].sentence.contains("and 1 more"), "{}", found[0].sentence);
-    }
-
-    #[test]
-    fn what_was_prompted_observed_written_or_tried_well_is_known() {
-        let mut scene = scene();
-        scene.call("Bash", &json!({"command": "ls"}), Status::Ok, "notes/today.md\ncommit 1a2b3c4d");
-        scene.call("Write", &json!({"file_path": "/w/made.py", "content": "x"}), Status::Ok, "ok");
-        scene.call("Bash", &json!({"command": "python tool/run.py"}), Status::Ok, "fine");
-        scene.says("app.py, notes/today.md, /w/made.py and tool/run.py are in order at commit 1a2b3c4d.");
-        assert!(scene.all().is_empty());
-    }
-
-    #[test]
-    fn plans_and_examples_are_no_claims() {
-        let mut scene = scene();
-        scene.says("I will create src/new/thing.py. You could use https://docs.example.com/page too.");
-        scene.says("For example, lib/other/part.py would do.\n```\nopen('data/raw/in.csv')\n```");
-        assert!(scene.all().is_empty());
-    }
-
-    #[test]
-    fn an_invented_commit_is_strong() {
-        let mut scene = scene();
-        scene.says("Pushed as commit deadbee7.");
-        assert!(scene.found("provenance.unknown-entity")[0].strength.get() > 0.5);
-    }
-
-    #[test]
-    fn an_id_from_nowhere_that_fails_is_told() {
-        let mut scene = scene();
-        scene.call("get_order", &json!({"order_id": "#W1112223"}), Status::Error, "Error: order not found");
-        let found = scene.found("provenance.unknown-argument");
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0].means, [Means::RepairArgument { argument: "order_id".to_owned() }]);
-        assert_eq!(found[0].evidence[1].text, "Error: order not found");
-    }
-
-    #[test]
-    fn an_id_that_is_nearly_one_that_was_brought_is_told_wherever_it_stands() {
-        for input in [
-            json!({"order_id": "#W6309527"}),
-            json!({"order_ids": ["W6390527", "W6390577"]}),
-            json!({"query": {"where": [{"order": "w6390111"}]}}),
-            json!({"summary": "The user wants order W6390572 cancelled."}),
-        ] {
-            let mut scene = scene();
-            scene.call("cancel_order", &input, Status::Ok, "done");
-            let found = scene.found("provenance.altered-id");
-            assert_eq!(found.len(), 1, "{input}");
-            assert!(found[0].sentence.contains("W6390527"), "{}", found[0].sentence);
-            assert_eq!(found[0].evidence[1].text, "W6390527");
-        }
-    }
-
-    #[test]
-    fn an_altered_id_in_a_message_is_told_once() {
-        let mut scene = scene();
-        scene.call(
-            "find",
-            &json!({"q": "x"}),
-            Status::Ok,
-            r#"{"user": "ann_lee_8020", "item_id": "8538875209", "pnr": "SI5UKW"}"#,
-        );
-        scene.says("Would you like to cancel order #W6390572?\nI mean order #W6390572.");
-        scene.says("You are ann_leo_8020.\nThe item ID is 8538875299.\nThe reservation TI5UKW stands.");
-        let found = scene.found("provenance.altered-id");
-        assert_eq!(found.len(), 4);
-    }
-
-    #[test]
-    fn words_that_lead_to_a_call_count_as_a_message_does() {
-        let mut scene = scene();
-        scene.intends("I cancel order #W6390572 now.");
-        scene.call("cancel_order", &json!({"order_id": "#W6390527"}), Status::Ok, "done");
-        assert_eq!(scene.found("provenance.altered-id").len(), 1);
-    }
-
-    #[test]
-    fn ids_as_they_were_brought_in_any_spelling_are_well() {
-        let mut scene = scene();
-        scene.system("The desk's own account is ACCT-55120.");
-        scene.prompt("I meant the one with 639 05 28, and my card ends in 7334.");
-        scene.call(
-            "find",
-            &json!({"q": "x"}),
-            Status::Ok,
-            r#"{"text": "{\"a\": \"T9910021\",\nB7710023\"}", "next": "2026-11-22T09"}"#,
-        );
-        for input in [
-            json!({"id": "w6390527"}),
-            json!({"id": "#W6390528"}),
-            json!({"id": "card_7334"}),
-            json!({"id": "acct-55120"}),
-            json!({"id": "T9910021"}),
-            json!({"id": "B7710023"}),
-            json!({"from": "2026-11-24T09"}),
-        ] {
-            scene.call("cancel_order", &input, Status::Ok, "done");
-        }
-        scene.says("Order W6390527, T9910021 and account ACCT-55120 are settled; the total is 6390529.");
-        assert!(scene.all().is_empty(), "{:?}", scene.all());
-    }
-
-    #[test]
-    fn technical_words_and_made_up_examples_are_no_altered_ids() {
-        let mut scene = scene();
-        scene.call(
-            "find",
-            &json!({"q": "x"}),
-            Status::Ok,
-            "SHA256, ES2020 and AES128 in release 20240511, case CVE-2024-10211",
-        );
-        scene.says(
-            "I would move from ES2020 to ES2022 and from AES128 to AES256. The build took 20240512 ns.",
-        );
-        scene.says("An order number looks like W6390521, for example.");
-        assert!(scene.found("provenance.altered-id").is_empty());
-    }
-
-    #[test]
-    fn a_figure_with_a_zero_too_many_is_told() {
-        let mut scene = scene();
-        scene.call("Bash", &json!({"command": "rate"}), Status::Ok, "peak 1,284 req/s in 2027, 53120 in all");
-        scene.says("The peak is 12,840 requests a second.");
-        assert_eq!(scene.found("provenance.altered-figure").len(), 1);
-    }
-
-    #[test]
-    fn other_figures_years_and_known_ones_are_left_alone() {
-        let mut scene = scene();
-        scene.call("Bash", &json!({"command": "rate"}), Status::Ok, "peak 1,284 req/s in 2207, 53120 in all");
-        scene.says("The peak is 1284, of 53,120 in all; 7740 is spare in 2027; it would be 12840 with ten.");
-        assert!(scene.all().is_empty());
-    }
-
-    #[test]
-    fn an_id_from_the_prompt_or_one_that_is_answered_is_well() {
-        let mut scene = scene();
-        scene.call("get_order", &json!({"order_id": "W6390527"}), Status::Error, "Error: order not found");
-        scene.call("get_order", &json!({"order_id": "#W1112224"}), Status::Ok, "{\"order\": \"#W1112224\"}");
-        assert!(scene.all().is_empty());
-    }
-
-    #[test]
-    fn a_message_sent_to_an_address_from_nowhere() {
-        let mut scene = scene();
-        scene.call(
-            "send_email",
-            &json!({"to": "bob@nowhere.org", "text": "hi"}),
-            Status::Ok,
-            "sent to bob@nowhere.org",
-        );
-        scene.call("send_email", &json!({"to": "ann@example.org", "text": "hi"}), Status::Ok, "sent");
-        assert_eq!(scene.found("provenance.unknown-argument").len(), 1);
     }
 }
