@@ -8,7 +8,7 @@ use crate::detect::{Aspect, Basis, Class, Evidence, Finding, Part, Rule, speech}
 use crate::trace::RecordRef;
 
 use super::act::{Act, context, mend};
-use super::objects::{Object, Objects, is_id};
+use super::objects::{Object, Objects, hundredths, is_id};
 use super::policy::{Clause, Policy, Sentence};
 use super::words::{Spoken, names_act, names_thing, plain, singular};
 
@@ -42,9 +42,14 @@ patterns! {
 #[derive(Debug, Default)]
 pub(super) struct Told {
     amounts: Vec<i64>,
+    /// Those of them that were told for one of several.
+    each: Vec<i64>,
     /// The latest message that holds one.
     message: Option<(RecordRef, String)>,
 }
+
+/// Words beside which an amount is for one of several.
+const EACH: &[&str] = &["per", "each", "every", "a night", "a day", "a piece", "apiece", "price", "prices"];
 
 /// With more amounts than this almost anything follows from two of them.
 const MOST_AMOUNTS: usize = 64;
@@ -53,6 +58,7 @@ impl Told {
     /// Takes in words of the agent.
     pub(super) fn hear(&mut self, record: RecordRef, text: &str) {
         for sentence in speech::sentences(speech::read(text)) {
+            let each = speech::has_any_word(&sentence.to_ascii_lowercase(), EACH);
             for found in MONEY.all(sentence) {
                 let number =
                     found.get(1).or_else(|| found.get(2)).map_or("", |n| n.as_str()).replace(',', "");
@@ -62,6 +68,9 @@ impl Told {
                     let hundredths = (amount * 100.0).round() as i64;
                     if !self.amounts.contains(&hundredths) {
                         self.amounts.push(hundredths);
+                    }
+                    if each && !self.each.contains(&hundredths) {
+                        self.each.push(hundredths);
                     }
                     self.message =
                         Some((record, crate::text::excerpt(sentence, crate::detect::EVIDENCE_BYTES)));
@@ -74,8 +83,9 @@ impl Told {
     fn covers(&self, amount: i64) -> bool {
         let near = |one: i64, other: i64| (one - other).abs() <= 2;
         self.amounts.len() >= MOST_AMOUNTS
+            || self.each.iter().any(|one| (2..=9).any(|times| near(one * times, amount)))
             || self.amounts.iter().enumerate().any(|(at, one)| {
-                (1..=9).any(|times| near(one * times, amount))
+                near(*one, amount)
                     || self
                         .amounts
                         .iter()
@@ -221,19 +231,33 @@ pub(super) fn charge(
             if sum == 0 || told.covers(sum.abs()) || added.iter().all(|one| told.covers(one.abs())) {
                 continue;
             }
-            untold(act, asks, object, sum, told, found);
+            let outcome = act.step.outcome.map_or("", |outcome| outcome.text.as_str());
+            let seen = Evidence::new(object.record, Part::Against, tail(outcome, sum));
+            untold(act, asks, seen, sum, told, found);
             return true;
         }
     }
-    false
+    let given = act.arguments.values().filter_map(|value| Some(given_amounts(value.as_array()?)));
+    let Some((sum, amounts)) = given.map(|all| (all.iter().sum::<i64>(), all)).find(|(sum, _)| *sum > 0)
+    else {
+        return false;
+    };
+    if told.covers(sum) || amounts.iter().all(|one| told.covers(*one)) {
+        return false;
+    }
+    let seen = Evidence::new(act.step.input.record, Part::Against, tail(&act.step.input.text, sum));
+    untold(act, asks, seen, sum, told, found);
+    true
 }
 
-fn untold(act: &Act<'_>, asks: &Sentence, object: &Object, sum: i64, told: &Told, found: &mut Vec<Finding>) {
-    let money = |sum: i64| format!("{}.{:02}", sum.abs() / 100, sum.abs() % 100);
+/// The `amount` of each entry of a list in the arguments.
+fn given_amounts(entries: &[Value]) -> Vec<i64> {
+    entries.iter().filter_map(|entry| hundredths(entry.get("amount")?)).collect()
+}
+
+fn untold(act: &Act<'_>, asks: &Sentence, seen: Evidence, sum: i64, told: &Told, found: &mut Vec<Finding>) {
     let (tool, sum, did) = (act.shown(), money(sum), if sum < 0 { "paid out" } else { "charged" });
-    let outcome = act.step.outcome.map_or("", |outcome| outcome.text.as_str());
-    let mut against =
-        vec![Evidence::new(object.record, Part::Against, tail(outcome, sum.trim_end_matches(".00")))];
+    let mut against = vec![seen];
     let (strength, sentence) = match (&told.message, told.amounts.last()) {
         (Some((record, text)), Some(last)) => {
             against.push(Evidence::new(*record, Part::Context, text));
@@ -259,10 +283,16 @@ fn untold(act: &Act<'_>, asks: &Sentence, object: &Object, sum: i64, told: &Told
     ));
 }
 
-/// The stretch of an outcome that ends with the last place of a figure.
-fn tail<'t>(text: &'t str, figure: &str) -> &'t str {
-    let end = text.rfind(figure).map_or(text.len(), |at| at + figure.len());
+/// The stretch of a text that ends with the last place of an amount.
+fn tail(text: &str, sum: i64) -> &str {
+    let figure = money(sum);
+    let end = text.rfind(figure.trim_end_matches(".00")).map_or(text.len(), |at| at + figure.len());
     crate::text::clip_front(text.get(..end).unwrap_or(text), 120)
+}
+
+/// An amount without its sign.
+fn money(sum: i64) -> String {
+    format!("{}.{:02}", sum.abs() / 100, sum.abs() % 100)
 }
 
 #[cfg(test)]

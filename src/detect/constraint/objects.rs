@@ -97,7 +97,7 @@ pub(super) fn is_id(text: &str) -> bool {
 }
 
 /// A number in hundredths.
-fn hundredths(value: &Value) -> Option<i64> {
+pub(super) fn hundredths(value: &Value) -> Option<i64> {
     let number = value.as_f64()?;
     #[allow(clippy::cast_possible_truncation, reason = "the range is checked")]
     (number.abs() < 1e9).then(|| (number * 100.0).round() as i64)

@@ -326,6 +326,22 @@ fn a_charge_that_was_not_told() {
         assert_eq!(charged(told, amount, "change_stay"), findings, "{told} {amount}");
     }
     assert_eq!(charged("Shall I cancel it?", -300.0, "cancel_stay"), 0);
+    assert_eq!(charged("That is $600 more. Shall I?", 1200.0, "change_stay"), 1, "no multiple of a total");
+}
+
+#[test]
+fn a_new_thing_whose_price_was_not_told() {
+    for (told, findings) in
+        [("It is $255. Shall I?", 1), ("It is $305. Shall I?", 0), ("$250 by voucher, $55 by card?", 0)]
+    {
+        let mut scene = looked_up(&stay("booked", "flex"), "gold");
+        scene.says(told);
+        scene.prompt("Yes, please.");
+        let input =
+            json!({"payments": [{"payment_id": "a", "amount": 250}, {"payment_id": "b", "amount": 55}]});
+        scene.call("book_stay", &input, Status::Ok, "done");
+        assert_eq!(scene.found("constraint.untold-charge").len(), findings, "{told}");
+    }
 }
 
 #[test]
