@@ -194,8 +194,11 @@ fn is_original(act: &Act<'_>, id: &str, objects: &Objects, user: &Spoken, agent:
         && act.things(objects).any(|(_, _, thing)| thing.lists.iter().any(|list| list.texts.contains(&hash)))
 }
 
+/// A thing's id, and its lists of amounts by their names.
+pub(super) type Amounts = (String, Vec<(String, Vec<i64>)>);
+
 /// How the lists of amounts of the things that an act names stood before it.
-pub(super) fn amounts(act: &Act<'_>, objects: &Objects) -> Vec<(String, Vec<(String, Vec<i64>)>)> {
+pub(super) fn amounts(act: &Act<'_>, objects: &Objects) -> Vec<Amounts> {
     act.things(objects)
         .map(|(_, id, object)| {
             let lists = object.lists.iter().map(|list| (list.name.clone(), list.amounts.clone()));
@@ -209,7 +212,7 @@ pub(super) fn amounts(act: &Act<'_>, objects: &Objects) -> Vec<(String, Vec<(Str
 pub(super) fn charge(
     act: &Act<'_>,
     policy: &Policy,
-    before: &[(String, Vec<(String, Vec<i64>)>)],
+    before: &[Amounts],
     objects: &Objects,
     told: &Told,
     found: &mut Vec<Finding>,

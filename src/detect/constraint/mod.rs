@@ -60,6 +60,7 @@ static RULES: &[&Rule] = &[
     &refusal::UNTRIED,
 ];
 
+/// Words that are a yes wherever they stand.
 const YES: &[&str] = &[
     "yes",
     "yeah",
@@ -69,23 +70,22 @@ const YES: &[&str] = &[
     "confirmed",
     "proceed",
     "ahead",
-    "sure",
-    "ok",
-    "okay",
-    "correct",
     "agree",
     "agreed",
     "absolutely",
     "definitely",
-    "sounds good",
     "please do",
-    "fine",
-    "perfect",
-    "great",
-    "right",
-    "good",
-    "works",
+    "oui",
 ];
+/// Words that are a yes where nothing is asked or denied beside them.
+const LIKELY_YES: &[&str] =
+    &["sure", "ok", "okay", "correct", "sounds good", "fine", "perfect", "great", "right", "good", "works"];
+
+/// Whether a user's words, in lower case, say yes to what was asked.
+fn says_yes(lower: &str) -> bool {
+    speech::has_any_word(lower, YES)
+        || (speech::has_any_word(lower, LIKELY_YES) && !lower.contains('?') && !speech::denies(lower))
+}
 
 /// What a user said last.
 #[derive(Clone, Debug)]
@@ -117,6 +117,9 @@ pub(super) struct Constraint {
 impl Constraint {
     fn called(&mut self, step: &ClosedStep<'_>, found: &mut Vec<Finding>) {
         self.untried.called(step.step.agent);
+        if self.policy.is_empty() {
+            return;
+        }
         let arguments: Map<String, Value> = serde_json::from_str(&step.input.text).unwrap_or_default();
         let record = step.outcome.map(|outcome| outcome.record);
         self.unconfirmed(step, found);
@@ -212,7 +215,7 @@ impl Constraint {
 
     fn prompted(&mut self, agent: AgentId, passage: &Passage) {
         let lower = crate::text::clip(&passage.text, 4096).to_ascii_lowercase();
-        let yes = speech::has_any_word(&lower, YES)
+        let yes = says_yes(&lower)
             // Once given, a yes holds for the rest of what was agreed on.
             || self.said.get(&agent).is_some_and(|said| said.yes && lower.len() < 40);
         let text = crate::text::excerpt(&passage.text, super::EVIDENCE_BYTES);
@@ -221,7 +224,9 @@ impl Constraint {
             agent,
             Said { record: passage.record, text, yes, told: false, choice_told: false, charge_told: false },
         );
-        self.user.hear(&passage.text);
+        if !self.policy.is_empty() {
+            self.user.hear(&passage.text);
+        }
     }
 }
 
@@ -243,7 +248,7 @@ impl Family for Constraint {
                 } else {
                     self.called(step, found);
                 }
-                for words in step.words() {
+                for words in step.words().filter(|_| !self.policy.is_empty()) {
                     self.agent.hear(&words.text);
                     self.told.hear(words.record, &words.text);
                 }

@@ -138,6 +138,11 @@ impl Policy {
         }
     }
 
+    /// Whether the instructions hold nothing that a call can be held against.
+    pub(super) fn is_empty(&self) -> bool {
+        self.clauses.is_empty() && self.asks_yes.is_none() && self.one_at_a_time.is_none()
+    }
+
     /// The grace for a verb, in hours.
     pub(super) fn grace(&self, verb: &str) -> Option<i64> {
         self.graces.iter().find(|(other, _)| same_verb(other, verb)).map(|(_, hours)| *hours)

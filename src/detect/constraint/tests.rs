@@ -88,6 +88,23 @@ fn with_a_yes_or_without_the_constraint_it_is_well() {
 }
 
 #[test]
+fn a_yes_is_told_from_a_question_and_from_a_no() {
+    for (words, told) in [
+        ("Sounds good, thanks.", 0),
+        ("Great! Could you add two bags as well?", 1),
+        ("I am not sure about that.", 1),
+        ("Great, that works. Yes, could you do it now?", 0),
+        ("That is right.", 0),
+        ("No, that is not right.", 1),
+    ] {
+        let mut scene = scene();
+        scene.prompt(words);
+        scene.call("book_room", &json!({"n": 1}), Status::Ok, "booked");
+        assert_eq!(scene.found("constraint.unconfirmed-act").len(), told, "{words}");
+    }
+}
+
+#[test]
 fn looking_something_up_needs_no_yes() {
     let mut scene = scene();
     scene.prompt("What would the room cost?");

@@ -106,6 +106,9 @@ fn part_hashes(id: &str) -> impl Iterator<Item = u64> {
 impl Seen {
     /// Takes in a text that brings ids.
     pub(super) fn learn(&mut self, text: &str, record: RecordRef) {
+        if self.ids.len() >= MOST_IDS {
+            return;
+        }
         let text = crate::text::clip(text, READ_BYTES);
         scan(text, |mention| {
             if self.ids.len() >= MOST_IDS || self.known.contains(&mention.hash) {
@@ -164,7 +167,9 @@ impl Seen {
                 if run.len() < 32 {
                     run.push(c);
                 }
-            } else if !(matches!(c, ' ' | '-') && last.is_ascii_digit()) && !run.is_empty() {
+            } else if matches!(c, ' ' | '-') && last.is_ascii_digit() {
+                // More digits may follow.
+            } else if !run.is_empty() {
                 if free && !(last.is_ascii_digit() && (c.is_alphanumeric() || c == '_')) {
                     self.digits.insert(speech::hash(run.as_bytes()));
                 }
