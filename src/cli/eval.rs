@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::Common;
 use crate::engine::Judge;
-use crate::lab::{cases, corpus, crossvalidate, report};
+use crate::lab::{cases, corpus, crossvalidate, faults, report};
 use crate::score::Model;
 
 /// Arguments of `eval`.
@@ -35,6 +35,9 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
     let costs = common.costs();
     let judge = Judge { internal_signals: internal, ..Judge::embedded() };
     let labels = corpus::read(&args.corpora)?;
+    if let Some(faults) = faults::measure(&labels, &common.judge()?, |sentence| super::complain(&sentence)) {
+        return print_faults(&faults, args.json);
+    }
     let cases = cases::assess(labels, &judge, |sentence| super::complain(&sentence));
     let given = common.named_model()?;
     let judged = match &given {
@@ -59,6 +62,18 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
     if let Some(file) = &args.predictions {
         write_predictions(file, &cases, &judged)
             .with_context(|| format!("predictions cannot be written to {}", file.display()))?;
+    }
+    super::finish(out, super::CLEAN)
+}
+
+/// Injected faults are reported by themselves: a known fault in a good run says nothing of how often
+/// runs fail.
+fn print_faults(faults: &faults::Faults, as_json: bool) -> anyhow::Result<ExitCode> {
+    let mut out = super::stdout();
+    if as_json {
+        writeln!(out, "{}", json!({ "faults": faults }))?;
+    } else {
+        out.write_all(faults.table().as_bytes())?;
     }
     super::finish(out, super::CLEAN)
 }

@@ -1,12 +1,11 @@
 //! Rules: what can be seen to be wrong from what was done and what came back.
 //!
-//! One file a family of rules. To add a rule: add its [`Rule`] and its code to a family's file; to add
-//! a family: write a type that implements [`Family`] and add it to [`families`]. Rules are
-//! deterministic and keep hashes and numbers, not texts. A finding without evidence does not ship.
+//! One file or folder a family of rules. To add a rule: add its [`Rule`] and its code to a family's
+//! file; to add a family: write a type that implements [`Family`] and add it to [`families`]. Rules
+//! are deterministic and keep hashes and numbers, not texts. A finding without evidence does not ship.
 //! A rule may be no worse than O(n log n) over a run.
 
 mod agents;
-mod amounts;
 mod checks;
 pub mod claims;
 mod constraint;
@@ -15,9 +14,12 @@ mod edits;
 mod execution;
 mod fan_in;
 mod fault;
+mod figures;
 mod handoff;
 mod integrity;
 mod internal;
+mod outcomes;
+mod pace;
 mod pattern;
 mod peers;
 mod plan;
@@ -218,9 +220,11 @@ pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
         Box::new(verification::Verification::default()),
         Box::new(repetition::Repetition::default()),
         Box::new(execution::Execution::default()),
+        Box::new(outcomes::Outcomes::default()),
+        Box::new(pace::Pace::default()),
         Box::new(contract::Contract::default()),
         Box::new(provenance::Provenance::default()),
-        Box::new(amounts::Amounts::default()),
+        Box::new(figures::Figures::default()),
         Box::new(edits::Edits::default()),
         Box::new(plan::Plan::default()),
         Box::new(constraint::Constraint::default()),

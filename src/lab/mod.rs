@@ -5,4 +5,6 @@
 pub mod cases;
 pub mod corpus;
 pub mod crossvalidate;
+pub mod faults;
+pub mod inject;
 pub mod report;
