@@ -154,7 +154,7 @@ impl Acts {
         let fault = fault::of(seen);
         let command = seen.request.and_then(|r| r.command.as_deref()).filter(|_| kind == ToolKind::Shell);
         let checks = fault.as_ref().is_some_and(|f| f.sort == fault::Sort::Check)
-            || fault.is_some() && command.is_some_and(|c| runs_check(c));
+            || fault.is_some() && command.is_some_and(runs_check);
         let failed = fault.is_some() || kind == ToolKind::Other && tells_error(seen);
         // A limit of time, or a signal, may be how it was meant to end; so may the end of another program.
         let meant = kind == ToolKind::Shell
