@@ -100,6 +100,15 @@ rule!(
     "Says that tests pass; there are fewer than when some failed.",
     "says all tests pass; the runner printed 39 passed, and before that printed 39 passed, 3 failed: the failing ones are gone"
 );
+// 14: a quotation.
+rule!(
+    QUOTATION,
+    "claim.quotation",
+    Hallucination,
+    Support,
+    "Quotes as a program's output what no outcome held.",
+    "quotes \"All assertions held, 12 tests completed\" as output; no outcome up to step 9 holds any of it"
+);
 // 15: a source that could not be read.
 rule!(
     SOURCE_UNREAD,
@@ -149,6 +158,7 @@ pub(super) static ALL: &[&Rule] = &[
     &NARROWER,
     &COUNT_DIFFERS,
     &SHRUNK,
+    &QUOTATION,
     &SOURCE_UNREAD,
     &NO_CALL,
     &AFTER_ERROR,
