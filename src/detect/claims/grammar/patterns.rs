@@ -68,7 +68,7 @@ patterns! {
     pub(super) PARTIAL = r"\b(?:most|some|many|several|half (?:of|the)|part|a few|few|all but|almost all|nearly all|almost every|\d+\s?%|other|others|remaining|rest|majority|partially|each test that|whichever)\b";
     pub(super) DESCRIBES = r"\b(?:that|which|who|whose|where|cover|covers|covering|checks|checking|asserts?|asserting|ensures?|verif(?:y|ies|ying)|exercis\w+|expects?|for (?:the )?case|named|called|with a|of a|into|through|against|fixture)\b";
     pub(super) PASSES_THING = r"^\s*--?[a-z]|^\s*(?:a|an|its|through|into|along|via|them|itself|none|null|arguments?|args|values?|parameters?|data|as|by reference|over|down|back|to|the (?:list|value|data|object|argument|string|user|parameter|option|flag|request|config|context|path|file|number|input|wrong|right|correct))\b";
-    pub(super) CLEAN_THING = r"^\s*(?:and |, )?(?:as|to|for|with|up|readable|simple|concise|code|separation|focused|well|short|isolated|minimal|easy|tidy|enough)\b";
+    pub(super) CLEAN_THING = r"^\s*(?:and |, )?(?:as|to|up|readable|simple|concise|code|separation|focused|well|short|isolated|minimal|easy|tidy|enough)\b";
     pub(super) STRESSED = r"\b(?:all|every|entire|full|whole|complete|everything|100\s?%)\b";
     pub(super) PHRASE = r"(?P<d>\b(?:these|those|this|that|its|one|another|both|two|three|four|five|six|the first|the second)\s+)?(?P<a>(?:[\w'/.-]+\s+){0,3})\b(?:tests?|specs?|suites?|test cases|checks|examples)\b";
     pub(super) FULL = r"\b(?:full|entire|whole|complete)\s+(?:\w+\s+){0,2}(?:suite|tests?)\b|\bthe (?:full|entire|whole) (?:project|workspace|repository|codebase)\b";
