@@ -14,6 +14,7 @@
 mod claims {
     pub mod acts;
     pub mod clean;
+    pub mod fifth;
     pub mod fourth;
     pub mod second;
     pub mod table;
@@ -225,6 +226,7 @@ const FLOORS: &[(&str, f64, f64)] = &[
     ("second", 1.0, 1.0),
     ("third", 0.97, 0.95),
     ("fourth", 0.97, 0.92),
+    ("fifth", 0.97, 0.92),
     ("all", 0.98, 0.95),
 ];
 
@@ -237,6 +239,7 @@ fn the_measures_of_each_set_keep_to_their_floors() {
         ("second", claims::second::situations()),
         ("third", claims::third::situations()),
         ("fourth", claims::fourth::situations()),
+        ("fifth", claims::fifth::situations()),
     ] {
         let (mut score, wrong) = judge(situations);
         wrong.iter().for_each(|line| println!("  {line}"));
@@ -256,5 +259,5 @@ fn the_measures_of_each_set_keep_to_their_floors() {
         assert!(score.recall() >= *recall, "{name}: recall {:.3}", score.recall());
     }
     assert!(all.touched() < 0.02, "{:.3} of the clean lines touched", all.touched());
-    assert!(all.lines() >= 600);
+    assert!(all.lines() >= 700);
 }
