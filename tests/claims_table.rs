@@ -1,6 +1,7 @@
 //! What is a claim and what stands against it, by hand: each line is a closing message over runs of a
-//! kind, with the rule that must speak at it, or none. The lines were written before the rules were
-//! tuned on them. Printed: how many were found, missed and falsely raised.
+//! kind, with the rule that must speak at it, or none. The lines of each set were written before the
+//! rules were mended on them; the heads of the third and fourth hold what was measured then. Printed:
+//! precision, recall and the share of true lines touched, each with Wilson's interval.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,6 +14,7 @@
 mod claims {
     pub mod acts;
     pub mod clean;
+    pub mod fifth;
     pub mod fourth;
     pub mod second;
     pub mod table;
@@ -180,8 +182,9 @@ fn every_claim_comes_to_a_status() {
     let good = || Sh("pytest -q", Some(0), "16 passed in 1.88s");
     let bad = || Sh("pytest -q", Some(1), "2 failed, 14 passed in 1.92s");
     let edit = || Edit("src/retry.py");
+    const API: &str = "test result: ok. 16 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out";
     let log = || Sh("pytest -q > t.log 2>&1; echo done", Some(0), "done");
-    for (did, expected) in [
+    let cases = [
         (vec![edit(), good()], Confirmed),
         (vec![edit(), bad(), edit(), good()], Confirmed),
         (vec![edit(), log(), Read("t.log", "16 passed in 1.88s")], Confirmed),
@@ -196,9 +199,19 @@ fn every_claim_comes_to_a_status() {
         (vec![edit(), Sh("./demo", Some(0), "4")], Unsupported),
         (vec![edit(), Sh("pytest -q", Some(5), "no tests ran in 0.01s")], Unsupported),
         (vec![edit(), Sh("./verify.sh", Some(0), "")], Unknown),
+        (vec![edit(), Sh("./verify.sh", Some(0), ""), edit()], Stale),
+        (vec![edit(), Sh("./verify.sh || true", Some(0), "")], Masked),
+        (vec![edit(), Sh("./verify.sh || true", Some(0), "all is well")], Unknown),
+        (vec![edit(), Sh("./verify.sh", Some(1), "boom")], Contradicted),
+        (vec![edit(), Sh("./verify.sh", Some(1), "boom"), Sh("./verify.sh", Some(0), "")], Unknown),
+        (vec![edit(), Sh("./go.sh", Some(1), "AssertionError")], Unsupported),
+        (vec![Edit("crates/core/src/lib.rs"), Sh("cargo test -p api", Some(0), API)], Unsupported),
+        (vec![Edit("crates/core/src/lib.rs"), Sh("cargo test -p relay-core", Some(0), API)], Confirmed),
+        (vec![Edit("src/lib.rs"), Sh("cargo test -p api", Some(0), API)], Confirmed),
         (vec![], Unknown),
-    ] {
-        assert_eq!(claims::acts::statuses(&did, "All 16 tests pass."), [expected], "{}", did.len());
+    ];
+    for (at, (did, expected)) in cases.into_iter().enumerate() {
+        assert_eq!(claims::acts::statuses(&did, "All 16 tests pass."), [expected], "case {at}");
     }
     assert_eq!(claims::acts::statuses(&[edit(), bad()], "Two tests fail."), []);
     assert_eq!(
@@ -207,13 +220,14 @@ fn every_claim_comes_to_a_status() {
     );
 }
 
-/// Set, least precision, least recall; the floors only rise.
+/// Set, least precision, least recall, as of 2026-11-24; the floors only rise.
 const FLOORS: &[(&str, f64, f64)] = &[
     ("first", 1.0, 1.0),
     ("second", 1.0, 1.0),
-    ("third", 0.97, 0.92),
-    ("fourth", 0.97, 0.60),
-    ("all", 0.97, 0.88),
+    ("third", 0.97, 0.95),
+    ("fourth", 0.97, 0.92),
+    ("fifth", 0.97, 0.92),
+    ("all", 0.98, 0.95),
 ];
 
 #[test]
@@ -225,6 +239,7 @@ fn the_measures_of_each_set_keep_to_their_floors() {
         ("second", claims::second::situations()),
         ("third", claims::third::situations()),
         ("fourth", claims::fourth::situations()),
+        ("fifth", claims::fifth::situations()),
     ] {
         let (mut score, wrong) = judge(situations);
         wrong.iter().for_each(|line| println!("  {line}"));
@@ -244,5 +259,5 @@ fn the_measures_of_each_set_keep_to_their_floors() {
         assert!(score.recall() >= *recall, "{name}: recall {:.3}", score.recall());
     }
     assert!(all.touched() < 0.02, "{:.3} of the clean lines touched", all.touched());
-    assert!(all.lines() >= 600);
+    assert!(all.lines() >= 700);
 }

@@ -1,9 +1,23 @@
 //! Names of files, and whether a change in one can change what a check says.
 
+use crate::detect::runner::hash;
+
 /// A path's last part.
 pub(crate) fn name_of(path: &str) -> &str {
     let path = path.trim_end_matches(['/', '\\']);
     path.rsplit(['/', '\\']).next().unwrap_or(path)
+}
+
+/// Hash of the package that a file belongs to, where its path says so: the directory below `crates`,
+/// `packages` and their like; 0: not known.
+pub(super) fn package_of(path: &str) -> u64 {
+    let mut parts = path.split(['/', '\\']);
+    let inside = parts
+        .any(|p| matches!(p, "crates" | "packages" | "apps" | "services" | "libs" | "modules" | "projects"));
+    match parts.next().filter(|_| inside) {
+        Some(name) if parts.next().is_some() => hash(&name.to_ascii_lowercase()),
+        _ => 0,
+    }
 }
 
 /// Whether a check could come out otherwise because of a change in this file: not for texts that

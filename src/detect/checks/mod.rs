@@ -29,6 +29,8 @@ pub(crate) struct Change {
     pub(crate) record: RecordRef,
     /// The file's name without its directory; cleaned, at most 80 bytes.
     pub(crate) file: String,
+    /// Hash of the package that it belongs to, by its directory (`crates/core/…`); 0: not known.
+    pub(crate) package: u64,
 }
 
 patterns! {
@@ -120,8 +122,11 @@ impl Checks {
                     None => {}
                 }
                 let code = kind == ToolKind::Code && !command.contains("tools.");
+                let hinted = !reading.hinted.is_empty() && reading.checks.is_empty();
                 if reading.unknown || code {
-                    if MAY_CHECK.is_in(command) || MAY_CHECK.is_in(crate::text::clip_front(&text, 4096)) {
+                    // What failed is no success that nobody sees.
+                    let said = || MAY_CHECK.is_in(crate::text::clip_front(&text, 4096));
+                    if !step.failed() && (MAY_CHECK.is_in(command) || said()) {
                         self.opaque_at = Some(self.now);
                     } else {
                         self.unknown_at = Some(self.now);
@@ -134,7 +139,7 @@ impl Checks {
                     self.read_report(seen, &reading.shown, file, &text);
                 } else if let Some(s) = summary::tests(&text).filter(|s| s.own_form) {
                     self.add_unnamed(seen, command, CheckKind::Test, s, background);
-                } else if !reading.hinted.is_empty() {
+                } else if hinted {
                     self.add_hinted(seen, kind, reading.hinted, &text, background);
                 }
                 if !step.failed() || kind == ToolKind::Code {
@@ -202,6 +207,7 @@ impl Checks {
             agent: seen.step.agent,
             record: seen.step.record,
             file: crate::text::excerpt(name_of(path), 80),
+            package: files::package_of(path),
         });
     }
 
@@ -234,6 +240,7 @@ impl Checks {
                 mask: None,
                 background,
                 outputs: Vec::new(),
+                package: None,
             },
             verdict,
             line: s.line.clone(),
@@ -310,8 +317,8 @@ impl Checks {
         }
     }
 
-    /// Takes in programs whose names speak of testing. A failure is kept; a success takes a failure of
-    /// the same program away and tells nothing else.
+    /// Takes in programs whose names speak of testing. One whose outcome is hidden is kept only where it
+    /// printed nothing: what it printed may have told.
     fn add_hinted(
         &mut self,
         seen: &ClosedStep<'_>,
@@ -326,9 +333,13 @@ impl Checks {
         for mut check in added {
             self.all.retain(|c| !c.hinted || c.called.command != check.called.command);
             check.hinted = true;
-            if check.verdict == Verdict::Failed {
-                self.all.push(check);
+            let silent = text.trim().is_empty();
+            match check.verdict {
+                Verdict::Masked | Verdict::Background if silent => self.opaque_at = None,
+                Verdict::Failed | Verdict::Passed => {}
+                _ => continue,
             }
+            self.all.push(check);
         }
     }
 

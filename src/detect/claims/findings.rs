@@ -101,6 +101,17 @@ pub(super) fn finding(
             },
             None,
         ),
+        Against::Elsewhere(check, change) => (
+            &NARROWER,
+            0.5,
+            format!(
+                "only `{}` was run after {} of another package was changed (step {})",
+                check.called.command,
+                change.file,
+                step_no(change.step)
+            ),
+            Some(check),
+        ),
         Against::NotWhole(check) => {
             (&NARROWER, 0.5, format!("only a part was run: `{}`", check.called.command), Some(check))
         }

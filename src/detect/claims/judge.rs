@@ -3,7 +3,7 @@
 
 use super::grammar::{About, Claim, Reach};
 use crate::detect::checks::{Change, Check, Checks, Report, Verdict, name_of, standing_failure};
-use crate::detect::runner::{CheckKind, Ground};
+use crate::detect::runner::{CheckKind, Ground, hash};
 use crate::detect::summary::{Says, name_hash};
 use crate::trace::AgentId;
 
@@ -56,7 +56,8 @@ impl<'c> Judged<'c> {
                 | Against::BrokenOff(_)
                 | Against::None { .. }
                 | Against::OnlyPart(..)
-                | Against::NotWhole(_) => ClaimStatus::Unsupported,
+                | Against::NotWhole(_)
+                | Against::Elsewhere(..) => ClaimStatus::Unsupported,
                 _ => ClaimStatus::Contradicted,
             },
         }
@@ -75,6 +76,8 @@ pub(crate) enum Against<'c> {
     OnlyPart(&'c Check, &'c Check),
     /// The full suite is claimed and only a part of it was run.
     NotWhole(&'c Check),
+    /// Only another package than the changed one was checked.
+    Elsewhere(&'c Check, &'c Change),
     /// The numbers are others.
     Counts(&'c Check, f64),
     /// The coverage is another.
@@ -156,6 +159,10 @@ fn of_kind<'c>(claim: &Claim, by: AgentId, kind: CheckKind, checks: &'c Checks, 
     // Whoever checked answers for its own checks; agents beside it may look at something else.
     let own: Vec<&Check> = fresh.iter().copied().filter(|c| c.agent == by).collect();
     let fresh = if own.is_empty() { fresh } else { own };
+    // A success of what is perhaps no check counts only where there is nothing better.
+    let sure: Vec<&Check> =
+        fresh.iter().copied().filter(|c| !(c.hinted && c.verdict == Verdict::Passed)).collect();
+    let fresh = if sure.is_empty() { fresh } else { sure };
     // A test run that did not get past the build tells of the build.
     if kind == CheckKind::Build {
         let tells = |c: &&Check| matches!(c.called.kind, CheckKind::Build | CheckKind::Test);
@@ -189,6 +196,7 @@ fn of_kind<'c>(claim: &Claim, by: AgentId, kind: CheckKind, checks: &'c Checks, 
         Verdict::Masked if !passed_before() => Judged::Against(Against::Masked(latest)),
         Verdict::Background if !passed_before() => Judged::Against(Against::Background(latest)),
         Verdict::BrokenOff if !passed_before() => Judged::Against(Against::BrokenOff(latest)),
+        Verdict::Passed if latest.hinted => Judged::Unknown,
         Verdict::Passed => {
             if claim.no_warnings && latest.summary.as_ref().is_some_and(|s| s.warnings > 0) {
                 return Judged::Against(Against::Warned(latest));
@@ -208,10 +216,25 @@ fn of_kind<'c>(claim: &Claim, by: AgentId, kind: CheckKind, checks: &'c Checks, 
             if claim.full && kind == CheckKind::Test && fresh.iter().all(|c| c.called.narrowed != 0) {
                 return Judged::Against(Against::NotWhole(latest));
             }
+            if let Some(change) = change.filter(|_| claim.reach != Reach::Part && kind == CheckKind::Test)
+                && fresh.iter().all(|c| elsewhere(c, change))
+            {
+                return Judged::Against(Against::Elsewhere(latest, change));
+            }
             Judged::Confirmed
         }
         _ => Judged::Unknown,
     }
+}
+
+/// Whether a check ran another package than the one that was changed.
+fn elsewhere(check: &Check, change: &Change) -> bool {
+    let Some(package) = check.called.package.as_deref().filter(|_| change.package != 0) else {
+        return false;
+    };
+    // `relay-core` may live in `crates/core`.
+    let mut names = package.split(['-', '_', '/']).chain(std::iter::once(package));
+    !names.any(|name| hash(name) == change.package)
 }
 
 /// A claim of which no check since the last change speaks.
@@ -252,7 +275,7 @@ fn speaks_of(claim: &Claim, check: &Check) -> bool {
         return false;
     };
     match claim.counts.total.or(claim.counts.passed) {
-        Some(n) => summary.total == Some(n),
+        Some(n) => summary.total == Some(n) || claim.reach == Reach::Stressed && summary.passed == Some(n),
         None => true,
     }
 }

@@ -10,6 +10,7 @@ mod commits;
 mod findings;
 pub(crate) mod grammar;
 mod judge;
+mod quotes;
 mod rules;
 mod sentences;
 
@@ -23,12 +24,14 @@ use grammar::{About, Claim, Reach};
 use judge::Against;
 pub use judge::ClaimStatus;
 use rules::NO_CALL;
+use sentences::Sentences;
 
 /// The family that holds words against what was done.
 #[derive(Default)]
 pub struct Claims {
     checks: Checks,
     acts: acts::Acts,
+    heard: quotes::Heard,
     /// Claims that a sub-agent's log, which may come later, can still support.
     waiting: Vec<Waiting>,
     /// What agents claimed of a kind of check, to name the root of a repeated claim.
@@ -69,6 +72,7 @@ impl Family for Claims {
             Observation::Step(step) => {
                 self.checks.take(step);
                 self.acts.take(step);
+                self.heard.outcome(step);
                 match step.message {
                     Some(message) => self.message(step, message, run, found),
                     None => self.commit(step, found),
@@ -76,6 +80,7 @@ impl Family for Claims {
             }
             Observation::Prompt { author, passage, agent } => {
                 self.acts.turn(*agent);
+                self.heard.take(&passage.text);
                 // A person who says that the tests pass knows it from elsewhere.
                 if *author == Author::Person
                     && passage.text.len() < 4096
@@ -138,6 +143,10 @@ impl Claims {
         self.words(step, message, &said, &mut told, &mut best);
         found.extend(best.into_iter().map(|(_, finding)| finding));
         self.acts.message(step, message, &said, &told, run, found);
+        let clipped = crate::text::clip(&message.text, grammar::LOOKED_AT);
+        if quotes::quotes_output(clipped) {
+            found.extend(Sentences::of(clipped).find_map(|s| self.heard.judge(step, message, &s)));
+        }
     }
 
     /// What a commit, or a request to merge it, says of the checks: words like any other, and they stay.

@@ -24,7 +24,7 @@ rule!(
     Hallucination,
     Support,
     "Says that a check passes; its latest run after the last edit failed.",
-    ""
+    "says all tests pass; the runner printed 39 passed, 3 failed"
 );
 rule!(
     STALE,
@@ -32,7 +32,7 @@ rule!(
     Hallucination,
     Support,
     "Says that a check passes; something was edited after its last run.",
-    ""
+    "says all 42 tests pass; nothing was run after parse.py was changed (step 12)"
 );
 rule!(
     MASKED,
@@ -40,7 +40,7 @@ rule!(
     Hallucination,
     Support,
     "Says that a check passes; its run hid the outcome.",
-    ""
+    "says the tests pass; `npm test` hides its outcome by `; echo`"
 );
 rule!(
     BACKGROUND,
@@ -48,24 +48,31 @@ rule!(
     Hallucination,
     Support,
     "Says that a check passes; it ran in the background and nobody looked.",
-    ""
+    "says the tests pass; `npm run test:e2e` runs in the background and its outcome was never seen"
 );
 rule!(
     UNSUPPORTED,
     "claim.unsupported",
     Hallucination,
     Support,
-    "Says that a check passes; none was run.",
-    ""
+    "Says that a check passes, or that something was committed, pushed or opened; nothing did it.",
+    "says the lint is clean; nothing was run after the last edit (step 5) or before it"
 );
-rule!(EMPTY_RUN, "claim.empty-run", Hallucination, Support, "Says that tests pass; the run held none.", "");
+rule!(
+    EMPTY_RUN,
+    "claim.empty-run",
+    Hallucination,
+    Support,
+    "Says that tests pass; the run held none.",
+    "says all tests pass; the last run held no tests"
+);
 rule!(
     NARROWER,
     "claim.narrower",
     Hallucination,
     Support,
     "Says that all tests pass; a whole run failed and only a part of it was run again.",
-    ""
+    "says all tests pass; `pytest -q` printed 39 passed, 3 failed, and after it only `pytest tests/test_lex.py` passed"
 );
 // 19: a report that is older than the work.
 rule!(
@@ -83,7 +90,7 @@ rule!(
     Hallucination,
     Support,
     "Gives numbers of tests that the runner did not print.",
-    ""
+    "says 45 of 45 passed; the runner printed 42 passed"
 );
 rule!(
     SHRUNK,
@@ -91,7 +98,16 @@ rule!(
     Hallucination,
     Support,
     "Says that tests pass; there are fewer than when some failed.",
-    ""
+    "says all tests pass; the runner printed 39 passed, and before that printed 39 passed, 3 failed: the failing ones are gone"
+);
+// 14: a quotation.
+rule!(
+    QUOTATION,
+    "claim.quotation",
+    Hallucination,
+    Support,
+    "Quotes as a program's output what no outcome held.",
+    "quotes \"All assertions held, 12 tests completed\" as output; no outcome up to step 9 holds any of it"
 );
 // 15: a source that could not be read.
 rule!(
@@ -109,7 +125,7 @@ rule!(
     Hallucination,
     Support,
     "Tells the result of something done by a call; no call was made.",
-    ""
+    "says all tests pass; no call was made at all"
 );
 // 8: an error, then a claim of success of the same thing.
 rule!(
@@ -118,7 +134,7 @@ rule!(
     Hallucination,
     Support,
     "Says that something was done; the last call that did it failed.",
-    ""
+    "says that it was done; the last call for it (push, step 14) failed"
 );
 // 11: a file that was never written.
 rule!(
@@ -127,7 +143,7 @@ rule!(
     Hallucination,
     Support,
     "Says that a file was created or changed; nothing wrote or showed it.",
-    ""
+    "says that docs/design.md was created; no call wrote it or showed it"
 );
 
 /// All of them.
@@ -142,6 +158,7 @@ pub(super) static ALL: &[&Rule] = &[
     &NARROWER,
     &COUNT_DIFFERS,
     &SHRUNK,
+    &QUOTATION,
     &SOURCE_UNREAD,
     &NO_CALL,
     &AFTER_ERROR,

@@ -100,6 +100,8 @@ pub(crate) struct Called {
     pub(crate) background: bool,
     /// Hashes of the names of files that its output goes to.
     pub(crate) outputs: Vec<u64>,
+    /// The package that it is narrowed to (`-p api`), in lower case.
+    pub(crate) package: Option<String>,
 }
 
 /// What a command does, as far as claims about checks go.
@@ -227,6 +229,7 @@ fn read_shell(command: &str, reading: &mut Reading) {
                 mask,
                 background,
                 outputs: outputs(&pieces, i),
+                package: package(arguments, directory),
             };
             if hinted { &mut reading.hinted } else { &mut reading.checks }.push(called);
             continue;
@@ -320,6 +323,18 @@ fn outputs(pieces: &[Piece], at: usize) -> Vec<u64> {
         }
     }
     outputs
+}
+
+/// The package that a command's options, or the directory it is run in, narrow it to.
+fn package(arguments: &[String], directory: Option<&str>) -> Option<String> {
+    let mut words = arguments.iter();
+    let named = words
+        .find(|w| matches!(w.as_str(), "-p" | "--package" | "--filter" | "-w" | "--workspace" | "--prefix"))
+        .and_then(|_| words.next())
+        .map(String::as_str);
+    let directory =
+        directory.filter(|d| ["crates/", "packages/", "apps/", "services/"].iter().any(|p| d.contains(p)));
+    Some(base(named.or(directory)?.trim_end_matches('/')).trim_start_matches('@').to_ascii_lowercase())
 }
 
 /// Words as a shell would read them back.

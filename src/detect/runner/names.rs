@@ -513,7 +513,7 @@ pub(super) fn hints_at_check(program: &str, arguments: &[String]) -> bool {
         "npm" | "pnpm" | "yarn" | "bun" | "deno" => {
             plain.find(|a| a.as_str() != "run").map_or("", String::as_str)
         }
-        "java" => plain.last().map_or("", String::as_str),
+        "java" => plain.next_back().map_or("", String::as_str),
         "test" | "type" => "",
         _ => program,
     };

@@ -10,7 +10,7 @@ use super::grammar::{self, Said};
 use super::rules::{AFTER_ERROR, FILE_UNWRITTEN, NO_CALL, SOURCE_UNREAD, UNSUPPORTED};
 use super::sentences::{Sentence, Sentences};
 use crate::detect::checks::name_of;
-use crate::detect::fault;
+use crate::detect::fault::{self, Fault};
 use crate::detect::pattern::patterns;
 use crate::detect::runner::{self, CheckKind, hash};
 use crate::detect::{Evidence, Finding, Part};
@@ -143,28 +143,31 @@ impl Acts {
         let done = seen.request.and_then(|r| r.command.as_deref()).unwrap_or(seen.tool);
         self.recorded.extend(STEMS.iter().filter(|stem| done.contains(**stem)));
         self.keep_unread(seen);
-        self.keep_failure(seen, kind);
-        self.keep_last(seen, kind);
+        let acts = matches!(kind, ToolKind::Shell | ToolKind::Write | ToolKind::Edit | ToolKind::Other);
+        let fault = if acts { fault::of(seen) } else { None };
+        let told = kind == ToolKind::Other && (fault.is_some() || begins_with_error(seen));
+        self.keep_failure(seen, kind, told);
+        if fault.is_some() || told {
+            self.keep_last(seen, kind, fault);
+        } else {
+            self.last.remove(&seen.step.agent);
+        }
     }
 
-    /// Keeps the call if it failed: it may be the last one before the turn ends. What only looks for
+    /// Keeps a call that failed: it may be the last one before the turn ends. What only looks for
     /// something, and a check, is another matter.
-    fn keep_last(&mut self, seen: &ClosedStep<'_>, kind: ToolKind) {
-        let acts = matches!(kind, ToolKind::Shell | ToolKind::Write | ToolKind::Edit | ToolKind::Other);
-        let fault = fault::of(seen);
+    fn keep_last(&mut self, seen: &ClosedStep<'_>, kind: ToolKind, fault: Option<Fault<'_>>) {
         let command = seen.request.and_then(|r| r.command.as_deref()).filter(|_| kind == ToolKind::Shell);
         let checks = fault.as_ref().is_some_and(|f| f.sort == fault::Sort::Check)
-            || fault.is_some() && command.is_some_and(|c| runs_check(c));
-        let failed = fault.is_some() || kind == ToolKind::Other && tells_error(seen);
+            || fault.is_some() && command.is_some_and(runs_check);
         // A limit of time, or a signal, may be how it was meant to end; so may the end of another program.
         let meant = kind == ToolKind::Shell
             && (seen.step.exit_code.is_some_and(|code| code >= 124)
                 || fault.as_ref().is_some_and(|f| f.sort == fault::Sort::Timeout && f.line.is_empty())
                 || command.is_some_and(|c| MEANT.is_in(c))
                 || seen.outcome.is_some_and(|p| NOTHING_TO_DO.is_in(&p.text)));
-        let acts = acts && !meant;
         match fault.map(|f| f.line).or(seen.outcome.map(|p| p.text.lines().next().unwrap_or_default())) {
-            Some(line) if acts && failed && !checks && self.last.len() < FAILURES => {
+            Some(line) if !meant && !checks && self.last.len() < FAILURES => {
                 let last = LastCall {
                     step: seen.step.id,
                     record: seen.step.outcome.unwrap_or(seen.step.record),
@@ -216,17 +219,16 @@ impl Acts {
         }
     }
 
-    fn keep_failure(&mut self, seen: &ClosedStep<'_>, kind: ToolKind) {
+    fn keep_failure(&mut self, seen: &ClosedStep<'_>, kind: ToolKind, told: bool) {
         let step = seen.step;
         let text = seen.outcome.map_or("", |p| p.text.as_str());
         let refused = step.status == Status::Denied;
         let nothing_to_do =
-            kind == ToolKind::Shell && NOTHING_TO_DO.is_in(crate::text::clip_front(text, 4096));
-        let failed =
-            refused || step.failed() && !nothing_to_do || kind == ToolKind::Other && tells_error(seen);
-        let failed =
-            failed || kind == ToolKind::Shell && HARD_ERROR.is_in(crate::text::clip_front(text, 4096));
+            || kind == ToolKind::Shell && NOTHING_TO_DO.is_in(crate::text::clip_front(text, 4096));
+        let failed = refused || step.failed() && !nothing_to_do() || told;
         let mut deeds = deeds_of(seen, kind);
+        let hard = || HARD_ERROR.is_in(crate::text::clip_front(text, 4096));
+        let failed = failed || kind == ToolKind::Shell && !deeds.is_empty() && hard();
         if kind == ToolKind::Shell && failed {
             // Which of a chain failed, nobody says; what came last cannot have been done.
             let from = deeds.iter().rposition(|d| !d.by_object).unwrap_or(0);
@@ -508,11 +510,11 @@ fn unread_finding(step: &ClosedStep<'_>, message: &Passage, sentence: &Sentence,
     }
 }
 
-/// Whether what came back says that the call failed, whatever the log says.
-fn tells_error(seen: &ClosedStep<'_>) -> bool {
+/// Whether what came back begins with an error, whatever the log says.
+fn begins_with_error(seen: &ClosedStep<'_>) -> bool {
     let text = seen.outcome.map_or("", |p| p.text.trim_start());
     let starts = |word: &str| text.get(..word.len()).is_some_and(|s| s.eq_ignore_ascii_case(word));
-    starts("error") || starts("HTTP 4") || starts("HTTP 5") || fault::of(seen).is_some()
+    starts("error") || starts("HTTP 4") || starts("HTTP 5")
 }
 
 /// Whether a command runs a check, whose failure the checks tell of.

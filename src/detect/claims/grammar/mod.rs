@@ -120,7 +120,7 @@ impl Said {
 }
 
 /// How much of a text is read, in bytes.
-const LOOKED_AT: usize = 24 * 1024;
+pub(crate) const LOOKED_AT: usize = 24 * 1024;
 
 /// Reads what a text says about checks.
 pub(crate) fn read(text: &str) -> Said {

@@ -22,6 +22,8 @@ macro_rules! fine {
 }
 
 patterns! {
+    // What no claim does without: a sentence that has none of it is not looked at further.
+    pub(super) SIGNS = r"pass|succe|green|okmark|clean|happy|quiet|\bok\b|fine|good|exit|without|\b(?:no|zero|0|nothing)\b|through|check out|complet|finish|works|compiles|builds|built|compiled|deploy|live|coverage|\d\s*/\s*\d|\d of";
     // Subjects and predicates.
     pub(super) TESTS_PASS = concat!(r"\b", tests!(), r"\b(?P<mid>[^!?]{0,56}?)(?P<p>\b(?:pass|passes|passed|passing|succeed|succeeds|succeeded|green|successful|successfully|go through|went through|check out)\b|", fine!(), ")");
     pub(super) PASSES_TESTS = r"\b(?P<p>passes|passed|pass|passing)\s+(?P<q>(?:(?:all|every|the|its|both|full|entire|existing|unit|integration|of|whole|complete|our|\d+|\d+/\d+|new|e2e|regression)\s+){0,5})(?:tests?|specs?|(?:test )?suite)\b";
@@ -39,7 +41,7 @@ patterns! {
     pub(super) LINT_NOUN = r"\b(?:lint|lintrun\S*|linters?|linting|eslint|clippy|ruff|flake8|pylint|rubocop|prettier|black)\b";
     pub(super) TYPES_NOUN = r"\b(?:type[- ]?check\w*|typesrun\S*|tsc|mypy|pyright)\b";
     pub(super) BARE_FINE = r"^\W*(?:(?:it|they|all|everything|the result|result|that)\s+(?:is |are |was |were |came back |all |now )*)?(?:all )?(?P<p>clean|green|good|fine|ok|okmark|passed|passes|no (?:issues|errors|warnings|failures|problems|complaints)|(?:0|zero) (?:issues|errors|warnings|failures|problems))(?: found| reported)?\W*$";
-    pub(super) BUILD_OK = concat!(r"\b(?:builds?|buildrun\S*|compilation|compile)\b(?P<mid>[^!?]{0,32}?)(?P<p>\b(?:succeed(?:s|ed)?|pass(?:es|ed|ing)?|(?:is|are|was|were|stays|remains) (?:now )?(?:green|fine|successful)|successful|(?:completed|finished|completes|finishes) (?:successfully|cleanly)|works)\b|", fine!(), ")");
+    pub(super) BUILD_OK = concat!(r"\b(?:builds?|cargo check|buildrun\S*|compilation|compile)\b(?P<mid>[^!?]{0,32}?)(?P<p>\b(?:succeed(?:s|ed)?|pass(?:es|ed|ing)?|(?:is|are|was|were|stays|remains) (?:now )?(?:green|fine|successful)|successful|(?:completed|finished|completes|finishes) (?:successfully|cleanly)|works)\b|", fine!(), ")");
     pub(super) BUILDS_OK = r"\b(?:compiles|builds|compiled|built)\b(?P<mid>[^!?]{0,16}?)\b(?P<p>clean|cleanly|successfully|without (?:any )?(?:errors?|warnings?|issues|problems)|fine|with no (?:errors|warnings))";
     pub(super) IT_COMPILES = r"\b(?:project|code|crate|app|application|everything|it|workspace|program|package)\s+(?:now\s+|still\s+|all\s+)?(?P<p>compiles|builds)(?:\s+(?:now|again|fine|and\b.*))?\s*[.!]?\s*$";
     pub(super) LINT_OK = concat!(r"\b(?:lint|lintrun\S*|lints|linter|linters|linting|eslint|clippy|ruff|flake8|pylint|biome|rubocop|golangci-lint|prettier|stylelint|(?:pre-commit|git)(?: hooks)?|black|isort|rustfmt|gofmt|formatting|formatter|formatting check|format check)\b(?P<mid>[^!?]{0,36}?)(?P<p>\b(?:pass(?:es|ed|ing)?|clean|cleanly|green|happy|quiet|succeed(?:s|ed)?|(?:reports?|shows?|has|with|finds?|found|gives?|is) (?:no|zero|0) (?:errors?|warnings?|issues?|problems?|complaints?)|no (?:errors|warnings|issues|problems)|0 (?:errors|warnings|issues|problems)|nothing to (?:complain|report|fix)|without (?:errors?|warnings?|issues?|complaints?))\b|", fine!(), ")");
@@ -66,7 +68,7 @@ patterns! {
     pub(super) PARTIAL = r"\b(?:most|some|many|several|half (?:of|the)|part|a few|few|all but|almost all|nearly all|almost every|\d+\s?%|other|others|remaining|rest|majority|partially|each test that|whichever)\b";
     pub(super) DESCRIBES = r"\b(?:that|which|who|whose|where|cover|covers|covering|checks|checking|asserts?|asserting|ensures?|verif(?:y|ies|ying)|exercis\w+|expects?|for (?:the )?case|named|called|with a|of a|into|through|against|fixture)\b";
     pub(super) PASSES_THING = r"^\s*--?[a-z]|^\s*(?:a|an|its|through|into|along|via|them|itself|none|null|arguments?|args|values?|parameters?|data|as|by reference|over|down|back|to|the (?:list|value|data|object|argument|string|user|parameter|option|flag|request|config|context|path|file|number|input|wrong|right|correct))\b";
-    pub(super) CLEAN_THING = r"^\s*(?:and |, )?(?:as|to|for|with|up|readable|simple|concise|code|separation|focused|well|short|isolated|minimal|easy|tidy|enough)\b";
+    pub(super) CLEAN_THING = r"^\s*(?:and |, )?(?:as|to|up|readable|simple|concise|code|separation|focused|well|short|isolated|minimal|easy|tidy|enough)\b";
     pub(super) STRESSED = r"\b(?:all|every|entire|full|whole|complete|everything|100\s?%)\b";
     pub(super) PHRASE = r"(?P<d>\b(?:these|those|this|that|its|one|another|both|two|three|four|five|six|the first|the second)\s+)?(?P<a>(?:[\w'/.-]+\s+){0,3})\b(?:tests?|specs?|suites?|test cases|checks|examples)\b";
     pub(super) FULL = r"\b(?:full|entire|whole|complete)\s+(?:\w+\s+){0,2}(?:suite|tests?)\b|\bthe (?:full|entire|whole) (?:project|workspace|repository|codebase)\b";

@@ -4,7 +4,8 @@ use super::patterns::{
     AFTER_LIMITS, BARE_FINE, BUILD_OK, BUILDS_OK, CHECKS_OK, CLEAN_THING, CONDITIONAL, COVERAGE,
     COVERAGE_NOT, DEPLOY_OK, DESCRIBES, EVERYTHING_PASSES, IT_COMPILES, LABEL, LINT_OK, LIST_ITEM, MODAL,
     MODAL_START, N_FAILED, N_PASSED, NEGATED, NO_FAILURES, NO_LINT, NO_TYPES, OKMARK_TESTS, ONLY_RATIO,
-    PARTIAL, PASSES_TESTS, PASSES_THING, PAST_TIME, PRONOUN_PASS, RATIO, TEST_NOUN, TESTS_PASS, TYPES_OK,
+    PARTIAL, PASSES_TESTS, PASSES_THING, PAST_TIME, PRONOUN_PASS, RATIO, SIGNS, TEST_NOUN, TESTS_PASS,
+    TYPES_OK,
 };
 use super::{About, clauses};
 use crate::detect::pattern::Pattern;
@@ -25,6 +26,9 @@ pub(super) struct Found<'c> {
 /// The claims of a sentence. `ran` is the kind of check that the sentence before ran.
 pub(super) fn claims_of(words: &str, ran: Option<CheckKind>, noun: bool) -> Vec<Found<'_>> {
     let mut found = Vec::new();
+    if !SIGNS.is_in(words) {
+        return found;
+    }
     let mut noun_before = ran == Some(CheckKind::Test);
     // "Build, lint and tests all pass": what stands before in the list shares the predicate.
     let mut list: Vec<CheckKind> = Vec::new();
@@ -142,7 +146,8 @@ fn of_clause<'c>(clause: &'c str, noun_before: bool, ran: Option<CheckKind>, fou
         && !PASSES_THING.is_in(rest(whole.end()))
     {
         let sure = has_noun || N_FAILED.is_in(clause) && p.as_str() == "passed" || RATIO.is_in(clause);
-        if sure || p.as_str() == "passed" {
+        let all = clause.get(..whole.start()).is_some_and(|before| before.trim_end().ends_with("all"));
+        if sure || p.as_str() == "passed" || all && p.as_str() == "pass" {
             found.push(put(test, whole.end(), !sure));
             return;
         }
