@@ -15,6 +15,8 @@ use crate::score::{Costs, Judged, Linear, Model};
 pub const FOLDS: usize = 10;
 /// Folds inside a fit, for scores to calibrate on.
 const INNER_FOLDS: usize = 4;
+/// Folds inside a fit to calibrate sets on: many, so that the weights of each are nearly those of all.
+const SET_FOLDS: usize = 8;
 
 const STEP_PRECISION: Precision = Precision { weights: 1.0, context: 25.0, bias: 0.01 };
 const RUN_PRECISION: Precision = Precision { weights: 1.0, context: 1.0, bias: 0.01 };
@@ -33,6 +35,8 @@ const CHOICES_FOR_A_SHAPE: usize = 12;
 /// The share of the failed runs whose labelled error the set must hold.
 pub const COVERAGE: f64 = 0.9;
 
+/// With fewer labelled runs a shape's sets hold no less than those of all talk.
+const CHOICES_FOR_A_SET: usize = 40;
 /// The least that a set holds, however few were needed.
 const LEAST_SET_SHARE: f64 = 0.5;
 
@@ -216,15 +220,19 @@ fn fit_decisive(cases: &[&Case], judged: &[Vec<Judged>], prior: &Model, model: &
     let (talk, other): (Vec<_>, Vec<_>) = (talk.iter().collect(), other.iter().collect());
     let start: Vec<f64> =
         chooser.names.iter().map(|name| prior.decisive.weights.get(*name).copied().unwrap_or(0.0)).collect();
-    let starts: Vec<Vec<f64>> = (0..INNER_FOLDS).map(|_| start.clone()).collect();
+    let starts: Vec<Vec<f64>> = (0..SET_FOLDS).map(|_| start.clone()).collect();
     model.decisive = chooser.decisive(&other, &start, &starts);
     let of_talk = chooser.fit(&talk, None, &start);
     let of_talk_without: Vec<Vec<f64>> =
-        (0..INNER_FOLDS).map(|out| chooser.fit(&talk, Some(out), &start)).collect();
+        (0..SET_FOLDS).map(|out| chooser.fit(&talk, Some(out), &start)).collect();
+    let pooled = chooser.set_share(&talk, &of_talk_without);
     for shape in RunShape::ALL {
         let some: Vec<_> = talk.iter().copied().filter(|run| run.case.conducted.shape == shape).collect();
         if some.len() >= CHOICES_FOR_A_SHAPE {
-            let decisive = chooser.decisive(&some, &of_talk, &of_talk_without);
+            let mut decisive = chooser.decisive(&some, &of_talk, &of_talk_without);
+            if some.len() < CHOICES_FOR_A_SET {
+                decisive.set_share = decisive.set_share.max(pooled);
+            }
             model.decisive_of.insert(shape.word().to_owned(), decisive);
         }
     }
@@ -232,7 +240,7 @@ fn fit_decisive(cases: &[&Case], judged: &[Vec<Judged>], prior: &Model, model: &
 
 /// The inner fold that a case's set is calibrated in.
 fn set_fold(case: &Case) -> usize {
-    fold(case, INNER_FOLDS, 5)
+    fold(case, SET_FOLDS, 5)
 }
 
 impl Chooser {
