@@ -141,13 +141,14 @@ impl Assessed {
         let run = self.assessor.run();
         let judged = &self.summary.judged;
         let probability = |p: crate::trace::Probability| (p.get() * 1e4).round() / 1e4;
+        let scores = self.assessor.scores(judged.p_fail);
         let steps: Vec<Value> = run
             .steps
             .iter()
-            .zip(self.assessor.judgements())
-            .map(|(step, judgement)| {
+            .zip(self.assessor.judgements().iter().zip(scores))
+            .map(|(step, (judgement, score))| {
                 let mut object = json!({
-                    "step": step.record.index, "score": probability(judgement.p_wrong),
+                    "step": step.record.index, "score": probability(score),
                     "class": judgement.class.map(Class::word), "agent": run.agent_name(step.agent),
                     "reliability": judgement.p_wrong.reliability(), "band": judgement.band,
                     "status": step.status,
@@ -166,6 +167,7 @@ impl Assessed {
             "agent": judged.agent.map(|agent| run.agent_name(agent)),
             "set90": judged.set90.map(|(a, b)| [record(a), record(b)]),
             "findings": self.assessor.findings().iter().map(|f| self.finding(f)).collect::<Vec<_>>(),
+            "propagation": crate::detect::propagation::edges(self.assessor.findings()),
             "title": run.title, "state": run.state.word, "torn_last_line": self.torn,
             "unknown": run.unknown.iter().map(|(kind, count)| json!({"kind": kind, "count": count})).collect::<Vec<_>>(),
             "sources": self.summary.sources.iter().map(|s| excerpt(&s.path.to_string_lossy(), 400)).collect::<Vec<_>>(),

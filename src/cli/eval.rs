@@ -41,9 +41,7 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
     let cases = cases::assess(labels, &judge, |sentence| super::complain(&sentence));
     let given = common.named_model()?;
     let judged = match &given {
-        Some(model) => {
-            cases.iter().map(|c| c.judge(&model.step, &model.run, model.set_share, &costs)).collect()
-        }
+        Some(model) => cases.iter().map(|c| c.judge(model, &costs)).collect(),
         None => crossvalidate::cross_validate(&cases, &Model::prior(internal), &costs),
     };
     let measured = report::measure(&cases, &judged, &costs);
@@ -90,10 +88,10 @@ fn write_predictions(
         let steps: Vec<_> = case
             .steps
             .iter()
-            .zip(&judged.steps)
-            .map(|(step, judged)| {
+            .zip(judged.steps.iter().zip(&judged.scores))
+            .map(|(step, (judged, score))| {
                 json!({
-                    "step": step.record, "score": judged.suspicion, "class": judged.class.map(crate::detect::Class::word),
+                    "step": step.record, "score": score, "class": judged.class.map(crate::detect::Class::word),
                     "agent": step.agent,
                 })
             })

@@ -12,14 +12,18 @@ mod constraint;
 mod contract;
 mod edits;
 mod execution;
+mod fan_in;
 mod fault;
 mod figures;
+mod handoff;
 mod integrity;
 mod internal;
 mod outcomes;
 mod pace;
 mod pattern;
+mod peers;
 mod plan;
+pub mod propagation;
 mod provenance;
 mod repetition;
 pub mod runner;
@@ -30,6 +34,7 @@ mod speech;
 mod summary;
 mod taint;
 pub mod verification;
+mod views;
 
 use serde::Serialize;
 
@@ -225,6 +230,10 @@ pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
         Box::new(constraint::Constraint::default()),
         Box::new(integrity::Integrity::default()),
         Box::new(agents::Agents::default()),
+        Box::new(handoff::Handoffs::default()),
+        Box::new(fan_in::FanIn::default()),
+        Box::new(peers::Peers::default()),
+        Box::new(views::Views::default()),
     ];
     if internal_signals {
         families.push(Box::new(internal::Internal::default()));

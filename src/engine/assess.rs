@@ -10,12 +10,16 @@ use super::board::{Reach, RunDelta, RunSummary, SourceView, StepView};
 use super::desk::{RunNews, Turns};
 use crate::deliver::receipts_in;
 use crate::detect::{Family, Finding, families};
+use crate::format::RunShape;
 use crate::format::{Format, Identity, Reader};
 use crate::recover::{Ground, Proposal, ProposalId, check_of, draft, rests_on};
+use crate::score::conduct::Conduct;
 use crate::score::features::{Context, Feature, of_step};
-use crate::score::{Band, Costs, Judged, Judgement, Model, judge_run, judge_step};
+use crate::score::judge::scores;
+use crate::score::{Band, Conducted, Costs, Judged, Judgement, Model, RunJudgement, judge_run, judge_step};
 use crate::trace::{
-    AgentId, Assembler, Author, Event, Observation, RecordRef, Run, RunId, Status, Step, StepId, ToolKind,
+    AgentId, Assembler, Author, Event, Observation, Probability, RecordRef, Run, RunId, Status, Step, StepId,
+    ToolKind,
 };
 
 /// After how many further prompts of a person a step is long past.
@@ -83,6 +87,7 @@ struct Watch {
     effects_of: FxHashMap<StepId, (u32, u32)>,
     context: Context,
     context_of: Vec<Box<[Feature]>>,
+    conduct: Conduct,
     /// For each agent: where it was when a person spoke to it, the last [`LONG_PAST`] times.
     spoken_to: FxHashMap<AgentId, VecDeque<StepId>>,
     /// Proposals whose text was seen in the log, since they were last asked for.
@@ -91,6 +96,7 @@ struct Watch {
 
 impl Watch {
     fn observe(&mut self, seen: &Observation<'_>, run: &Run) {
+        self.conduct.observe(seen, run);
         match seen {
             Observation::Called { step } => {
                 self.change(step.step.id);
@@ -179,6 +185,7 @@ impl Assessor {
                 effects_of: FxHashMap::default(),
                 context: Context::default(),
                 context_of: Vec::new(),
+                conduct: if format.is_talk() { Conduct::of_talk() } else { Conduct::default() },
                 spoken_to: FxHashMap::default(),
                 receipts: Vec::new(),
             },
@@ -244,6 +251,36 @@ impl Assessor {
         &self.judged
     }
 
+    /// The run's judgement, as of the last [`Assessor::conclude`].
+    pub fn run_judgement(&self) -> RunJudgement {
+        judge_run(&self.judge.model, &self.judge.costs, &self.conducted(), &self.judged)
+    }
+
+    /// For each step how likely it is to be wrong, for ranking them.
+    pub fn scores(&self, p_fail: Probability) -> Vec<Probability> {
+        scores(&self.judge.model, self.shape(), p_fail, &self.judged)
+    }
+
+    /// What the run's judgement rests on besides its steps.
+    pub fn conducted(&self) -> Conducted {
+        let shape = self.shape();
+        let lexical = self.judge.model.lexical_of(shape);
+        Conducted {
+            shape,
+            course: *self.watch.conduct.course(),
+            lexical: lexical.map(|lexical| lexical.logit(self.watch.conduct.terms())),
+        }
+    }
+
+    /// The terms of the agents' words with their counts, for fitting.
+    pub fn terms(&self) -> impl Iterator<Item = (&str, u16)> {
+        self.watch.conduct.terms()
+    }
+
+    fn shape(&self) -> RunShape {
+        self.sources.first().map(|source| source.reader.shape()).unwrap_or_default()
+    }
+
     /// The features of a step, for fitting.
     pub fn features(&self, step: StepId) -> Vec<Feature> {
         let context = self.watch.context_of.get(step.index()).map_or(&[][..], |c| c);
@@ -275,12 +312,8 @@ impl Assessor {
             let judged = Judged {
                 agent: step.agent,
                 p_wrong: shown.p_wrong.get(),
-                suspicion: self
-                    .judge
-                    .model
-                    .step
-                    .probability(&of_step(findings.iter().copied(), context))
-                    .get(),
+                evidence: self.judge.model.step.evidence(&of_step(findings.iter().copied(), &[])),
+                manner: self.watch.conduct.manner(id.index()),
                 against: findings.iter().any(|f| f.rule.class != crate::detect::Class::Operational),
                 class: shown.class,
                 message: step.is_message(),
@@ -417,7 +450,7 @@ impl Assessor {
             began: run.began,
             last: run.last,
             sources,
-            judged: judge_run(&self.judge.model, &self.judge.costs, &self.judged),
+            judged: self.run_judgement(),
             judged_by: self.judge.model.name.clone(),
             reach,
             assessed: true,

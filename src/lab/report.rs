@@ -98,9 +98,9 @@ fn measure_one(name: &str, pairs: &Pairs<'_>, every: &[&Case], costs: &Costs) ->
 
 /// Positions of a case's steps by suspicion, the earliest of equals first.
 fn ranked(judged: &JudgedCase) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..judged.steps.len()).collect();
-    let suspicion = |i: usize| judged.steps.get(i).map_or(0.0, |s| s.suspicion);
-    order.sort_by(|a, b| suspicion(*b).total_cmp(&suspicion(*a)).then(a.cmp(b)));
+    let mut order: Vec<usize> = (0..judged.scores.len()).collect();
+    let score = |i: usize| judged.scores.get(i).copied().unwrap_or(0.0);
+    order.sort_by(|a, b| score(*b).total_cmp(&score(*a)).then(a.cmp(b)));
     order
 }
 
