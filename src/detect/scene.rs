@@ -54,16 +54,16 @@ impl Scene {
         agent.clone_into(&mut self.actor);
     }
 
-    /// What happens from now on happens so many seconds after the beginning.
-    pub(crate) fn at(&mut self, second: i64) -> &mut Self {
-        self.time = jiff::Timestamp::from_second(1_760_000_000 + second).ok();
-        self
-    }
-
     /// Who acts from now on, as one of several agents of whom none is above another.
     pub(crate) fn joins(&mut self, agent: &str) {
         self.assembler.introduce(agent, None);
         agent.clone_into(&mut self.actor);
+    }
+
+    /// What happens from now on happens so many seconds after the beginning.
+    pub(crate) fn at(&mut self, second: i64) -> &mut Self {
+        self.time = jiff::Timestamp::from_second(1_760_000_000 + second).ok();
+        self
     }
 
     fn record(&mut self) -> RecordRef {
