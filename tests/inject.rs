@@ -1,7 +1,13 @@
 //! Fault injection as somebody meets it who measures the detectors: the copies are logs as before, the
 //! labels name the right records, chance can be repeated, and bad input is named and survived.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)]
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -88,10 +88,8 @@ pub fn measure(labels: &[Label], judge: &Judge, mut problem: impl FnMut(String))
     if by_twin.is_empty() {
         return None;
     }
-    let mut faults = Faults {
-        kinds: KINDS.iter().map(|kind| Found::none(kind)).collect(),
-        untouched: Untouched::default(),
-    };
+    let mut faults =
+        Faults { kinds: KINDS.iter().map(Found::none).collect(), untouched: Untouched::default() };
     for (twin, copies) in by_twin {
         let good = !labels.iter().any(|label| label.file == *twin && label.success == Some(false));
         let Some(untouched) = judged(twin, judge, &mut problem) else { continue };

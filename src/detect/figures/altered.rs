@@ -193,6 +193,10 @@ impl Altered {
         if year || round || speech::has_any_word(&lower, ROUGHLY) {
             return None;
         }
+        // Codes of places in one town are all near each other.
+        if digits == 5 && follows_a_state(sentence, figure.begin) {
+            return None;
+        }
         let worked_out = speech::has_any(&lower, WORKED_OUT);
         if (fraction || money) && amounts.may_follow(plain, parts, worked_out) {
             return None;
@@ -236,6 +240,13 @@ impl Altered {
         let strength = if last_digits { 0.6 } else { 0.45 };
         matches!(source, Source::Seen(_)).then(|| (format!("another {name}"), source, strength))
     }
+}
+
+/// Whether two capital letters stand before a number, as in "New York, NY 10065".
+fn follows_a_state(text: &str, begin: usize) -> bool {
+    let before = text.get(..begin).unwrap_or_default().trim_end();
+    let word = before.rsplit(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();
+    word.len() == 2 && word.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
 fn finding(
@@ -351,6 +362,7 @@ mod tests {
         scene.acts("scout");
         scene.says("I counted 48213 rows.");
         scene.acts("main");
+        scene.call("ask", &json!({"agent": "scout"}), Status::Ok, "answered");
         scene.says("There are 48273 rows.");
         assert_eq!(scene.found("figures.altered").len(), 1);
     }

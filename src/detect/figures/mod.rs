@@ -71,7 +71,7 @@ impl Family for Figures {
         RULES
     }
 
-    fn observe(&mut self, seen: &Observation<'_>, run: &Run, found: &mut Vec<Finding>) {
+    fn observe(&mut self, seen: &Observation<'_>, _run: &Run, found: &mut Vec<Finding>) {
         match seen {
             Observation::System { passage }
             | Observation::Return { passage, .. }
@@ -81,10 +81,9 @@ impl Family for Figures {
                 let observing = self.observing.contains(&agent);
                 // The words that led to a call came before its outcome.
                 for words in step.words() {
-                    if observing || run.agents.len() > 1 {
-                        self.altered.words(words, id, agent, &self.amounts, found);
-                    }
+                    // Where an agent makes no calls, what it observes stands in its words.
                     if observing {
+                        self.altered.words(words, id, agent, &self.amounts, found);
                         self.dates.words(words, id, found);
                     }
                     self.learn(&words.text, Source::Said(agent));
