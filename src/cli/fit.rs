@@ -48,7 +48,7 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
         model.figures = part
             .figures
             .iter()
-            .map(|(name, f)| ((*name).to_owned(), (f.value * 1e4).round() / 1e4))
+            .map(|figure| (figure.kind.key.to_owned(), (figure.value * 1e4).round() / 1e4))
             .collect();
     }
     let text = model.to_text().context("the model cannot be written as TOML")?;

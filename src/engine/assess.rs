@@ -30,12 +30,19 @@ pub struct Judge {
     pub costs: Costs,
     /// Whether what the model said that it thought counts.
     pub internal_signals: bool,
+    /// Whether rules count whose lift has not been shown.
+    pub experimental_rules: bool,
 }
 
 impl Judge {
-    /// The embedded model, even costs, external signals only.
+    /// The embedded model, even costs, external signals and proven rules only.
     pub fn embedded() -> Self {
-        Self { model: Model::embedded(), costs: Costs::default(), internal_signals: false }
+        Self {
+            model: Model::embedded(),
+            costs: Costs::default(),
+            internal_signals: false,
+            experimental_rules: false,
+        }
     }
 }
 
@@ -72,6 +79,8 @@ struct Standing {
 /// What watches the assembler: the rules, and what must be judged anew.
 struct Watch {
     families: Vec<Box<dyn Family>>,
+    /// Whether findings of rules that are not proven are kept.
+    experimental_rules: bool,
     findings: Vec<Finding>,
     /// Findings from here on were made for the end of the log as it then was.
     settled: usize,
@@ -131,7 +140,13 @@ impl Watch {
         }
         let before = self.findings.len();
         for family in &mut self.families {
+            let from = self.findings.len();
             family.observe(seen, run, &mut self.findings);
+            if !self.experimental_rules && self.findings.len() > from {
+                // At once, so that no later family builds on what is not shown.
+                let new = self.findings.split_off(from);
+                self.findings.extend(new.into_iter().filter(|finding| finding.rule.proven));
+            }
         }
         for (index, finding) in self.findings.iter().enumerate().skip(before) {
             self.by_step.entry(finding.step).or_default().push(index);
@@ -164,6 +179,7 @@ impl Assessor {
     /// An assessor for one run, without sources yet.
     pub fn new(run: RunId, format: &'static dyn Format, judge: Judge) -> Self {
         let families = families(judge.internal_signals);
+        let experimental_rules = judge.experimental_rules;
         Self {
             format,
             judge,
@@ -171,6 +187,7 @@ impl Assessor {
             sources: Vec::new(),
             watch: Watch {
                 families,
+                experimental_rules,
                 findings: Vec::new(),
                 settled: 0,
                 by_step: FxHashMap::default(),

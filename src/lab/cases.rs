@@ -1,6 +1,11 @@
 //! Cases: labelled runs, assessed once. Features do not depend on a model, so every fold is fitted and
 //! measured on the same cases.
 
+use std::hash::{Hash as _, Hasher as _};
+use std::path::Path;
+
+use rustc_hash::FxHasher;
+
 use super::corpus::Label;
 use crate::detect::Class;
 use crate::engine::{Judge, read};
@@ -10,6 +15,7 @@ use crate::score::{Costs, Judged, Linear, RunJudgement, features, judge};
 use crate::trace::StepId;
 
 /// A labelled run with what the rules found in it.
+#[derive(Clone, Debug)]
 pub struct Case {
     /// The label.
     pub label: Label,
@@ -17,9 +23,12 @@ pub struct Case {
     pub steps: Vec<StepCase>,
     /// How many records were read.
     pub records: u32,
+    /// The digest of its log: two datasets may label the same one.
+    pub log: u64,
 }
 
 /// A step of a case.
+#[derive(Clone, Debug)]
 pub struct StepCase {
     /// The record of its action, as labels count.
     pub record: u32,
@@ -34,6 +43,7 @@ pub struct StepCase {
 }
 
 /// A case that a model has judged.
+#[derive(Clone, Debug)]
 pub struct JudgedCase {
     /// Each step's judgement.
     pub steps: Vec<Judged>,
@@ -79,7 +89,18 @@ fn case(label: Label, judge: &Judge) -> Result<Case, String> {
             judged: *judged,
         })
         .collect();
-    Ok(Case { label, steps, records: run.records })
+    let records = run.records;
+    Ok(Case { log: log_digest(&label.file), label, steps, records })
+}
+
+/// The digest of a log's bytes; of one that cannot be read, that of its name.
+fn log_digest(file: &Path) -> u64 {
+    let mut hasher = FxHasher::default();
+    match std::fs::read(file) {
+        Ok(bytes) => bytes.hash(&mut hasher),
+        Err(_) => file.hash(&mut hasher),
+    }
+    hasher.finish()
 }
 
 impl Case {
@@ -136,6 +157,19 @@ impl Case {
                 weight,
             })
             .collect()
+    }
+
+    /// The case as it would be without one rule: what it found, and its feature, are gone.
+    pub fn without(&self, rule: &str) -> Self {
+        let mut case = self.clone();
+        for step in &mut case.steps {
+            if step.rules.iter().any(|(id, _)| *id == rule) {
+                step.rules.retain(|(id, _)| *id != rule);
+                step.features.retain(|(name, _)| *name != rule);
+                step.judged.against = step.rules.iter().any(|(_, class)| *class != Class::Operational);
+            }
+        }
+        case
     }
 
     /// The position among the steps of the labelled first error: the step whose record it is, or whose

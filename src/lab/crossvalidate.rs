@@ -7,7 +7,7 @@ use crate::score::fit::{Example, Precision, fit, platt};
 use crate::score::{Costs, Linear, Model, features, judge};
 
 /// Folds of the cross-validation.
-const FOLDS: usize = 5;
+pub const FOLDS: usize = 5;
 /// Folds inside a fit, for scores to calibrate on.
 const INNER_FOLDS: usize = 4;
 
@@ -110,13 +110,24 @@ fn share_needed(steps: &[judge::Judged], position: usize) -> f64 {
 
 /// Judges every case by a model that was fitted without its fold.
 pub fn cross_validate(cases: &[Case], prior: &Model, costs: &Costs) -> Vec<JudgedCase> {
+    cross_validate_with(cases, prior, costs, |case, judge| judge(case))
+}
+
+/// What `look` makes of every case by a model that was fitted without its fold: it is given the case
+/// and what judges it, or a variant of it.
+pub fn cross_validate_with<T>(
+    cases: &[Case],
+    prior: &Model,
+    costs: &Costs,
+    look: impl Fn(&Case, &dyn Fn(&Case) -> JudgedCase) -> T,
+) -> Vec<T> {
     let all: Vec<&Case> = cases.iter().collect();
     out_of_fold(
         &all,
         FOLDS,
         0,
         |rest| fit_model(rest, prior),
-        |case, model| case.judge(&model.step, &model.run, model.set_share, costs),
+        |case, model| look(case, &|case| case.judge(&model.step, &model.run, model.set_share, costs)),
     )
 }
 

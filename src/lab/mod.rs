@@ -5,4 +5,6 @@
 pub mod cases;
 pub mod corpus;
 pub mod crossvalidate;
+pub mod floors;
+pub mod plots;
 pub mod report;
