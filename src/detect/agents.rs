@@ -18,7 +18,7 @@ pub(super) static EARLY_REPORT: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "An agent says that another has finished before that one has returned.",
-    example: "",
+    example: "says \"the reviewer found nothing\" while the work handed to reviewer has not come back",
     proven: true,
 };
 
@@ -29,7 +29,7 @@ pub(super) static WRONG_REPORT: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "An agent passes on a report of success that the reporting agent's own last check contradicts.",
-    example: "",
+    example: "passes on \"the worker fixed it, all green\" as worker reported it; the last check that worker ran (step 9) failed: \"2 failed\"",
     proven: true,
 };
 

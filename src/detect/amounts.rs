@@ -17,7 +17,7 @@ pub(super) static UNKNOWN_AMOUNT: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "A message gives a sum of money that was seen nowhere and does not follow from what was seen.",
-    example: "",
+    example: "gives the sum \"$212.40\", which was seen nowhere and follows from nothing seen",
     proven: true,
 };
 

@@ -18,7 +18,7 @@ pub(super) static UNCONFIRMED: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "The instructions ask for the user's yes before a consequential act, and the user has given none.",
-    example: "",
+    example: "calls cancel_order after the user said \"Which one was that again?\", which is no yes",
     proven: true,
 };
 
@@ -29,7 +29,7 @@ pub(super) static CALL_WITH_MESSAGE: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "The instructions say that a call and a message to the user do not go together, and here they do.",
-    example: "",
+    example: "calls get_order_details and speaks to the user in one go",
     proven: true,
 };
 

@@ -19,7 +19,7 @@ pub(super) static UNKNOWN_TOOL: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A tool was called that is not among the declared ones, or that its host says is not there.",
-    example: "",
+    example: "calls the tool send_fax, which is not there",
     proven: true,
 };
 
@@ -30,7 +30,7 @@ pub(super) static BAD_ARGUMENTS: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A failed call's arguments do not fit the tool's schema, or the tool says so.",
-    example: "",
+    example: "the call of book_room leaves out check_out, which the tool requires",
     proven: true,
 };
 
@@ -41,7 +41,7 @@ pub(super) static UNSEEN_ARGUMENT: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A failed call has an argument that none of the tool's five or more good calls had.",
-    example: "",
+    example: "the call of list_files passes recurse, which none of the tool's good calls before had, and the call fails: \"unexpected argument\"",
     proven: true,
 };
 

@@ -20,7 +20,7 @@ pub(super) static FLAILING: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "The same lines of a file have been changed three times or more.",
-    example: "",
+    example: "has changed the same lines of src/cache.rs 4 times",
     proven: true,
 };
 
@@ -31,7 +31,7 @@ pub(super) static REVERTED: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "An edit puts back lines that the agent had replaced before.",
-    example: "",
+    example: "puts lines back into src/cache.rs that it had replaced before",
     proven: true,
 };
 
@@ -42,7 +42,7 @@ pub(super) static DISCARDED: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "The agent throws its own uncommitted edits away.",
-    example: "",
+    example: "throws its own uncommitted edits of src/cache.rs and 2 more away",
     proven: true,
 };
 

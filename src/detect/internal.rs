@@ -16,7 +16,7 @@ pub(super) static OTHER_ACT: Rule = Rule {
     basis: Basis::Internal,
     speaks_of: Aspect::Consistency,
     summary: "The thought announces one sort of act and the call is another.",
-    example: "",
+    example: "thinks \"now I will run the tests\" and then makes another sort of call: \"edit src/lib.rs\"",
     proven: true,
 };
 
@@ -27,7 +27,7 @@ pub(super) static CONTRADICTION: Rule = Rule {
     basis: Basis::Internal,
     speaks_of: Aspect::Consistency,
     summary: "Two thoughts about one thing contradict each other and nothing was observed in between.",
-    example: "",
+    example: "thinks \"the port is 8080\" after \"the port is 9090\", with nothing observed in between",
     proven: true,
 };
 
@@ -38,7 +38,7 @@ pub(super) static MISREAD: Rule = Rule {
     basis: Basis::Internal,
     speaks_of: Aspect::Consistency,
     summary: "The thought says that it went well while the outcome before it is a failure.",
-    example: "",
+    example: "thinks \"great, that passed\"; the outcome before it says \"1 failed\"",
     proven: true,
 };
 

@@ -20,7 +20,7 @@ pub(super) static UNKNOWN_ENTITY: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "A message names a file, address, commit or number of an order that no prompt and no outcome has brought.",
-    example: "",
+    example: "names src/limits/table.py, which no prompt and no outcome of this run has brought",
     proven: true,
 };
 
@@ -31,7 +31,7 @@ pub(super) static ALTERED_FIGURE: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "A message gives a figure that was seen nowhere, while the same digits with a zero more or less, or two of them swapped, were.",
-    example: "",
+    example: "gives 14500, which was seen nowhere; 1450 was",
     proven: true,
 };
 
@@ -42,7 +42,7 @@ pub(super) static UNKNOWN_ARGUMENT: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "A call passes an id, an e-mail address or a URL that no prompt and no outcome has brought.",
-    example: "",
+    example: "passes #A-20417 as order_id to cancel_order; what this run has brought is #A-20471",
     proven: true,
 };
 

@@ -22,7 +22,7 @@ pub(super) static CARRIES_ENTITY: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "A step builds on a thing that an earlier step made up.",
-    example: "",
+    example: "builds on src/limits/table.py, which step 6 brought up from nowhere",
     proven: true,
 };
 
@@ -33,7 +33,7 @@ pub(super) static CARRIES_CLAIM: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "An agent repeats a claim of another agent that the log contradicts.",
-    example: "",
+    example: "repeats what worker said at step 9; the log contradicts it there",
     proven: true,
 };
 

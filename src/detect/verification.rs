@@ -19,7 +19,7 @@ pub static MASKED_EXIT: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A check was run so that its outcome cannot be seen.",
-    example: "",
+    example: "runs `pytest -q` so that its outcome is hidden by `|| true`, and prints no summary",
     proven: true,
 };
 /// 22: edits, then done, and nothing looked at them.
@@ -29,7 +29,7 @@ pub static UNVERIFIED_EDIT: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "Says that something works; nothing was run or read after the last edit.",
-    example: "",
+    example: "says that it works; nothing was run or read after src/parser.rs was changed (step 18)",
     proven: true,
 };
 /// 23: a test that failed was made weaker.
@@ -39,7 +39,7 @@ pub static TEST_WEAKENED: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "After a failed test run, a test lost assertions or was skipped.",
-    example: "",
+    example: "takes two assertions out in tests/test_rate.py after a test run that failed",
     proven: true,
 };
 /// 35: done is said with something open.
@@ -49,7 +49,7 @@ pub static PREMATURE_END: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "Says that it is done; a plan's item is open, the last test run failed, or a job still runs.",
-    example: "",
+    example: "says that it is done; 2 item(s) of its plan are open, first \"update the changelog\"",
     proven: true,
 };
 /// 36: an end at a limit that is told as a success.
@@ -59,7 +59,7 @@ pub static LIMIT_AS_SUCCESS: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "Says that it is done; the turn was cut off by a limit or an error.",
-    example: "",
+    example: "says that it is done; the turn was cut off",
     proven: true,
 };
 

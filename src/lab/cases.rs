@@ -4,7 +4,7 @@
 use std::hash::{Hash as _, Hasher as _};
 use std::path::Path;
 
-use rustc_hash::FxHasher;
+use rustc_hash::{FxHashMap, FxHasher};
 
 use super::corpus::Label;
 use crate::detect::Class;
@@ -101,6 +101,23 @@ fn log_digest(file: &Path) -> u64 {
         Err(_) => file.hash(&mut hasher),
     }
     hasher.finish()
+}
+
+/// The things of a list, each log once: where two datasets label one log, that which comes first. `of`
+/// gives a thing's log and dataset.
+pub fn each_log_once<'a, T: Copy>(
+    things: impl IntoIterator<Item = T>,
+    of: impl Fn(T) -> (u64, &'a str),
+) -> Vec<T> {
+    let mut labelled_by: FxHashMap<u64, &str> = FxHashMap::default();
+    let mut kept = Vec::new();
+    for thing in things {
+        let (log, dataset) = of(thing);
+        if *labelled_by.entry(log).or_insert(dataset) == dataset {
+            kept.push(thing);
+        }
+    }
+    kept
 }
 
 impl Case {

@@ -188,6 +188,7 @@ impl Floors {
             let order = std::iter::once(RUNS).chain(FIGURES.iter().map(|kind| kind.key));
             for (name, floor) in order.filter_map(|name| Some((name, figures.get(name)?))) {
                 let bound = match (floor.at_least, floor.at_most) {
+                    (Some(least), _) if name == RUNS => format!("at_least = {least}"),
                     (Some(least), _) => format!("at_least = {}", float(least)),
                     (_, Some(most)) => format!("at_most = {}", float(most)),
                     _ => continue,

@@ -6,6 +6,7 @@ use serde::ser::{Serialize, SerializeMap, SerializeStruct, Serializer};
 
 use super::baselines::BASELINES;
 use super::row::Row;
+use crate::lab::cases::each_log_once;
 use crate::score::measure::{Scored, Share, auroc, average_precision, bootstrap, brier, calibration_error};
 
 /// Resamplings of the bootstrap, as many as the corpus's own scorer makes.
@@ -275,14 +276,8 @@ impl Figure {
 /// The rows that a figure rests on, each log once: where two datasets label one log, that of the rows
 /// that come first.
 fn counted<'r>(kind: &FigureKind, rows: &[&'r Row]) -> Vec<&'r Row> {
-    let mut labelled_by: BTreeMap<u64, &str> = BTreeMap::new();
-    let mut counted = Vec::with_capacity(rows.len());
-    for row in rows.iter().copied().filter(|row| (kind.cases)(row) > 0) {
-        if *labelled_by.entry(row.log).or_insert(&row.dataset) == row.dataset {
-            counted.push(row);
-        }
-    }
-    counted
+    let counting = rows.iter().copied().filter(|row| (kind.cases)(row) > 0);
+    each_log_once(counting, |row| (row.log, &row.dataset))
 }
 
 /// A figure by its name, without interval and baselines.

@@ -18,6 +18,8 @@
 //!   - `precision_recall`: `{runs, steps}`, each a list of `{threshold, recall, precision}`.
 //! - `rules`: a list, see [`RuleMeasured`].
 //! - `misses`: names of failed runs in which nothing was found.
+//! - `floors`: with `--floors`, a list of `{dataset, figure, at_least, at_most, set, measured, met}`; else
+//!   null.
 //! - `other_setting`: `{internal_signals, datasets}` as measured with internal signals the other way
 //!   round; null where that was not asked for.
 
@@ -28,14 +30,11 @@ pub mod row;
 mod rules;
 mod table;
 
-#[cfg(test)]
-mod tests;
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::cases::{Case, JudgedCase};
+use super::cases::{Case, JudgedCase, each_log_once};
 use super::crossvalidate::success_in_a_mixed_dataset;
 use crate::score::Costs;
 use baselines::{BASELINES, Peers, Prediction};
@@ -43,7 +42,7 @@ use curves::{Curves, curves};
 pub use figures::{Better, FIGURES, Figure, FigureKind, Unit, kind};
 use row::Row;
 pub use rules::{Lost, RuleMeasured, Variants, add_losses, judged_with_variants, measure_rules};
-pub use table::{compared, fill, table};
+pub use table::{compared, table, unfound};
 
 /// The name under which all datasets are measured together.
 pub const ALL: &str = "all";
@@ -53,7 +52,7 @@ pub const ALL: &str = "all";
 pub struct Measured {
     /// The dataset's name.
     pub dataset: String,
-    /// Runs in it.
+    /// Runs in it; in all, each log once.
     pub runs: usize,
     /// Tasks that they are of.
     pub tasks: usize,
@@ -96,7 +95,8 @@ pub fn measure(cases: &[Case], judged: &[JudgedCase], costs: &Costs) -> Vec<Meas
 /// The rows of one dataset, or of all: medbay's, and those of each baseline.
 struct Part {
     dataset: String,
-    steps: usize,
+    /// The steps of each run.
+    steps: Vec<usize>,
     rows: Vec<Row>,
     of_baselines: BTreeMap<&'static str, Vec<Row>>,
 }
@@ -106,7 +106,7 @@ impl Part {
         let dataset: Vec<&Case> = runs.iter().map(|(case, _)| *case).collect();
         let mut part = Self {
             dataset: name.to_owned(),
-            steps: dataset.iter().map(|case| case.steps.len()).sum(),
+            steps: dataset.iter().map(|case| case.steps.len()).collect(),
             rows: Vec::new(),
             of_baselines: BTreeMap::new(),
         };
@@ -123,10 +123,14 @@ impl Part {
     }
 
     fn all(parts: Vec<Self>) -> Self {
-        let mut all =
-            Self { dataset: ALL.to_owned(), steps: 0, rows: Vec::new(), of_baselines: BTreeMap::new() };
+        let mut all = Self {
+            dataset: ALL.to_owned(),
+            steps: Vec::new(),
+            rows: Vec::new(),
+            of_baselines: BTreeMap::new(),
+        };
         for part in parts {
-            all.steps += part.steps;
+            all.steps.extend(part.steps);
             all.rows.extend(part.rows);
             for (key, rows) in part.of_baselines {
                 all.of_baselines.entry(key).or_default().extend(rows);
@@ -142,11 +146,12 @@ impl Part {
         let steps_are_labelled = rows.iter().any(|row| row.wrong_steps() > 0);
         let tasks: BTreeSet<&str> = rows.iter().map(|row| row.task.as_str()).collect();
         let (reliability, precision_recall) = curves(&rows);
+        let lengths = each_log_once(rows.iter().zip(&self.steps), |(row, _)| (row.log, &row.dataset));
         Measured {
             dataset: self.dataset.clone(),
-            runs: rows.len(),
+            runs: lengths.len(),
             tasks: tasks.len(),
-            steps: self.steps,
+            steps: lengths.iter().map(|(_, steps)| **steps).sum(),
             figures: FIGURES
                 .iter()
                 .filter(|kind| steps_are_labelled || !kind.of_steps())
@@ -158,7 +163,7 @@ impl Part {
     }
 }
 
-/// Failed runs in which no step has anything against it.
+/// Names of failed runs in which no step has anything against it.
 pub fn misses(cases: &[Case]) -> Vec<String> {
     cases
         .iter()
@@ -166,3 +171,6 @@ pub fn misses(cases: &[Case]) -> Vec<String> {
         .map(|c| crate::text::excerpt(&c.label.run, 40))
         .collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,7 +26,7 @@ const MAIN: &[&str] = &[
 // Writing to a string cannot fail: the results of `writeln!` are dropped throughout.
 
 /// The report.
-pub fn table(measured: &[Measured], rules: &[RuleMeasured], misses: &[String]) -> String {
+pub fn table(measured: &[Measured], rules: &[RuleMeasured]) -> String {
     let mut out = String::new();
     for part in measured {
         figures_of(&mut out, part);
@@ -41,11 +41,15 @@ pub fn table(measured: &[Measured], rules: &[RuleMeasured], misses: &[String]) -
         diagrams(&mut out, part);
     }
     rules_table(&mut out, rules);
-    if !misses.is_empty() {
-        let _ = writeln!(out, "\nfailed runs in which nothing was found: {}", misses.len());
-        out.push_str(&fill(misses, "  "));
-    }
     out
+}
+
+/// The names of failed runs in which nothing was found.
+pub fn unfound(misses: &[String]) -> String {
+    if misses.is_empty() {
+        return String::new();
+    }
+    format!("\nfailed runs in which nothing was found: {}\n{}", misses.len(), fill(misses, "  "))
 }
 
 fn figures_of(out: &mut String, part: &Measured) {
@@ -260,7 +264,7 @@ fn rules_table(out: &mut String, rules: &[RuleMeasured]) {
 }
 
 /// Words in lines no wider than [`WIDTH`], two spaces between them.
-pub fn fill(words: &[String], indent: &str) -> String {
+fn fill(words: &[String], indent: &str) -> String {
     let (mut out, mut line) = (String::new(), String::new());
     for word in words {
         if !line.is_empty() && indent.len() + line.chars().count() + 2 + word.chars().count() > WIDTH {

@@ -205,7 +205,7 @@ fn a_figure_is_above_its_baseline_only_by_more_than_its_interval() {
     };
     assert_eq!(beats(20), Some(true));
     assert_eq!(beats(9), Some(false));
-    let table = table(&measure(&cases, &pointing(9), &COSTS), &[], &[]);
+    let table = table(&measure(&cases, &pointing(9), &COSTS), &[]);
     assert!(table.contains("not above"), "{table}");
 }
 
@@ -303,7 +303,7 @@ fn the_table_keeps_its_width_and_names_are_fields_in_json() {
     cases[0].steps[1].rules.push((rule.id, rule.class));
     let measured = measure(&cases, &judged, &COSTS);
     let names: Vec<String> = (0..40).map(|i| format!("run-{i}")).collect();
-    let text = table(&measured, &measure_rules(&cases), &names) + &compared(&measured, &measured);
+    let text = table(&measured, &measure_rules(&cases)) + &compared(&measured, &measured) + &unfound(&names);
     for line in text.lines() {
         assert!(line.chars().count() <= 100, "{} columns: {line}", line.chars().count());
     }
