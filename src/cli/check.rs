@@ -141,13 +141,14 @@ impl Assessed {
         let run = self.assessor.run();
         let judged = &self.summary.judged;
         let probability = |p: crate::trace::Probability| (p.get() * 1e4).round() / 1e4;
+        let scores = self.assessor.scores(judged.p_fail);
         let steps: Vec<Value> = run
             .steps
             .iter()
-            .zip(self.assessor.judgements())
-            .map(|(step, judgement)| {
+            .zip(self.assessor.judgements().iter().zip(scores))
+            .map(|(step, (judgement, score))| {
                 let mut object = json!({
-                    "step": step.record.index, "score": probability(judgement.p_wrong),
+                    "step": step.record.index, "score": probability(score),
                     "class": judgement.class.map(Class::word), "agent": run.agent_name(step.agent),
                     "reliability": judgement.p_wrong.reliability(), "band": judgement.band,
                     "status": step.status,

@@ -116,7 +116,7 @@ fn measure(args: &Args, common: &Common) -> anyhow::Result<Report> {
     let internal = *common.config.internal_signals;
     let experimental = *common.config.experimental_rules;
     let assess = |internal_signals, experimental_rules, complain: fn(&str)| {
-        let judge = Judge { internal_signals, experimental_rules, ..Judge::embedded() };
+        let judge = Judge { internal_signals, experimental_rules, keep_terms: true, ..Judge::embedded() };
         cases::assess(labels.clone(), &judge, |sentence| complain(&sentence))
     };
     let cases = assess(internal, experimental, super::complain);
@@ -203,7 +203,7 @@ fn judge<T>(
 ) -> Vec<T> {
     match given {
         Some(model) => {
-            let by = |case: &Case| case.judge(&model.step, &model.run, model.set_share, costs);
+            let by = |case: &Case| case.judge(model, costs);
             cases.iter().map(|case| look(case, &by)).collect()
         }
         None => crossvalidate::cross_validate_with(cases, &Model::prior(internal), costs, look),
@@ -216,10 +216,10 @@ fn write_predictions(file: &Path, cases: &[Case], judged: &[JudgedCase]) -> anyh
         let steps: Vec<_> = case
             .steps
             .iter()
-            .zip(&judged.steps)
-            .map(|(step, judged)| {
+            .zip(judged.steps.iter().zip(&judged.scores))
+            .map(|(step, (judged, score))| {
                 json!({
-                    "step": step.record, "score": judged.suspicion, "class": judged.class.map(crate::detect::Class::word),
+                    "step": step.record, "score": score, "class": judged.class.map(crate::detect::Class::word),
                     "agent": step.agent,
                 })
             })

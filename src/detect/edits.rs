@@ -21,7 +21,7 @@ pub(super) static FLAILING: Rule = Rule {
     speaks_of: Aspect::Consistency,
     summary: "The same lines of a file have been changed three times or more.",
     example: "has changed the same lines of src/cache.rs 4 times",
-    proven: true,
+    proven: false,
 };
 
 /// Back to what it was.
@@ -32,7 +32,7 @@ pub(super) static REVERTED: Rule = Rule {
     speaks_of: Aspect::Consistency,
     summary: "An edit puts back lines that the agent had replaced before.",
     example: "puts lines back into src/cache.rs that it had replaced before",
-    proven: true,
+    proven: false,
 };
 
 /// Own work thrown away.
@@ -43,7 +43,7 @@ pub(super) static DISCARDED: Rule = Rule {
     speaks_of: Aspect::Consistency,
     summary: "The agent throws its own uncommitted edits away.",
     example: "throws its own uncommitted edits of src/cache.rs and 2 more away",
-    proven: true,
+    proven: false,
 };
 
 static RULES: &[&Rule] = &[&FLAILING, &REVERTED, &DISCARDED];

@@ -9,13 +9,17 @@ use rustc_hash::FxHashMap;
 use super::board::{Reach, RunDelta, RunSummary, SourceView, StepView};
 use super::desk::{RunNews, Turns};
 use crate::deliver::receipts_in;
-use crate::detect::{Family, Finding, families};
+use crate::detect::{Basis, Family, Finding, Rule, families};
+use crate::format::RunShape;
 use crate::format::{Format, Identity, Reader};
 use crate::recover::{Ground, Proposal, ProposalId, check_of, draft, rests_on};
+use crate::score::conduct::Conduct;
 use crate::score::features::{Context, Feature, of_step};
-use crate::score::{Band, Costs, Judged, Judgement, Model, judge_run, judge_step};
+use crate::score::judge::scores;
+use crate::score::{Band, Conducted, Costs, Judged, Judgement, Model, RunJudgement, judge_run, judge_step};
 use crate::trace::{
-    AgentId, Assembler, Author, Event, Observation, RecordRef, Run, RunId, Status, Step, StepId, ToolKind,
+    AgentId, Assembler, Author, Event, Observation, Probability, RecordRef, Run, RunId, Status, Step, StepId,
+    ToolKind,
 };
 
 /// After how many further prompts of a person a step is long past.
@@ -32,6 +36,9 @@ pub struct Judge {
     pub internal_signals: bool,
     /// Whether rules count whose lift has not been shown.
     pub experimental_rules: bool,
+    /// Whether the terms of the agents' words are kept although no lexical model asks for them: to fit
+    /// one.
+    pub keep_terms: bool,
 }
 
 impl Judge {
@@ -42,6 +49,7 @@ impl Judge {
             costs: Costs::default(),
             internal_signals: false,
             experimental_rules: false,
+            keep_terms: false,
         }
     }
 }
@@ -92,6 +100,7 @@ struct Watch {
     effects_of: FxHashMap<StepId, (u32, u32)>,
     context: Context,
     context_of: Vec<Box<[Feature]>>,
+    conduct: Conduct,
     /// For each agent: where it was when a person spoke to it, the last [`LONG_PAST`] times.
     spoken_to: FxHashMap<AgentId, VecDeque<StepId>>,
     /// Proposals whose text was seen in the log, since they were last asked for.
@@ -100,6 +109,7 @@ struct Watch {
 
 impl Watch {
     fn observe(&mut self, seen: &Observation<'_>, run: &Run) {
+        self.conduct.observe(seen, run);
         match seen {
             Observation::Called { step } => {
                 self.change(step.step.id);
@@ -143,9 +153,11 @@ impl Watch {
             let from = self.findings.len();
             family.observe(seen, run, &mut self.findings);
             if !self.experimental_rules && self.findings.len() > from {
-                // At once, so that no later family builds on what is not shown.
+                // At once, so that no later family builds on what is not shown. Internal rules have a
+                // key of their own, and are only there where it is set.
                 let new = self.findings.split_off(from);
-                self.findings.extend(new.into_iter().filter(|finding| finding.rule.proven));
+                let kept = |rule: &Rule| rule.proven || rule.basis == Basis::Internal;
+                self.findings.extend(new.into_iter().filter(|finding| kept(finding.rule)));
             }
         }
         for (index, finding) in self.findings.iter().enumerate().skip(before) {
@@ -180,6 +192,7 @@ impl Assessor {
     pub fn new(run: RunId, format: &'static dyn Format, judge: Judge) -> Self {
         let families = families(judge.internal_signals);
         let experimental_rules = judge.experimental_rules;
+        let terms = judge.keep_terms || !judge.model.lexical_of.is_empty() && format.name() == "chat";
         Self {
             format,
             judge,
@@ -196,6 +209,7 @@ impl Assessor {
                 effects_of: FxHashMap::default(),
                 context: Context::default(),
                 context_of: Vec::new(),
+                conduct: if terms { Conduct::with_terms() } else { Conduct::default() },
                 spoken_to: FxHashMap::default(),
                 receipts: Vec::new(),
             },
@@ -261,6 +275,36 @@ impl Assessor {
         &self.judged
     }
 
+    /// The run's judgement, as of the last [`Assessor::conclude`].
+    pub fn run_judgement(&self) -> RunJudgement {
+        judge_run(&self.judge.model, &self.judge.costs, &self.conducted(), &self.judged)
+    }
+
+    /// For each step how likely it is to be wrong, for ranking them.
+    pub fn scores(&self, p_fail: Probability) -> Vec<Probability> {
+        scores(&self.judge.model, self.shape(), p_fail, &self.judged)
+    }
+
+    /// What the run's judgement rests on besides its steps.
+    pub fn conducted(&self) -> Conducted {
+        let shape = self.shape();
+        let lexical = self.judge.model.lexical_of(shape);
+        Conducted {
+            shape,
+            course: *self.watch.conduct.course(),
+            lexical: lexical.map(|lexical| lexical.logit(self.watch.conduct.terms())),
+        }
+    }
+
+    /// The terms of the agents' words with their counts, for fitting.
+    pub fn terms(&self) -> impl Iterator<Item = (&str, u16)> {
+        self.watch.conduct.terms()
+    }
+
+    fn shape(&self) -> RunShape {
+        self.sources.first().map(|source| source.reader.shape()).unwrap_or_default()
+    }
+
     /// The features of a step, for fitting.
     pub fn features(&self, step: StepId) -> Vec<Feature> {
         let context = self.watch.context_of.get(step.index()).map_or(&[][..], |c| c);
@@ -292,12 +336,8 @@ impl Assessor {
             let judged = Judged {
                 agent: step.agent,
                 p_wrong: shown.p_wrong.get(),
-                suspicion: self
-                    .judge
-                    .model
-                    .step
-                    .probability(&of_step(findings.iter().copied(), context))
-                    .get(),
+                evidence: self.judge.model.step.evidence(&of_step(findings.iter().copied(), &[])),
+                manner: self.watch.conduct.manner(id.index()),
                 against: findings.iter().any(|f| f.rule.class != crate::detect::Class::Operational),
                 class: shown.class,
                 message: step.is_message(),
@@ -434,7 +474,7 @@ impl Assessor {
             began: run.began,
             last: run.last,
             sources,
-            judged: judge_run(&self.judge.model, &self.judge.costs, &self.judged),
+            judged: self.run_judgement(),
             judged_by: self.judge.model.name.clone(),
             reach,
             assessed: true,
@@ -481,5 +521,73 @@ fn put<T: Clone>(all: &mut Vec<T>, index: usize, value: T) {
         all.resize(index + 1, value);
     } else if let Some(place) = all.get_mut(index) {
         *place = value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::{Aspect, Class, rules};
+    use crate::trace::Probability;
+
+    static UNPROVEN: Rule = Rule {
+        id: "test.unproven",
+        class: Class::ExecutionError,
+        basis: Basis::External,
+        speaks_of: Aspect::Execution,
+        summary: "",
+        example: "",
+        proven: false,
+    };
+    static INTERNAL: Rule = Rule { id: "internal.test", basis: Basis::Internal, ..UNPROVEN };
+    static FOLLOWS: Rule = Rule { id: "test.follows", proven: true, ..UNPROVEN };
+
+    /// Finds what it is told to at the end; without that, follows each finding that was made before.
+    struct Finds(Option<&'static Rule>);
+
+    impl Family for Finds {
+        fn rules(&self) -> &'static [&'static Rule] {
+            &[]
+        }
+
+        fn observe(&mut self, seen: &Observation<'_>, _: &Run, found: &mut Vec<Finding>) {
+            if !matches!(seen, Observation::End) {
+                return;
+            }
+            let finding = |rule| Finding {
+                rule,
+                step: StepId(0),
+                root: None,
+                strength: Probability::new(0.9),
+                evidence: Vec::new(),
+                sentence: String::new(),
+                instruction: String::new(),
+                means: Vec::new(),
+            };
+            match self.0 {
+                Some(rule) => found.push(finding(rule)),
+                None => found.extend(vec![finding(&FOLLOWS); found.len()]),
+            }
+        }
+    }
+
+    fn found(experimental_rules: bool) -> Vec<&'static str> {
+        let judge = Judge { experimental_rules, ..Judge::embedded() };
+        let mut assessor = Assessor::new(RunId::new("r"), *crate::format::ALL.first().unwrap(), judge);
+        assessor.watch.families =
+            vec![Box::new(Finds(Some(&UNPROVEN))), Box::new(Finds(Some(&INTERNAL))), Box::new(Finds(None))];
+        assessor.conclude(true);
+        assessor.findings().iter().map(|finding| finding.rule.id).collect()
+    }
+
+    #[test]
+    fn what_an_unproven_rule_finds_is_dropped_before_another_family_builds_on_it() {
+        assert_eq!(found(false), ["internal.test", "test.follows"]);
+        assert_eq!(
+            found(true),
+            ["test.unproven", "internal.test", "test.follows", "test.follows"],
+            "where it is asked for, it counts and is built on"
+        );
+        assert!(rules().iter().any(|rule| !rule.proven), "or there is nothing to drop");
     }
 }

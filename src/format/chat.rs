@@ -23,7 +23,7 @@ use serde::Deserialize;
 use self::words::{action, bracketed, code, exit_code, observation, observed_status};
 use super::emit::{Emit, read_or_mend};
 use super::json::{Part, Plain, Raw, Shape, content_text, stem, text_of};
-use super::{Format, Identity, Reader, Sniff};
+use super::{Format, Identity, Reader, RunShape, Sniff};
 use crate::trace::{Author, Closing, Event, EventKind, FactOf, Lifecycle, RunId, Status};
 
 /// Chat messages.
@@ -177,6 +177,7 @@ struct Records {
     waiting: bool,
     /// Who handed over, and to whom.
     handoff: Option<(String, String)>,
+    shape: RunShape,
 }
 
 /// The agent that runs the code blocks of others.
@@ -196,6 +197,10 @@ impl Reader for Records {
             emit.finish();
             true
         });
+    }
+
+    fn shape(&self) -> RunShape {
+        self.shape
     }
 }
 
@@ -267,6 +272,7 @@ impl Records {
             self.tagged(text, emit);
             return;
         }
+        self.shape = RunShape::Service;
         message(text, Closing::No, emit);
         for call in calls {
             let Shape::Map(mut call) = call else {
@@ -295,6 +301,7 @@ impl Records {
             return;
         };
         let own = |part: &str| Cow::Owned(part.trim().to_owned());
+        self.shape = RunShape::Tagged;
         let (before, tool, input, after) = action;
         message(own(before), Closing::No, emit);
         emit.say(EventKind::Call { call_id: Cow::Borrowed(""), tool: own(tool), input: own(input) });
@@ -306,6 +313,7 @@ impl Records {
 
     /// A message of a named agent (AutoGen).
     fn named<'a>(&mut self, name: Cow<'a, str>, text: Cow<'a, str>, first: bool, emit: &mut Emit<'_, 'a>) {
+        self.shape = RunShape::Group;
         if TERMINALS.contains(&&*name) {
             emit.agent = self.agent.clone().map(Cow::Owned);
             match exit_code(&text) {
@@ -347,6 +355,7 @@ impl Records {
 
     /// A message whose role says who speaks, and to whom (Magentic-One).
     fn orchestrated<'a>(&mut self, role: Cow<'a, str>, text: Cow<'a, str>, emit: &mut Emit<'_, 'a>) {
+        self.shape = RunShape::Orchestra;
         let (name, note) = match role.split_once(" (") {
             Some((name, note)) => (name.to_owned(), note.trim_end_matches(')').to_owned()),
             None => (role.into_owned(), String::new()),
@@ -375,7 +384,10 @@ impl Records {
                 let author = Author::Person;
                 emit.say(EventKind::Prompt { text, author });
             }
-            "thought" => message(text, Closing::No, emit),
+            "thought" => {
+                self.shape = RunShape::React;
+                message(text, Closing::No, emit);
+            }
             "action" => match bracketed(&text) {
                 Some(("Finish", answer)) => {
                     message(Cow::Owned(answer.to_owned()), Closing::Yes, emit);

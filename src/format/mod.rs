@@ -64,6 +64,51 @@ pub trait Reader: Send {
     /// Turns one record into events, handing each to `sink` in order. Every record yields at least
     /// one event ([`EventKind::Ignored`](crate::trace::EventKind::Ignored) where it matters to nobody).
     fn read<'a>(&mut self, record: &'a [u8], sink: &mut dyn FnMut(Event<'a>));
+
+    /// The shape of the run, as far as it can be told from what was read.
+    fn shape(&self) -> RunShape {
+        RunShape::Other
+    }
+}
+
+/// The shape of a run: logs of one shape are conducted alike, whoever wrote them. Models are fitted by
+/// shape where data suffices.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum RunShape {
+    /// None of the others, or not known yet.
+    #[default]
+    Other,
+    /// One agent at work on files and commands.
+    Coding,
+    /// One agent that serves a person by calling tools.
+    Service,
+    /// Named agents that speak in turn.
+    Group,
+    /// Workers that a lead calls by turns.
+    Orchestra,
+    /// Thought, action, observation.
+    React,
+    /// One agent with its actions in tags.
+    Tagged,
+}
+
+impl RunShape {
+    /// All shapes.
+    pub const ALL: [Self; 7] =
+        [Self::Other, Self::Coding, Self::Service, Self::Group, Self::Orchestra, Self::React, Self::Tagged];
+
+    /// The word for it, as model files name it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Other => "other",
+            Self::Coding => "coding",
+            Self::Service => "service",
+            Self::Group => "group",
+            Self::Orchestra => "orchestra",
+            Self::React => "react",
+            Self::Tagged => "tagged",
+        }
+    }
 }
 
 /// All formats, the surest first: on equal certainty the earlier one wins.

@@ -9,10 +9,11 @@ use rustc_hash::{FxHashMap, FxHasher};
 use super::corpus::Label;
 use crate::detect::Class;
 use crate::engine::{Judge, read};
+use crate::score::decisive::{Choice, rows};
 use crate::score::features::Feature;
 use crate::score::fit::Example;
-use crate::score::{Costs, Judged, Linear, RunJudgement, features, judge};
-use crate::trace::StepId;
+use crate::score::{Conducted, Costs, Judged, Linear, Model, RunJudgement, features, judge, judge_run};
+use crate::trace::{Probability, StepId};
 
 /// A labelled run with what the rules found in it.
 #[derive(Clone, Debug)]
@@ -25,6 +26,10 @@ pub struct Case {
     pub records: u32,
     /// The digest of its log: two datasets may label the same one.
     pub log: u64,
+    /// Its shape and course; the lexical logit is set by [`Case::judge`].
+    pub conducted: Conducted,
+    /// The terms of its agents' words, with their counts, in the order of the alphabet.
+    pub terms: Vec<(String, u16)>,
 }
 
 /// A step of a case.
@@ -47,6 +52,8 @@ pub struct StepCase {
 pub struct JudgedCase {
     /// Each step's judgement.
     pub steps: Vec<Judged>,
+    /// How likely each step is to be wrong, for ranking them.
+    pub scores: Vec<f64>,
     /// The run's.
     pub run: RunJudgement,
 }
@@ -89,8 +96,11 @@ fn case(label: Label, judge: &Judge) -> Result<Case, String> {
             judged: *judged,
         })
         .collect();
-    let records = run.records;
-    Ok(Case { log: log_digest(&label.file), label, steps, records })
+    let mut terms: Vec<(String, u16)> =
+        assessor.terms().map(|(term, count)| (term.to_owned(), count)).collect();
+    terms.sort_unstable();
+    let (records, conducted) = (run.records, assessor.conducted());
+    Ok(Case { log: log_digest(&label.file), label, steps, records, conducted, terms })
 }
 
 /// The digest of a log's bytes; of one that cannot be read, that of its name.
@@ -121,15 +131,24 @@ pub fn each_log_once<'a, T: Copy>(
 }
 
 impl Case {
-    /// Judges the case by a model of steps and, if given, one of runs.
-    pub fn judge(&self, step: &Linear, run: &Linear, set_share: f64, costs: &Costs) -> JudgedCase {
-        let steps: Vec<Judged> = self
-            .steps
+    /// Judges the case by a model.
+    pub fn judge(&self, model: &Model, costs: &Costs) -> JudgedCase {
+        let steps = self.judged(&model.step, costs);
+        let lexical = model.lexical_of(self.conducted.shape).map(|lexical| lexical.logit(self.terms()));
+        let conducted = Conducted { lexical, ..self.conducted };
+        let run = judge_run(model, costs, &conducted, &steps);
+        let scores = judge::scores(model, conducted.shape, run.p_fail, &steps);
+        JudgedCase { scores: scores.into_iter().map(Probability::get).collect(), steps, run }
+    }
+
+    /// The steps as a model of steps judges them.
+    pub fn judged(&self, step: &Linear, costs: &Costs) -> Vec<Judged> {
+        self.steps
             .iter()
             .map(|case| {
-                let suspicion = step.probability(&case.features).get();
+                let p = step.probability(&case.features).get();
                 let cut = costs.cut(crate::score::Band::Triage);
-                let p_wrong = if case.judged.against { suspicion } else { suspicion.min(cut * 0.95) };
+                let p_wrong = if case.judged.against { p } else { p.min(cut * 0.95) };
                 let weight = |rule: &str| step.weight(rule) * value(&case.features, rule);
                 let class = case
                     .rules
@@ -137,24 +156,34 @@ impl Case {
                     .filter(|(_, class)| *class != Class::Operational)
                     .max_by(|a, b| weight(a.0).total_cmp(&weight(b.0)))
                     .map(|(_, class)| *class);
-                Judged { p_wrong, suspicion, class, ..case.judged }
+                Judged { p_wrong, evidence: step.evidence(&case.features), class, ..case.judged }
             })
-            .collect();
-        let features = features::of_run(&judge::totals(&steps));
-        let worst = steps
-            .iter()
-            .enumerate()
-            .filter(|(_, s)| s.against)
-            .max_by(|a, b| a.1.p_wrong.total_cmp(&b.1.p_wrong).then(b.0.cmp(&a.0)))
-            .map(|(i, _)| i);
-        let run = RunJudgement {
-            p_fail: run.probability(&features),
-            class: worst.and_then(|i| steps.get(i)).and_then(|s| s.class),
-            agent: worst.and_then(|i| steps.get(i)).map(|s| s.agent),
-            set90: judge::set_of(&steps, set_share),
-            ..RunJudgement::default()
-        };
-        JudgedCase { steps, run }
+            .collect()
+    }
+
+    /// The terms of the agents' words with their counts.
+    pub fn terms(&self) -> impl Iterator<Item = (&str, u16)> {
+        self.terms.iter().map(|(term, count)| (term.as_str(), *count))
+    }
+
+    /// The features of the run, its steps judged, with the lexical logit if one is known.
+    pub fn run_features(&self, steps: &[Judged], lexical: Option<f64>) -> Vec<Feature> {
+        features::of_run(&judge::totals(steps), &self.conducted.course, lexical)
+    }
+
+    /// The run as a choice among its steps, if one of them is labelled.
+    pub fn choice(&self, steps: &[Judged]) -> Option<Choice> {
+        let wanted = self.failed_position()?.index();
+        let mut chosen = None;
+        let mut kept = Vec::new();
+        for (index, row) in rows(steps).into_iter().enumerate() {
+            if index == wanted {
+                row?;
+                chosen = Some(kept.len());
+            }
+            kept.extend(row);
+        }
+        Some(Choice { rows: kept, chosen: chosen?, weight: 1.0 })
     }
 
     /// The steps as examples, if the label says which of them are wrong: those of a failed run with a

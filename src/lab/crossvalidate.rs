@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::cases::{Case, JudgedCase};
-use crate::score::fit::{Example, Precision, fit, platt};
-use crate::score::{Costs, Linear, Model, features, judge};
+use crate::format::RunShape;
+use crate::score::decisive::{Choice, Decisive, Row, set_of, shares};
+use crate::score::features::RUN;
+use crate::score::fit::{Example, Precision, fit, fit_choices, fit_lexical, platt};
+use crate::score::lexical::Lexical;
+use crate::score::{Costs, Judged, Linear, Model};
 
 /// Folds of the cross-validation.
 pub const FOLDS: usize = 5;
@@ -13,6 +17,15 @@ const INNER_FOLDS: usize = 4;
 
 const STEP_PRECISION: Precision = Precision { weights: 1.0, context: 25.0, bias: 0.01 };
 const RUN_PRECISION: Precision = Precision { weights: 1.0, context: 1.0, bias: 0.01 };
+/// How strongly the choice among steps holds to what is known of runs of any shape.
+const CHOICE_PRECISION: f64 = 1.0;
+/// The inverse variance of a term's weight.
+const TERM_PRECISION: f64 = 1.0;
+
+/// A shape has a run model, and a lexical model, of its own from so many runs on, some of either sort.
+const RUNS_FOR_A_SHAPE: usize = 30;
+/// A shape has a model of its decisive steps of its own from so many labelled runs on.
+const CHOICES_FOR_A_SHAPE: usize = 12;
 
 /// The share of the failed runs whose labelled error the set must hold.
 pub const COVERAGE: f64 = 0.9;
@@ -28,16 +41,19 @@ fn fold(case: &Case, folds: usize, salt: u64) -> usize {
 /// Fits a model on cases, starting from `prior`.
 pub fn fit_model(cases: &[&Case], prior: &Model) -> Model {
     let step = fit_steps(cases, &prior.step);
-    // The run's model must see steps judged as they will be later: by a model that did not see them.
+    // What rests on judged steps must see them judged as they will be later: by a model that did not
+    // see them.
     let judged = out_of_fold(
         cases,
         INNER_FOLDS,
         1,
         |rest| fit_steps(rest, &prior.step),
-        |case, step| case.judge(step, &prior.run, 1.0, &Costs::default()),
+        |case, step| case.judged(step, &Costs::default()),
     );
-    let run = fit_runs(cases, &judged, &prior.run);
-    Model { set_share: fit_set_share(cases, &judged), step, run, ..prior.clone() }
+    let mut model = Model { step, ..prior.clone() };
+    fit_runs(cases, &judged, prior, &mut model);
+    fit_decisive(cases, &judged, prior, &mut model);
+    model
 }
 
 fn fit_steps(cases: &[&Case], prior: &Linear) -> Linear {
@@ -56,16 +72,62 @@ fn fit_steps(cases: &[&Case], prior: &Linear) -> Linear {
     Linear { scale, shift, ..fit(&examples(cases), prior, STEP_PRECISION) }
 }
 
-fn fit_runs(cases: &[&Case], judged: &[JudgedCase], prior: &Linear) -> Linear {
-    let mut examples: Vec<(usize, Example)> = Vec::new();
-    for (case, judged) in cases.iter().zip(judged) {
-        if let Some(success) = success_in_a_mixed_dataset(case, cases) {
-            let features = features::of_run(&judge::totals(&judged.steps));
-            examples.push((fold(case, INNER_FOLDS, 3), Example { features, wrong: !success, weight: 1.0 }));
+/// A run to fit P(run failed) on.
+struct RunCase<'a> {
+    case: &'a Case,
+    judged: &'a [Judged],
+    failed: bool,
+}
+
+fn fit_runs(cases: &[&Case], judged: &[Vec<Judged>], prior: &Model, model: &mut Model) {
+    let all: Vec<RunCase<'_>> = cases
+        .iter()
+        .zip(judged)
+        .filter_map(|(case, judged)| {
+            let success = success_in_a_mixed_dataset(case, cases)?;
+            Some(RunCase { case, judged, failed: !success })
+        })
+        .collect();
+    model.run = fit_general_runs(&all, &prior.run);
+    for shape in RunShape::ALL {
+        let some: Vec<&RunCase<'_>> = all.iter().filter(|r| r.case.conducted.shape == shape).collect();
+        let failed = some.iter().filter(|r| r.failed).count();
+        if some.len() < RUNS_FOR_A_SHAPE || failed < 8 || some.len() - failed < 8 {
+            continue;
         }
+        let lexical = lexical_out_of_fold(&some);
+        let mut start = model.run.clone();
+        start.weights.extend(RUN.iter().filter(|f| !f.general).map(|f| (f.name.to_owned(), f.prior)));
+        let examples: Vec<(&Case, Example)> = some
+            .iter()
+            .zip(&lexical)
+            .map(|(r, lexical)| {
+                let features = r.case.run_features(r.judged, Some(*lexical));
+                (r.case, Example { features, wrong: r.failed, weight: 1.0 })
+            })
+            .collect();
+        model.run_of.insert(shape.word().to_owned(), fit_calibrated(&examples, &start));
+        model.lexical_of.insert(shape.word().to_owned(), lexical_of(&some));
     }
+}
+
+fn fit_general_runs(all: &[RunCase<'_>], prior: &Linear) -> Linear {
+    let general = |name: &str| RUN.iter().any(|f| f.name == name && f.general);
+    let examples: Vec<(&Case, Example)> = all
+        .iter()
+        .map(|r| {
+            let mut features = r.case.run_features(r.judged, None);
+            features.retain(|(name, _)| general(name));
+            (r.case, Example { features, wrong: r.failed, weight: 1.0 })
+        })
+        .collect();
+    fit_calibrated(&examples, prior)
+}
+
+/// A fit with Platt's calibration on inner folds.
+fn fit_calibrated(examples: &[(&Case, Example)], prior: &Linear) -> Linear {
     let of = |keep: &dyn Fn(usize) -> bool| -> Vec<Example> {
-        examples.iter().filter(|(f, _)| keep(*f)).map(|(_, e)| e.clone()).collect()
+        examples.iter().filter(|(c, _)| keep(fold(c, INNER_FOLDS, 3))).map(|(_, e)| e.clone()).collect()
     };
     let mut held_out = Vec::new();
     for out in 0..INNER_FOLDS {
@@ -74,6 +136,28 @@ fn fit_runs(cases: &[&Case], judged: &[JudgedCase], prior: &Linear) -> Linear {
     }
     let (scale, shift) = platt(&held_out);
     Linear { scale, shift, ..fit(&of(&|_| true), prior, RUN_PRECISION) }
+}
+
+fn lexical_of(runs: &[&RunCase<'_>]) -> Lexical {
+    let documents: Vec<(&[(String, u16)], bool)> =
+        runs.iter().map(|r| (r.case.terms.as_slice(), r.failed)).collect();
+    fit_lexical(&documents, TERM_PRECISION)
+}
+
+/// The lexical logit of each run by a model that was fitted on the runs of other tasks.
+fn lexical_out_of_fold(runs: &[&RunCase<'_>]) -> Vec<f64> {
+    let mut logits = vec![0.0; runs.len()];
+    for out in 0..INNER_FOLDS {
+        let rest: Vec<&RunCase<'_>> =
+            runs.iter().copied().filter(|r| fold(r.case, INNER_FOLDS, 4) != out).collect();
+        let model = lexical_of(&rest);
+        for (run, logit) in runs.iter().zip(&mut logits) {
+            if fold(run.case, INNER_FOLDS, 4) == out {
+                *logit = model.logit(run.case.terms());
+            }
+        }
+    }
+    logits
 }
 
 /// Whether a run succeeded, if its dataset holds runs of both sorts: a dataset of failed runs alone says
@@ -85,25 +169,54 @@ pub fn success_in_a_mixed_dataset(case: &Case, cases: &[&Case]) -> Option<bool> 
     mixed.then_some(success)
 }
 
-/// The share of suspicion that the set must hold so that it held the labelled error in 90 of 100 runs
-/// (split conformal prediction: the ⌈(n + 1) · 0.9⌉-th smallest of the shares that were needed).
-fn fit_set_share(cases: &[&Case], judged: &[JudgedCase]) -> f64 {
-    let mut needed: Vec<f64> = cases
+fn fit_decisive(cases: &[&Case], judged: &[Vec<Judged>], prior: &Model, model: &mut Model) {
+    let all: Vec<(&Case, &[Judged], Choice)> = cases
         .iter()
         .zip(judged)
-        .filter_map(|(case, judged)| Some(share_needed(&judged.steps, case.failed_position()?.index())))
+        .filter_map(|(case, judged)| Some((*case, judged.as_slice(), case.choice(judged)?)))
         .collect();
+    let start = prior.decisive.row();
+    let general = fit_choices(&choices(&all, |_| true), &start, CHOICE_PRECISION);
+    model.decisive = Decisive::of(general, set_share(&all, &start));
+    for shape in RunShape::ALL {
+        let some: Vec<_> = all.iter().filter(|(case, ..)| case.conducted.shape == shape).cloned().collect();
+        if some.len() >= CHOICES_FOR_A_SHAPE {
+            let weights = fit_choices(&choices(&some, |_| true), &general, CHOICE_PRECISION);
+            model
+                .decisive_of
+                .insert(shape.word().to_owned(), Decisive::of(weights, set_share(&some, &general)));
+        }
+    }
+}
+
+fn choices(all: &[(&Case, &[Judged], Choice)], keep: impl Fn(&Case) -> bool) -> Vec<Choice> {
+    all.iter().filter(|(case, ..)| keep(case)).map(|(.., choice)| choice.clone()).collect()
+}
+
+/// The summed share that the set must hold so that it held the labelled error in 90 of 100 runs (split
+/// conformal prediction: the ⌈(n + 1) · 0.9⌉-th smallest of the shares that were needed, each by weights
+/// that were fitted without the run).
+fn set_share(all: &[(&Case, &[Judged], Choice)], prior: &Row) -> f64 {
+    let mut needed: Vec<f64> = Vec::with_capacity(all.len());
+    for out in 0..INNER_FOLDS {
+        let weights = fit_choices(&choices(all, |c| fold(c, INNER_FOLDS, 5) != out), prior, CHOICE_PRECISION);
+        for (case, judged, _) in all.iter().filter(|(c, ..)| fold(c, INNER_FOLDS, 5) == out) {
+            if let Some(position) = case.failed_position() {
+                needed.push(share_needed(&shares(&weights, judged), position.index()));
+            }
+        }
+    }
     needed.sort_by(f64::total_cmp);
     let rank = ((needed.len() as f64 + 1.0) * COVERAGE).ceil() as usize;
     rank.checked_sub(1).and_then(|index| needed.get(index)).copied().unwrap_or(1.0)
 }
 
-/// The smallest share, in hundredths, at which the set holds a position.
-fn share_needed(steps: &[judge::Judged], position: usize) -> f64 {
-    (1..=100)
-        .map(|percent| f64::from(percent) / 100.0)
+/// The smallest share, in two-hundredths, at which the set holds a position.
+fn share_needed(shares: &[f64], position: usize) -> f64 {
+    (1..=200)
+        .map(|part| f64::from(part) / 200.0)
         .find(|share| {
-            judge::set_of(steps, *share).is_some_and(|(a, b)| (a.index()..=b.index()).contains(&position))
+            set_of(shares, *share).is_some_and(|(a, b)| (a.index()..=b.index()).contains(&position))
         })
         .unwrap_or(1.0)
 }
@@ -127,7 +240,7 @@ pub fn cross_validate_with<T>(
         FOLDS,
         0,
         |rest| fit_model(rest, prior),
-        |case, model| look(case, &|case| case.judge(&model.step, &model.run, model.set_share, costs)),
+        |case, model| look(case, &|case| case.judge(model, costs)),
     )
 }
 

@@ -4,6 +4,7 @@
 
 use rustc_hash::FxHashSet;
 
+use super::conduct::Course;
 use crate::detect::Finding;
 use crate::trace::{AgentId, Status, Step};
 
@@ -89,18 +90,51 @@ pub fn of_step<'f>(findings: impl Iterator<Item = &'f Finding>, context: &[Featu
     features
 }
 
-/// Features of a run, with the prior weight of each.
-pub const RUN: &[(&str, f64)] = &[
-    ("run.worst-step", 3.0),
-    ("run.alarms", 0.5),
-    ("run.failed-calls", 0.3),
-    ("run.ends-in-error", 0.3),
-    ("run.unknown-share", 0.0),
-    ("run.length", 0.0),
-    ("run.last-step", 0.5),
-    ("run.messages", 0.0),
-    ("run.workshop", 0.0),
-    ("run.clean-workshop", -2.0),
+/// A feature of a run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RunFeature {
+    /// Its name.
+    pub name: &'static str,
+    /// Its prior weight.
+    pub prior: f64,
+    /// Whether it is weighed in runs of any shape. The others tell of how much was said and done, which
+    /// means something only among runs of one shape.
+    pub general: bool,
+}
+
+const fn general(name: &'static str, prior: f64) -> RunFeature {
+    RunFeature { name, prior, general: true }
+}
+
+const fn shaped(name: &'static str, prior: f64) -> RunFeature {
+    RunFeature { name, prior, general: false }
+}
+
+/// The lexical model's logit, see [`super::lexical`].
+pub const LEXICAL: &str = "run.lexical";
+
+/// Features of a run.
+pub const RUN: &[RunFeature] = &[
+    general("run.worst-step", 3.0),
+    general("run.alarms", 0.5),
+    general("run.failed-calls", 0.3),
+    general("run.ends-in-error", 0.3),
+    general("run.unknown-share", 0.0),
+    general("run.last-step", 0.5),
+    general("run.workshop", 0.0),
+    general("run.clean-workshop", -2.0),
+    general("run.unfinished", 0.5),
+    shaped("run.length", 0.0),
+    shaped("run.messages", 0.0),
+    shaped("run.said", 0.5),
+    shaped("run.heard", 0.5),
+    shaped("run.prompts", 0.0),
+    shaped("run.refusals", 0.0),
+    shaped("run.transactions", 1.0),
+    shaped("run.transfers", 0.0),
+    shaped("run.answer-length", 1.0),
+    shaped("run.answer-unseen", 1.5),
+    shaped(LEXICAL, 0.5),
 ];
 
 /// The totals that a run's features are made of.
@@ -126,22 +160,35 @@ pub struct RunTotals {
     pub workshop: u32,
 }
 
-/// The features of a run.
-pub fn of_run(totals: &RunTotals) -> Vec<Feature> {
+/// The features of a run. `lexical` is the lexical model's logit, where there is such a model.
+pub fn of_run(totals: &RunTotals, course: &Course, lexical: Option<f64>) -> Vec<Feature> {
+    let flag = |on: bool| f64::from(u8::from(on));
+    let logarithm = |count: u32| f64::from(count).ln_1p();
     let calls = f64::from(totals.steps.saturating_sub(totals.messages).max(1));
     // Work on files and commands leaves evidence; in talk and look-ups "nothing found" says little.
     let workshop = f64::from(totals.workshop) / f64::from(totals.steps.max(1));
+    let short_answer = flag(course.has_short_answer());
     let all = [
         ("run.worst-step", totals.worst),
-        ("run.alarms", (f64::from(totals.alarms)).ln_1p()),
+        ("run.alarms", logarithm(totals.alarms)),
         ("run.failed-calls", f64::from(totals.failed) / calls),
-        ("run.ends-in-error", f64::from(u8::from(totals.ends_in_error))),
+        ("run.ends-in-error", flag(totals.ends_in_error)),
         ("run.unknown-share", f64::from(totals.unknown) / calls),
-        ("run.length", f64::from(totals.steps).ln_1p() / 4.0),
         ("run.last-step", totals.last),
-        ("run.messages", f64::from(totals.messages) / f64::from(totals.steps.max(1))),
         ("run.workshop", workshop),
         ("run.clean-workshop", workshop * (1.0 - totals.worst)),
+        ("run.unfinished", flag(course.answer_words == 0)),
+        ("run.length", logarithm(totals.steps) - 2.5),
+        ("run.messages", f64::from(totals.messages) / f64::from(totals.steps.max(1))),
+        ("run.said", logarithm(course.said) - 6.0),
+        ("run.heard", logarithm(course.heard) - 5.0),
+        ("run.prompts", logarithm(course.prompts) - 1.5),
+        ("run.refusals", f64::from(course.refusals) / f64::from(course.messages.max(1))),
+        ("run.transactions", f64::from(course.transactions.min(3)) / 3.0),
+        ("run.transfers", flag(course.transfers > 0)),
+        ("run.answer-length", short_answer * f64::from(course.answer_words.min(5)) / 5.0),
+        ("run.answer-unseen", short_answer * (1.0 - (logarithm(course.answer_seen) / 2.0).min(1.0))),
+        (LEXICAL, lexical.unwrap_or_default()),
     ];
     all.into_iter().filter(|(_, value)| *value != 0.0).collect()
 }

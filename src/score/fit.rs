@@ -6,7 +6,9 @@
 
 use std::collections::BTreeMap;
 
+use super::decisive::{Choice, Row, SIZE, softmax};
 use super::features::Feature;
+use super::lexical::{Lexical, sublinear};
 use super::model::Linear;
 
 /// One step or run to fit on.
@@ -33,7 +35,7 @@ pub struct Precision {
 }
 
 /// The features of an example that are not zero, by their index.
-type Row = Vec<(usize, f64)>;
+type Sparse = Vec<(usize, f64)>;
 
 /// Fits weights around those of `prior`. Features that `prior` has no weight for start at what
 /// [`Linear::weight`] says of them. Never fails: without examples the prior comes back.
@@ -54,7 +56,7 @@ pub fn fit(examples: &[Example], prior: &Linear, precision: Precision) -> Linear
         )
         .collect();
     let hold = |i: usize| held.get(i).copied().unwrap_or(precision.weights);
-    let rows: Vec<(Row, f64, f64)> = examples
+    let rows: Vec<(Sparse, f64, f64)> = examples
         .iter()
         .map(|e| {
             let mut row = vec![(0, 1.0)];
@@ -62,51 +64,22 @@ pub fn fit(examples: &[Example], prior: &Linear, precision: Precision) -> Linear
             (row, f64::from(u8::from(e.wrong)), e.weight)
         })
         .collect();
-    let loss = |w: &[f64]| -> f64 {
-        let data: f64 = rows.iter().map(|(row, y, weight)| weight * log_loss(dot(row, w), *y)).sum();
-        let held: f64 =
-            w.iter().zip(&centre).enumerate().map(|(i, (a, b))| 0.5 * hold(i) * (a - b).powi(2)).sum();
-        data + held
-    };
-    let mut w = centre.clone();
-    let mut now = loss(&w);
-    for _ in 0..50 {
-        let mut gradient: Vec<f64> =
-            w.iter().zip(&centre).enumerate().map(|(i, (a, b))| hold(i) * (a - b)).collect();
-        let mut hessian = vec![0.0; size * size];
-        for i in 0..size {
-            add(&mut hessian, i * size + i, hold(i));
-        }
+    let w = newton(centre.clone(), |w| {
+        let mut at = Point::held(w, &centre, hold);
         for (row, y, weight) in &rows {
-            let p = sigmoid(dot(row, &w));
+            let z = dot(row, w);
+            let p = sigmoid(z);
+            at.loss += weight * log_loss(z, *y);
             let curvature = (p * (1.0 - p)).max(1e-9) * weight;
             for (i, x) in row {
-                add(&mut gradient, *i, weight * (p - y) * x);
+                add(&mut at.gradient, *i, weight * (p - y) * x);
                 for (j, z) in row {
-                    add(&mut hessian, i * size + j, curvature * x * z);
+                    add(&mut at.hessian, i * size + j, curvature * x * z);
                 }
             }
         }
-        let Some(step) = solve(hessian, gradient, size) else { break };
-        let mut scale = 1.0;
-        let (mut next, mut after) = (w.clone(), now);
-        while scale > 1e-4 {
-            next = w.iter().zip(&step).map(|(a, s)| a - scale * s).collect();
-            after = loss(&next);
-            if after <= now {
-                break;
-            }
-            scale *= 0.5;
-        }
-        let gain = now - after;
-        if gain <= 0.0 {
-            break;
-        }
-        (w, now) = (next, after);
-        if gain < 1e-9 * now.abs().max(1.0) {
-            break;
-        }
-    }
+        at
+    });
     let mut values = w.into_iter();
     let bias = values.next().unwrap_or(prior.bias);
     let weights = names.iter().map(|name| (*name).to_owned()).zip(values).collect();
@@ -128,6 +101,176 @@ pub fn platt(logits: &[(f64, bool, f64)]) -> (f64, f64) {
     let fitted = fit(&examples, &prior, Precision { weights: 60.0, context: 60.0, bias: 20.0 });
     // A negative scale would turn the model round: then it knows nothing and says the base rate.
     (fitted.weight("logit").max(0.0), fitted.bias)
+}
+
+/// Fits a choice among steps around the weights of `prior`.
+pub fn fit_choices(choices: &[Choice], prior: &Row, precision: f64) -> Row {
+    let w = newton(prior.to_vec(), |w| {
+        let mut at = Point::held(w, prior, |_| precision);
+        for Choice { rows, chosen, weight } in choices {
+            let logits: Vec<f64> =
+                rows.iter().map(|row| row.iter().zip(w).map(|(x, w)| x * w).sum()).collect();
+            let shares = softmax(&logits);
+            let (Some(wanted), Some(share)) = (rows.get(*chosen), shares.get(*chosen)) else { continue };
+            at.loss -= weight * share.max(1e-300).ln();
+            let mut mean = [0.0; SIZE];
+            for (row, share) in rows.iter().zip(&shares) {
+                for (mean, x) in mean.iter_mut().zip(row) {
+                    *mean += share * x;
+                }
+            }
+            for (i, (mean, x)) in mean.iter().zip(wanted).enumerate() {
+                add(&mut at.gradient, i, weight * (mean - x));
+            }
+            for (row, share) in rows.iter().zip(&shares) {
+                for (i, (x, mean_x)) in row.iter().zip(&mean).enumerate() {
+                    for (j, (y, mean_y)) in row.iter().zip(&mean).enumerate() {
+                        add(&mut at.hessian, i * SIZE + j, weight * share * (x - mean_x) * (y - mean_y));
+                    }
+                }
+            }
+        }
+        at
+    });
+    let mut fitted = *prior;
+    for (place, value) in fitted.iter_mut().zip(w) {
+        *place = value;
+    }
+    fitted
+}
+
+/// A run's terms with their counts, and whether it failed.
+pub type Document<'a> = (&'a [(String, u16)], bool);
+
+/// Terms said in fewer runs are left out.
+const FEWEST_RUNS: usize = 3;
+/// The weightiest terms are kept.
+const TERMS_KEPT: usize = 400;
+
+/// Fits a lexical model: logistic regression on unit TF-IDF vectors with a Gaussian prior of inverse
+/// variance `precision` on every weight, solved in its dual (iteratively reweighted least squares on the
+/// kernel of the documents), which is as large as there are documents and not as there are terms.
+pub fn fit_lexical(documents: &[Document<'_>], precision: f64) -> Lexical {
+    let mut runs_of: BTreeMap<&str, usize> = BTreeMap::new();
+    for (term, _) in documents.iter().flat_map(|(terms, _)| terms.iter()) {
+        *runs_of.entry(term).or_default() += 1;
+    }
+    let n = documents.len();
+    let rarity: BTreeMap<&str, f64> = runs_of
+        .into_iter()
+        .filter(|(_, runs)| *runs >= FEWEST_RUNS)
+        .map(|(term, runs)| (term, ((1.0 + n as f64) / (1.0 + runs as f64)).ln() + 1.0))
+        .collect();
+    let vectors: Vec<BTreeMap<&str, f64>> = documents
+        .iter()
+        .map(|(terms, _)| {
+            let values = terms
+                .iter()
+                .filter_map(|(term, count)| Some((&**term, sublinear(*count) * rarity.get(&**term)?)));
+            let vector: BTreeMap<&str, f64> = values.collect();
+            let length = vector.values().map(|v| v * v).sum::<f64>().sqrt().max(1e-12);
+            vector.into_iter().map(|(term, v)| (term, v / length)).collect()
+        })
+        .collect();
+    // The bias is a term that every document has, held a hundred times less.
+    const BIAS: f64 = 100.0;
+    let kernel: Vec<f64> = vectors
+        .iter()
+        .flat_map(|a| {
+            vectors.iter().map(|b| a.iter().filter_map(|(t, x)| Some(x * b.get(t)?)).sum::<f64>() + BIAS)
+        })
+        .collect();
+    let mut alpha = vec![0.0; n];
+    for _ in 0..25 {
+        let logits: Vec<f64> = kernel.chunks(n.max(1)).map(|row| plain_dot(row, &alpha)).collect();
+        let mut system = kernel.clone();
+        let mut wanted = Vec::with_capacity(n);
+        for (i, (z, (_, failed))) in logits.iter().zip(documents).enumerate() {
+            let p = sigmoid(*z);
+            let curvature = (p * (1.0 - p)).max(1e-4);
+            wanted.push(z + (f64::from(u8::from(*failed)) - p) / curvature);
+            add(&mut system, i * n + i, precision / curvature);
+        }
+        let Some(next) = solve(system, wanted, n) else { break };
+        let moved: f64 = next.iter().zip(&alpha).map(|(a, b)| (a - b).abs()).sum();
+        alpha = next;
+        if moved < 1e-9 {
+            break;
+        }
+    }
+    let mut weights: BTreeMap<&str, f64> = BTreeMap::new();
+    for (vector, alpha) in vectors.iter().zip(&alpha) {
+        for (term, value) in vector {
+            *weights.entry(term).or_default() += alpha * value;
+        }
+    }
+    let mut terms: Vec<(&str, f64, f64)> = weights
+        .into_iter()
+        .filter_map(|(term, weight)| Some((term, rarity.get(term).copied()?, weight)))
+        .collect();
+    terms.sort_by(|a, b| (b.1 * b.2).abs().total_cmp(&(a.1 * a.2).abs()).then(a.0.cmp(b.0)));
+    terms.truncate(TERMS_KEPT);
+    Lexical {
+        bias: BIAS * alpha.iter().sum::<f64>(),
+        terms: terms.into_iter().map(|(term, rarity, weight)| (term.to_owned(), (rarity, weight))).collect(),
+    }
+}
+
+fn plain_dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// A loss at a point, with its gradient and its Hessian (row by row).
+struct Point {
+    loss: f64,
+    gradient: Vec<f64>,
+    hessian: Vec<f64>,
+}
+
+impl Point {
+    /// The prior's part: half the squared distance from `centre`, each coordinate held by `hold`.
+    fn held(w: &[f64], centre: &[f64], hold: impl Fn(usize) -> f64) -> Self {
+        let size = w.len();
+        let off = || w.iter().zip(centre).map(|(a, b)| a - b).enumerate();
+        let mut hessian = vec![0.0; size * size];
+        for i in 0..size {
+            add(&mut hessian, i * size + i, hold(i));
+        }
+        Self {
+            loss: off().map(|(i, d)| 0.5 * hold(i) * d * d).sum(),
+            gradient: off().map(|(i, d)| hold(i) * d).collect(),
+            hessian,
+        }
+    }
+}
+
+/// Minimises a convex loss by Newton's method with halved steps.
+fn newton(start: Vec<f64>, at: impl Fn(&[f64]) -> Point) -> Vec<f64> {
+    let size = start.len();
+    let mut w = start;
+    let mut now = at(&w);
+    for _ in 0..50 {
+        let Some(step) = solve(now.hessian, now.gradient, size) else { break };
+        let mut scale = 1.0;
+        let moved = loop {
+            let next: Vec<f64> = w.iter().zip(&step).map(|(a, s)| a - scale * s).collect();
+            let after = at(&next);
+            if after.loss <= now.loss {
+                break Some((next, after));
+            }
+            scale *= 0.5;
+            if scale < 1e-4 {
+                break None;
+            }
+        };
+        let Some((next, after)) = moved else { break };
+        let gain = now.loss - after.loss;
+        (w, now) = (next, after);
+        if gain < 1e-9 * now.loss.abs().max(1.0) {
+            break;
+        }
+    }
+    w
 }
 
 fn dot(row: &[(usize, f64)], w: &[f64]) -> f64 {

@@ -1,10 +1,13 @@
 //! Judging steps and runs by a model.
 
+use super::conduct::{Course, Manner};
+use super::decisive;
 use super::features::{self, Feature, RunTotals};
 use super::judgement::{Band, Judgement, RunJudgement};
 use super::model::{Costs, Model};
 use crate::detect::{Aspect, Basis, Class, Finding};
-use crate::trace::{AgentId, Effect, EffectStatus, Probability, Step, StepId};
+use crate::format::RunShape;
+use crate::trace::{AgentId, Effect, EffectStatus, Probability, Step};
 
 /// The logit of an aspect with nothing against it.
 const ASPECT_BIAS: f64 = -4.0;
@@ -70,8 +73,10 @@ pub struct Judged {
     pub agent: AgentId,
     /// P(wrong).
     pub p_wrong: f64,
-    /// P(wrong) by all features, also where nothing was found: for ranking steps against each other.
-    pub suspicion: f64,
+    /// What findings add to the logit of P(wrong).
+    pub evidence: f64,
+    /// Where it stands and how it is worded.
+    pub manner: Manner,
     /// Whether anything was found against it.
     pub against: bool,
     /// The class of what was found.
@@ -86,11 +91,22 @@ pub struct Judged {
     pub workshop: bool,
 }
 
+/// What a run's judgement needs besides its steps.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Conducted {
+    /// The run's shape.
+    pub shape: RunShape,
+    /// Its course.
+    pub course: Course,
+    /// The lexical model's logit, where there is such a model.
+    pub lexical: Option<f64>,
+}
+
 /// Judges a run by its steps.
-pub fn judge_run(model: &Model, costs: &Costs, steps: &[Judged]) -> RunJudgement {
-    let totals = totals(steps);
-    let features = features::of_run(&totals);
-    let p_fail = model.run.probability(&features);
+pub fn judge_run(model: &Model, costs: &Costs, conducted: &Conducted, steps: &[Judged]) -> RunJudgement {
+    let features = features::of_run(&totals(steps), &conducted.course, conducted.lexical);
+    let linear = model.run_of(conducted.shape);
+    let p_fail = linear.probability(&features);
     let worst = worst_of(steps);
     // The run's band is that of its worst step; a run that has something against it and is likelier to
     // have failed than not is worth a look all the same.
@@ -100,14 +116,29 @@ pub fn judge_run(model: &Model, costs: &Costs, steps: &[Judged]) -> RunJudgement
         Band::Pass if worst.is_some() && costs.band(p_fail) == Band::Alarm => Band::Triage,
         band => band,
     };
+    let decisive = model.decisive_of(conducted.shape);
+    let shares = decisive::shares(&decisive.row(), steps);
     RunJudgement {
         p_fail,
         band,
         class: worst.and_then(|i| steps.get(i)).and_then(|s| s.class),
-        agent: worst.and_then(|i| steps.get(i)).map(|s| s.agent),
-        set90: set_of(steps, model.set_share),
-        why: model.run.contributions(&features),
+        agent: decisive::agent_of(&shares, steps),
+        set90: decisive::set_of(&shares, decisive.set_share),
+        why: linear.contributions(&features),
     }
+}
+
+/// How likely each step is to be wrong, for ranking them: what its own findings say, or its share of
+/// the run's P(fail), whichever is more.
+pub fn scores(model: &Model, shape: RunShape, p_fail: Probability, steps: &[Judged]) -> Vec<Probability> {
+    let shares = decisive::shares(&model.decisive_of(shape).row(), steps);
+    steps.iter().zip(shares).map(|(step, share)| score(step, share, p_fail)).collect()
+}
+
+/// See [`scores`].
+pub fn score(step: &Judged, share: f64, p_fail: Probability) -> Probability {
+    let found = if step.against { step.p_wrong } else { 0.0 };
+    Probability::new(found.max(share * p_fail.get()))
 }
 
 /// The totals of a run.
@@ -142,32 +173,6 @@ fn worst_of(steps: &[Judged]) -> Option<usize> {
     worst.map(|(index, _)| index)
 }
 
-/// The shortest stretch of consecutive steps that holds `share` of the run's suspicion (the sum of its
-/// steps' suspicion); the earliest of equals. `None` for a run without steps.
-pub fn set_of(steps: &[Judged], share: f64) -> Option<(StepId, StepId)> {
-    let total: f64 = steps.iter().map(|s| s.suspicion).sum();
-    if steps.is_empty() || total <= 0.0 {
-        return None;
-    }
-    let wanted = share.clamp(0.0, 1.0) * total - 1e-9;
-    let (mut from, mut sum) = (0usize, 0.0);
-    let mut best: Option<(usize, usize)> = None;
-    for (to, step) in steps.iter().enumerate() {
-        sum += step.suspicion;
-        while let Some(first) = steps.get(from)
-            && sum - first.suspicion >= wanted
-            && from < to
-        {
-            sum -= first.suspicion;
-            from += 1;
-        }
-        if sum >= wanted && best.is_none_or(|(a, b)| to - from < b - a) {
-            best = Some((from, to));
-        }
-    }
-    best.map(|(from, to)| (StepId(from as u32), StepId(to as u32)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,7 +181,8 @@ mod tests {
         Judged {
             agent: AgentId(0),
             p_wrong,
-            suspicion: p_wrong,
+            evidence: 0.0,
+            manner: Manner::default(),
             against: p_wrong > 0.2,
             class: None,
             message: false,
@@ -187,17 +193,9 @@ mod tests {
     }
 
     #[test]
-    fn the_set_is_the_shortest_stretch_that_holds_the_share() {
-        let steps: Vec<Judged> = [0.1, 0.1, 0.9, 0.8, 0.1, 0.1].into_iter().map(judged).collect();
-        assert_eq!(set_of(&steps, 0.75), Some((StepId(2), StepId(3))));
-        assert_eq!(set_of(&steps, 1.0), Some((StepId(0), StepId(5))));
-        assert_eq!(set_of(&[], 0.9), None);
-    }
-
-    #[test]
     fn a_run_with_nothing_against_it_passes() {
         let steps: Vec<Judged> = std::iter::repeat_n(judged(0.1), 30).collect();
-        let run = judge_run(&Model::prior(false), &Costs::default(), &steps);
+        let run = judge_run(&Model::prior(false), &Costs::default(), &Conducted::default(), &steps);
         assert_eq!((run.band, run.class), (Band::Pass, None));
     }
 }

@@ -6,13 +6,16 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::decisive::{self, Decisive};
 use super::features::{CONTEXT, Feature, RUN};
 use super::judgement::{Band, Contribution};
+use super::lexical::Lexical;
 use crate::detect::{Basis, rules};
+use crate::format::RunShape;
 use crate::trace::Probability;
 
 /// The version of the file's form.
-const FORM: u32 = 1;
+const FORM: u32 = 2;
 
 /// A fitted model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,11 +31,19 @@ pub struct Model {
     pub internal_signals: bool,
     /// P(step wrong).
     pub step: Linear,
-    /// P(run failed).
+    /// P(run failed), for runs of any shape.
     pub run: Linear,
-    /// How wide the set of steps must be that holds the first error in 90 of 100 failed runs: the
-    /// summed share of the run's suspicion that it must cover, as fitted by split conformal prediction.
-    pub set_share: f64,
+    /// P(run failed), for runs of a shape that there was enough data of, by the shape's word.
+    #[serde(default)]
+    pub run_of: BTreeMap<String, Linear>,
+    /// Which step was the first error of a failed run, for runs of any shape.
+    pub decisive: Decisive,
+    /// The same for a shape that there was enough data of.
+    #[serde(default)]
+    pub decisive_of: BTreeMap<String, Decisive>,
+    /// The lexical model of a shape.
+    #[serde(default)]
+    pub lexical_of: BTreeMap<String, Lexical>,
     /// Figures measured out of fold when it was fitted, by name.
     #[serde(default)]
     pub figures: BTreeMap<String, f64>,
@@ -61,6 +72,12 @@ impl Linear {
     /// The calibrated probability.
     pub fn probability(&self, features: &[Feature]) -> Probability {
         Probability::from_logit(self.scale * self.logit(features) + self.shift)
+    }
+
+    /// What rules add to the calibrated logit, where they speak against.
+    pub fn evidence(&self, features: &[Feature]) -> f64 {
+        let all = features.iter().filter(|(name, _)| !name.starts_with("context."));
+        self.scale * all.map(|(name, value)| (self.weight(name) * value).max(0.0)).sum::<f64>()
     }
 
     /// The weight of a feature. A rule that is newer than the model file weighs its prior; context that
@@ -191,15 +208,57 @@ impl Model {
             _ => {}
         }
         let model: Self = table.try_into().map_err(form)?;
-        let parts = [("step", &model.step), ("run", &model.run)];
-        for (part, linear) in parts {
+        match model.not_finite() {
+            Some(what) => Err(ModelError::Number { file: file.to_owned(), what }),
+            None => Ok(model),
+        }
+    }
+
+    /// The name of a number that is none, if there is one.
+    fn not_finite(&self) -> Option<String> {
+        let in_linear = |(part, linear): (&str, &Linear)| {
             let numbers = [("bias", linear.bias), ("scale", linear.scale), ("shift", linear.shift)];
             let weights = linear.weights.iter().map(|(name, weight)| (name.as_str(), *weight));
-            if let Some((name, _)) = numbers.into_iter().chain(weights).find(|(_, n)| !n.is_finite()) {
-                return Err(ModelError::Number { file: file.to_owned(), what: format!("{part}.{name}") });
-            }
-        }
-        Ok(model)
+            let bad = numbers.into_iter().chain(weights).find(|(_, n)| !n.is_finite());
+            bad.map(|(name, _)| format!("{part}.{name}"))
+        };
+        let in_decisive = |(shape, decisive): (&str, &Decisive)| {
+            let numbers = decisive.weights.iter().map(|(name, weight)| (name.as_str(), *weight));
+            let bad =
+                numbers.chain([("set_share", decisive.set_share)]).find(|(_, number)| !number.is_finite());
+            bad.map(|(name, _)| format!("decisive.{shape}.{name}"))
+        };
+        let in_lexical = |(shape, lexical): (&String, &Lexical)| {
+            let finite =
+                |(_, (rarity, weight)): &(&String, &(f64, f64))| rarity.is_finite() && weight.is_finite();
+            let bad = lexical.terms.iter().find(|term| !finite(term)).map(|(term, _)| term.as_str());
+            let bad = bad.or((!lexical.bias.is_finite()).then_some("bias"));
+            bad.map(|name| format!("lexical_of.{shape}.{}", crate::text::excerpt(name, 40)))
+        };
+        let linears = [("step", &self.step), ("run", &self.run)];
+        let shaped = self.run_of.iter().map(|(shape, linear)| (shape.as_str(), linear));
+        let decisives = self.decisive_of.iter().map(|(shape, d)| (shape.as_str(), d));
+        linears
+            .into_iter()
+            .chain(shaped)
+            .find_map(in_linear)
+            .or_else(|| decisives.chain([("general", &self.decisive)]).find_map(in_decisive))
+            .or_else(|| self.lexical_of.iter().find_map(in_lexical))
+    }
+
+    /// The model of P(run failed) for a shape.
+    pub fn run_of(&self, shape: RunShape) -> &Linear {
+        self.run_of.get(shape.word()).unwrap_or(&self.run)
+    }
+
+    /// The model of the decisive step for a shape.
+    pub fn decisive_of(&self, shape: RunShape) -> &Decisive {
+        self.decisive_of.get(shape.word()).unwrap_or(&self.decisive)
+    }
+
+    /// The lexical model of a shape, if there is one.
+    pub fn lexical_of(&self, shape: RunShape) -> Option<&Lexical> {
+        self.lexical_of.get(shape.word())
     }
 
     /// The embedded model.
@@ -218,7 +277,7 @@ impl Model {
             .filter(|rule| internal_signals || rule.basis == Basis::External)
             .map(|rule| (rule.id.to_owned(), prior_weight(rule.basis)));
         let context = CONTEXT.iter().map(|(name, weight)| ((*name).to_owned(), *weight));
-        let run = RUN.iter().map(|(name, weight)| ((*name).to_owned(), *weight)).collect();
+        let run = RUN.iter().filter(|f| f.general).map(|f| (f.name.to_owned(), f.prior)).collect();
         Self {
             form: FORM,
             name: "prior".to_owned(),
@@ -231,7 +290,10 @@ impl Model {
                 weights: rule_weights.chain(context).collect(),
             },
             run: Linear { bias: -1.5, scale: 1.0, shift: 0.0, weights: run },
-            set_share: 0.9,
+            run_of: BTreeMap::new(),
+            decisive: Decisive::of(decisive::PRIOR, 0.9),
+            decisive_of: BTreeMap::new(),
+            lexical_of: BTreeMap::new(),
             figures: BTreeMap::new(),
         }
     }

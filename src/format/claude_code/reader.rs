@@ -12,6 +12,7 @@ use super::plan::Tasks;
 use super::record::{AgentInput, Block, Message, Record, TokenUsage};
 use super::{IGNORED, attachment};
 use crate::format::Reader;
+use crate::format::RunShape;
 use crate::format::emit::{Emit, read_or_mend};
 use crate::format::json::{Shape, agent_name, content_text, hash, join, peek, raw_text};
 use crate::trace::{Author, Closing, Event, EventKind, FactOf, Lifecycle, Status, Usage};
@@ -53,6 +54,10 @@ struct Launch {
 const MOST: usize = 128;
 
 impl Reader for Records {
+    fn shape(&self) -> RunShape {
+        RunShape::Coding
+    }
+
     fn read<'a>(&mut self, record: &'a [u8], sink: &mut dyn FnMut(Event<'a>)) {
         if is_ignored(record) {
             Emit::new(sink).finish();

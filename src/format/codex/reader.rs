@@ -9,6 +9,7 @@ use super::calls::Calls;
 use super::record::{Payload, Record, Tokens};
 use super::{IGNORED, IGNORED_EVENTS, IGNORED_ITEMS, spawn};
 use crate::format::Reader;
+use crate::format::RunShape;
 use crate::format::emit::{Emit, read_or_mend};
 use crate::format::json::{Part, Plain, Shape, content_text, hash, is_uuid, join, peek};
 use crate::format::prose::plan_of_prose;
@@ -40,6 +41,10 @@ pub(super) struct Records {
 }
 
 impl Reader for Records {
+    fn shape(&self) -> RunShape {
+        RunShape::Coding
+    }
+
     fn read<'a>(&mut self, record: &'a [u8], sink: &mut dyn FnMut(Event<'a>)) {
         let ignored = record.ends_with(b"}")
             && (peek(record, &TYPE, 160)

@@ -33,9 +33,9 @@ pub struct Prediction {
 impl Prediction {
     /// What medbay said.
     pub fn of(case: &Case, judged: &JudgedCase, costs: &Costs) -> Self {
-        let mut order: Vec<usize> = (0..judged.steps.len()).collect();
-        let suspicion = |i: usize| judged.steps.get(i).map_or(0.0, |s| s.suspicion);
-        order.sort_by(|a, b| suspicion(*b).total_cmp(&suspicion(*a)).then(a.cmp(b)));
+        let mut order: Vec<usize> = (0..judged.scores.len()).collect();
+        let score = |i: usize| judged.scores.get(i).copied().unwrap_or(0.0);
+        order.sort_by(|a, b| score(*b).total_cmp(&score(*a)).then(a.cmp(b)));
         let first_class = order.first().and_then(|i| judged.steps.get(*i)).and_then(|s| s.class);
         let cuts = [costs.cut(Band::Alarm), costs.cut(Band::Triage)];
         Self {

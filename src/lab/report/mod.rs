@@ -2,7 +2,7 @@
 //! and what each rule adds.
 //!
 //! Conventions are those of the corpus's own scorer: the labelled step is hit when its record is named;
-//! ties in suspicion go to the earlier step; a run with nothing named counts as wrong; run figures need
+//! ties in score go to the earlier step; a run with nothing named counts as wrong; run figures need
 //! a dataset with failed and successful runs. Intervals are percentile bootstraps over tasks, 95 %. A
 //! log that two datasets label is counted once in `all`, by the labels of the larger dataset.
 //!

@@ -221,7 +221,8 @@ fn rules_table(out: &mut String, rules: &[RuleMeasured]) {
         let lost = |value: fn(&super::rules::Lost) -> f64| match rule.without.as_ref().map(value) {
             None => "off".to_owned(),
             Some(change) if change.abs() < 5e-4 => "·".to_owned(),
-            Some(change) => format!("{:+.3}", change).replace("0.", "."),
+            Some(change) if change.abs() > 0.9995 => format!("{change:+.2}"),
+            Some(change) => format!("{change:+.3}").replace("0.", "."),
         };
         let name = match (rule.class, rule.proven) {
             (Class::Operational, _) => format!("{}°", rule.rule),

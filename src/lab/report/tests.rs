@@ -6,7 +6,8 @@ use super::*;
 use crate::detect::{Class, rules as all_rules};
 use crate::lab::cases::StepCase;
 use crate::lab::corpus::Label;
-use crate::score::{Judged, RunJudgement};
+use crate::score::conduct::Manner;
+use crate::score::{Conducted, Judged, RunJudgement};
 use crate::trace::{AgentId, Probability, StepId};
 
 /// A run of one dataset with steps at records 0, 1, 2 …, by agents "a" and "b" in turn.
@@ -14,7 +15,8 @@ fn case(dataset: &str, task: &str, steps: usize) -> Case {
     let judged = Judged {
         agent: AgentId(0),
         p_wrong: 0.05,
-        suspicion: 0.05,
+        evidence: 0.0,
+        manner: Manner::default(),
         against: false,
         class: None,
         message: false,
@@ -44,7 +46,8 @@ fn case(dataset: &str, task: &str, steps: usize) -> Case {
         task: task.to_owned(),
     };
     let log = task.bytes().fold(7, |log: u64, byte| log.wrapping_mul(31) + u64::from(byte));
-    Case { records: steps.len() as u32, label, steps, log }
+    let (conducted, terms) = (Conducted::default(), Vec::new());
+    Case { records: steps.len() as u32, label, steps, log, conducted, terms }
 }
 
 /// A failed run whose labelled step, by `agent`, is at a record.
@@ -69,14 +72,14 @@ fn judged(case: &Case, p_wrong: &[f64], p_fail: f64, set: (u32, u32)) -> JudgedC
         .steps
         .iter()
         .zip(p_wrong)
-        .map(|(step, p)| Judged { p_wrong: *p, suspicion: *p, against: *p >= 0.3, ..step.judged })
+        .map(|(step, p)| Judged { p_wrong: *p, against: *p >= 0.3, ..step.judged })
         .collect();
     let run = RunJudgement {
         p_fail: Probability::new(p_fail),
         set90: Some((StepId(set.0), StepId(set.1))),
         ..RunJudgement::default()
     };
-    JudgedCase { steps, run }
+    JudgedCase { steps, scores: p_wrong.to_vec(), run }
 }
 
 /// Even costs: an alarm from 0.5 on, triage from 1/6 on.

@@ -1,0 +1,298 @@
+//! Conduct: how a run is conducted, besides what the rules found. Of each step its manner (where it
+//! stands, how it is worded), of the run its course (how much was said, done and refused, and whether
+//! its answer stands in what was observed). Numbers and hashes, no texts.
+//!
+//! The manner serves to rank the steps of a run that failed, the course to say how likely it is that
+//! the run failed. Neither is a finding: they raise no alarm.
+
+use rustc_hash::FxHashMap;
+
+use super::wording::{Cue, Wording, each_word};
+use crate::trace::{
+    AgentId, Author, ClosedStep, EffectKind, EffectStatus, Observation, Run, Status, ToolKind,
+};
+
+/// Distinct words of observations that are remembered at most.
+const MOST_OBSERVED: usize = 8192;
+/// Distinct terms of the agents' words that are remembered at most.
+const MOST_TERMS: usize = 4096;
+/// A closing message of at most so many words is an answer that can be looked for in observations.
+const ANSWER_WORDS: u32 = 12;
+
+/// The manner of a step, in a few bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Manner {
+    marks: u16,
+    /// Words of the step: its intent, its message, its call's arguments.
+    pub words: u16,
+    /// Figures among them.
+    pub figures: u16,
+    /// The how-manieth act of a worker it is, from 1; 0: of the agent that leads.
+    pub worker_act: u16,
+}
+
+/// A mark of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// A call.
+    Call = 1,
+    /// The first call of the run.
+    FirstCall = 2,
+    /// Its call failed.
+    Failed = 4,
+    /// The step before it was a call with an outcome.
+    AfterOutcome = 8,
+    /// The call of the step before it failed.
+    AfterFailure = 16,
+    /// See [`Cue::Assumes`].
+    Assumes = 32,
+    /// See [`Cue::FromMemory`].
+    FromMemory = 64,
+    /// It hands work to another agent.
+    HandsOver = 128,
+    /// See [`Cue::Replans`].
+    Replans = 256,
+    /// It holds structured data: a ledger, a status report.
+    Structured = 512,
+    /// It says next to nothing: an end mark, the name of the next speaker.
+    Trivial = 1024,
+    /// The first step of its agent.
+    FirstOfAgent = 2048,
+    /// The same call was made before.
+    Repeated = 4096,
+}
+
+impl Manner {
+    /// Whether it bears a mark.
+    pub fn has(self, mark: Mark) -> bool {
+        self.marks & mark as u16 != 0
+    }
+
+    fn set(&mut self, mark: Mark, on: bool) {
+        if on {
+            self.marks |= mark as u16;
+        }
+    }
+}
+
+/// The course of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Course {
+    /// Words that agents said to a person or to each other.
+    pub said: u32,
+    /// Words that a person said.
+    pub heard: u32,
+    /// How often a person spoke.
+    pub prompts: u32,
+    /// Messages, and those that refuse something.
+    pub messages: u32,
+    /// See `messages`.
+    pub refusals: u32,
+    /// Orders, bookings, cancellations and requests that came about.
+    pub transactions: u32,
+    /// Calls that hand the person over to somebody else.
+    pub transfers: u32,
+    /// Words of the latest closing message; 0: there is none yet, or more was done after it.
+    pub answer_words: u32,
+    /// How often the rarest word of a short answer was observed before it.
+    pub answer_seen: u32,
+}
+
+impl Course {
+    /// Whether the latest closing message is short enough to be looked for in what was observed.
+    pub fn has_short_answer(&self) -> bool {
+        (1..=ANSWER_WORDS).contains(&self.answer_words)
+    }
+}
+
+/// Watches a run and keeps its steps' manner and its course.
+#[derive(Debug, Default)]
+pub struct Conduct {
+    manner: Vec<Manner>,
+    course: Course,
+    observed: FxHashMap<u64, u32>,
+    calls: rustc_hash::FxHashSet<u64>,
+    agents: rustc_hash::FxHashSet<AgentId>,
+    lead: Option<AgentId>,
+    worker_acts: u16,
+    called: bool,
+    /// The step before: whether it was a call with an outcome, and whether that failed.
+    before: (bool, bool),
+    /// Terms of the agents' words with their counts, where they are asked for.
+    terms: Option<FxHashMap<Box<str>, u16>>,
+}
+
+impl Conduct {
+    /// A watch that also counts the terms that the lexical model weighs.
+    pub fn with_terms() -> Self {
+        Self { terms: Some(FxHashMap::default()), ..Self::default() }
+    }
+
+    /// The manner of each closed step.
+    pub fn manner(&self, step: usize) -> Manner {
+        self.manner.get(step).copied().unwrap_or_default()
+    }
+
+    /// The course so far.
+    pub fn course(&self) -> &Course {
+        &self.course
+    }
+
+    /// The terms of the agents' words; empty where they were not asked for.
+    pub fn terms(&self) -> impl Iterator<Item = (&str, u16)> {
+        self.terms.iter().flatten().map(|(term, count)| (&**term, *count))
+    }
+
+    /// Takes in one observation.
+    pub fn observe(&mut self, seen: &Observation<'_>, run: &Run) {
+        match seen {
+            Observation::Step(step) => self.step(step),
+            Observation::Prompt { author: Author::Person, passage, .. } => {
+                let read = Wording::of(&passage.text, |_| {});
+                self.course.heard += read.words;
+                self.course.prompts += 1;
+            }
+            Observation::Handoff { step: None, passage, .. } => {
+                // The message that hands over is the latest step.
+                let last = run.steps.last().filter(|step| step.record == passage.record);
+                if let Some(manner) = last.and_then(|step| self.manner.get_mut(step.id.index())) {
+                    manner.set(Mark::HandsOver, true);
+                }
+            }
+            Observation::Handoff { step: Some(step), .. } => {
+                if let Some(manner) = self.manner.get_mut(step.index()) {
+                    manner.set(Mark::HandsOver, true);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn step(&mut self, seen: &ClosedStep<'_>) {
+        let step = seen.step;
+        let mut said = Wording::default();
+        let mut structured = false;
+        for passage in seen.words() {
+            let (terms, room) = (&mut self.terms, MOST_TERMS);
+            said = said.and(Wording::of(&passage.text, |word| {
+                if let Some(terms) = terms {
+                    count(terms, word, room);
+                }
+            }));
+            structured |= passage.text.contains("\": {") || passage.text.contains("\":{");
+        }
+        let argument = match step.tool_kind() {
+            // A file's content is not the agent's words.
+            Some(ToolKind::Write | ToolKind::Edit) | None => Wording::default(),
+            Some(_) => Wording::of(&seen.input.text, |_| {}),
+        };
+        if let (Some(terms), false) = (&mut self.terms, seen.tool.is_empty()) {
+            each_word(seen.tool, |word| count(terms, word, MOST_TERMS));
+        }
+        let all = said.and(argument);
+        let lead = *self.lead.get_or_insert(step.agent);
+        let call = !step.is_message();
+        let mut manner = Manner { words: clamp(all.words), figures: clamp(all.figures), ..Manner::default() };
+        if step.agent != lead {
+            self.worker_acts = self.worker_acts.saturating_add(1);
+            manner.worker_act = self.worker_acts;
+        }
+        manner.set(Mark::Call, call);
+        manner.set(Mark::FirstCall, call && !self.called);
+        self.called |= call;
+        manner.set(Mark::Failed, step.failed());
+        manner.set(Mark::AfterOutcome, self.before.0);
+        manner.set(Mark::AfterFailure, self.before.1);
+        manner.set(Mark::Assumes, all.has(Cue::Assumes));
+        manner.set(Mark::FromMemory, all.has(Cue::FromMemory));
+        manner.set(Mark::Replans, said.has(Cue::Replans));
+        manner.set(Mark::Structured, structured);
+        manner.set(Mark::Trivial, !call && all.words < 4);
+        manner.set(Mark::FirstOfAgent, self.agents.insert(step.agent));
+        manner.set(Mark::Repeated, step.call_hash != 0 && !self.calls.insert(step.call_hash));
+        self.before = (call && seen.outcome.is_some(), step.failed());
+        self.take_course(seen, said);
+        let index = step.id.index();
+        if self.manner.len() <= index {
+            self.manner.resize(index + 1, Manner::default());
+        }
+        if let Some(place) = self.manner.get_mut(index) {
+            *place = manner;
+        }
+    }
+
+    fn take_course(&mut self, seen: &ClosedStep<'_>, said: Wording) {
+        let course = &mut self.course;
+        course.said += said.words;
+        match seen.message {
+            Some(message) => {
+                course.messages += 1;
+                course.refusals += u32::from(said.has(Cue::Refuses));
+                let observed = &self.observed;
+                let (mut words, mut seen_least) = (0, u32::MAX);
+                each_word(&message.text, |word| {
+                    words += 1;
+                    if !STOP_WORDS.contains(&word) {
+                        seen_least = seen_least.min(observed.get(&hash(word)).copied().unwrap_or(0));
+                    }
+                });
+                course.answer_words = words;
+                course.answer_seen = if seen_least == u32::MAX { 0 } else { seen_least };
+            }
+            None => {
+                course.answer_words = 0;
+                course.answer_seen = 0;
+                let name = seen.tool;
+                course.transfers += u32::from(name.contains("transfer_to") || name.contains("handoff"));
+                let done = |e: &&crate::trace::Effect| {
+                    matches!(e.kind, EffectKind::Transaction | EffectKind::Request | EffectKind::Message)
+                        && matches!(e.status, EffectStatus::Done | EffectStatus::Unknown)
+                };
+                course.transactions += seen.effects.iter().filter(done).count() as u32;
+                let talk = !matches!(
+                    seen.step.tool_kind(),
+                    Some(ToolKind::Shell | ToolKind::Edit | ToolKind::Write | ToolKind::Read)
+                );
+                if let Some(outcome) = seen.outcome.filter(|_| talk && seen.step.status != Status::Error) {
+                    let observed = &mut self.observed;
+                    each_word(&outcome.text, |word| {
+                        let key = hash(word);
+                        if let Some(known) = observed.get_mut(&key) {
+                            *known = known.saturating_add(1);
+                        } else if observed.len() < MOST_OBSERVED {
+                            observed.insert(key, 1);
+                        }
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Words too common to tell whether an answer was observed.
+const STOP_WORDS: &[&str] = &[
+    "the", "a", "an", "of", "in", "on", "and", "or", "to", "is", "was", "for", "by", "with", "from", "as",
+    "at",
+];
+
+fn count(terms: &mut FxHashMap<Box<str>, u16>, word: &str, room: usize) {
+    if word.len() < 2 || !word.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return;
+    }
+    if let Some(known) = terms.get_mut(word) {
+        *known = known.saturating_add(1);
+    } else if terms.len() < room {
+        terms.insert(word.into(), 1);
+    }
+}
+
+fn clamp(count: u32) -> u16 {
+    u16::try_from(count).unwrap_or(u16::MAX)
+}
+
+fn hash(word: &str) -> u64 {
+    use std::hash::{Hash as _, Hasher as _};
+    let mut hasher = rustc_hash::FxHasher::default();
+    word.hash(&mut hasher);
+    hasher.finish()
+}
