@@ -137,7 +137,7 @@ fn measure(args: &Args, common: &Common) -> anyhow::Result<Report> {
     }
     let judged_by = given.map_or_else(
         || format!("models fitted on the runs of other tasks ({} folds)", crossvalidate::FOLDS),
-        |model| model.name.clone(),
+        |model| format!("{} as it is: in-sample where it was fitted on these runs", model.name),
     );
     let misses = report::misses(&cases);
     Ok(Report { judged_by, internal, experimental, measured, other, rules, misses, floors: None })

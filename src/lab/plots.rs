@@ -5,8 +5,11 @@ use std::fmt::Write as _;
 use super::report::Measured;
 use super::report::curves::{Bin, Point};
 
-/// The files that are written, with what each holds.
-pub const FILES: &[(&str, fn(&[Measured]) -> String)] =
+/// Draws a file from what was measured.
+type Plot = fn(&[Measured]) -> String;
+
+/// The files that are written, with what draws each.
+pub const FILES: &[(&str, Plot)] =
     &[("reliability.svg", reliability), ("precision-recall.svg", precision_recall)];
 
 const COLUMNS: usize = 3;

@@ -189,7 +189,7 @@ fn by_frequency<T: Ord>(values: impl Iterator<Item = T>) -> Vec<T> {
         *counts.entry(value).or_default() += 1;
     }
     let mut all: Vec<(T, usize)> = counts.into_iter().collect();
-    all.sort_by(|a, b| b.1.cmp(&a.1));
+    all.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     all.into_iter().map(|(value, _)| value).collect()
 }
 

@@ -39,6 +39,9 @@ pub struct RuleMeasured {
     pub lift: Option<f64>,
     /// `precision` over the share of wrong steps in all labelled runs taken together.
     pub pooled_lift: Option<f64>,
+    /// Whether these runs show that it points at wrong steps more often than always firing would: three
+    /// hits or more, and the lower end of the interval above chance.
+    pub shows_lift: bool,
     /// Steps at which it fired in runs that succeeded.
     pub good_fires: usize,
     /// The same on 1,000 steps of runs that succeeded.
@@ -53,15 +56,6 @@ pub struct RuleMeasured {
     /// How figures of all datasets change when its findings are taken away from the cases and the models
     /// of the cross-validation, which were fitted with it, judge anew. Null: it was off.
     pub without: Option<Lost>,
-}
-
-impl RuleMeasured {
-    /// Whether the corpus shows that it points at wrong steps more often than always firing would: at
-    /// least three hits, and the lower end of its precision above chance.
-    pub fn shows_lift(&self) -> bool {
-        let above = self.interval.zip(self.chance).is_some_and(|((low, _), chance)| low > chance);
-        self.hits >= 3 && above
-    }
 }
 
 /// What changes without a rule: the figure without it less the figure with it.
@@ -258,6 +252,7 @@ impl Tally {
             chance,
             lift: over(chance.unwrap_or_default()),
             pooled_lift: over(base),
+            shows_lift: self.hits >= 3 && chance.is_some_and(|chance| share.interval().0 > chance),
             good_fires: self.good_fires,
             good_fires_per_1000: Share { hits: self.good_fires, of: good_steps }.value() * 1000.0,
             failed_runs: self.failed_runs,

@@ -253,6 +253,9 @@ fn rules_table(out: &mut String, rules: &[RuleMeasured]) {
          the models of the cross-validation judge anew (they are not fitted anew). ° shown, never scored as\n\
          failure; * experimental, off unless asked for; off: not on in this measurement."
     );
+    let shown: Vec<String> = rules.iter().filter(|r| r.shows_lift).map(|r| r.rule.to_owned()).collect();
+    let _ = writeln!(out, "\nlift shown (three hits or more, the interval above chance): {}", shown.len());
+    out.push_str(&fill(&shown, "  "));
     let silent: Vec<String> = rules
         .iter()
         .filter(|r| r.fires + r.good_fires + r.failed_runs + r.good_runs == 0)

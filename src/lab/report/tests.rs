@@ -264,7 +264,7 @@ fn rules_are_held_against_what_always_firing_would_hit() {
     assert!(near(measured.pooled_lift.unwrap(), 0.5 / (2.0 / 9.0)));
     assert!(near(measured.good_fires_per_1000, 100.0));
     assert!(near(measured.run_lift.unwrap(), (2.0 / 3.0) / 0.5));
-    assert!(!measured.shows_lift(), "one hit shows nothing");
+    assert!(!measured.shows_lift, "one hit shows nothing");
     assert_eq!(measured.without, None);
     // Without it "one" is no longer found.
     let blind = super::tests::judged(&cases[0], &[0.2, 0.1, 0.1, 0.1], 0.2, (0, 3));
@@ -278,6 +278,23 @@ fn rules_are_held_against_what_always_firing_would_hit() {
     assert!(near(lost.step_top1, -0.5), "{lost:?}");
     assert!(near(lost.run_auroc, 0.5 - 0.75), "{lost:?}");
     assert!(rules.iter().filter(|r| r.rule != rule.id).all(|r| r.without.is_none()));
+}
+
+#[test]
+fn lift_is_shown_by_three_hits_whose_interval_is_above_chance() {
+    let rule = all_rules()[0];
+    let shows = |runs: u32, steps: usize| {
+        let mut cases: Vec<Case> =
+            (0..runs).map(|run| wrong_at("d", &format!("t{run}"), steps, 1, "b")).collect();
+        for case in &mut cases {
+            case.steps[1].rules.push((rule.id, rule.class));
+        }
+        measure_rules(&cases)[0].shows_lift
+    };
+    // Wilson's interval of three out of three begins at 0.44.
+    assert!(shows(3, 10));
+    assert!(!shows(2, 10), "two hits are too few");
+    assert!(!shows(3, 2), "every other step is wrong anyway");
 }
 
 #[test]
