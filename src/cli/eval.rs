@@ -116,7 +116,7 @@ fn measure(args: &Args, common: &Common) -> anyhow::Result<Report> {
     let internal = *common.config.internal_signals;
     let experimental = *common.config.experimental_rules;
     let assess = |internal_signals, experimental_rules, complain: fn(&str)| {
-        let judge = Judge { internal_signals, experimental_rules, keep_terms: true, ..Judge::embedded() };
+        let judge = Judge { internal_signals, experimental_rules, ..Judge::embedded() };
         cases::assess(labels.clone(), &judge, |sentence| complain(&sentence))
     };
     let cases = assess(internal, experimental, super::complain);

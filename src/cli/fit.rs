@@ -61,7 +61,6 @@ fn fit(args: &Args, common: &Common) -> anyhow::Result<Fitted> {
     let judge = Judge {
         internal_signals: internal,
         experimental_rules: *common.config.experimental_rules,
-        keep_terms: true,
         ..Judge::embedded()
     };
     let cases = cases::assess(corpus::read(&args.corpora)?, &judge, |sentence| super::complain(&sentence));

@@ -171,7 +171,6 @@ impl Common {
             costs: self.costs(),
             internal_signals: *self.config.internal_signals,
             experimental_rules: *self.config.experimental_rules,
-            keep_terms: false,
         })
     }
 

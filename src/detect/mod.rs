@@ -14,9 +14,11 @@ mod contract;
 mod edits;
 mod execution;
 mod fault;
+mod handoff;
 mod integrity;
 mod internal;
 mod pattern;
+mod peers;
 mod plan;
 mod provenance;
 mod repetition;
@@ -28,6 +30,7 @@ mod speech;
 mod summary;
 mod taint;
 pub mod verification;
+mod views;
 
 use serde::Serialize;
 
@@ -222,6 +225,9 @@ pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
         Box::new(constraint::Constraint::default()),
         Box::new(integrity::Integrity::default()),
         Box::new(agents::Agents::default()),
+        Box::new(handoff::Handoffs::default()),
+        Box::new(peers::Peers::default()),
+        Box::new(views::Views::default()),
     ];
     if internal_signals {
         families.push(Box::new(internal::Internal::default()));

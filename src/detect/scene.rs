@@ -52,6 +52,12 @@ impl Scene {
         agent.clone_into(&mut self.actor);
     }
 
+    /// Who acts from now on, as one of several agents of whom none is above another.
+    pub(crate) fn joins(&mut self, agent: &str) {
+        self.assembler.introduce(agent, None);
+        agent.clone_into(&mut self.actor);
+    }
+
     fn record(&mut self) -> RecordRef {
         let index = self.index;
         self.index += 1;

@@ -36,9 +36,6 @@ pub struct Judge {
     pub internal_signals: bool,
     /// Whether rules count whose lift has not been shown.
     pub experimental_rules: bool,
-    /// Whether the terms of the agents' words are kept although no lexical model asks for them: to fit
-    /// one.
-    pub keep_terms: bool,
 }
 
 impl Judge {
@@ -49,7 +46,6 @@ impl Judge {
             costs: Costs::default(),
             internal_signals: false,
             experimental_rules: false,
-            keep_terms: false,
         }
     }
 }
@@ -192,7 +188,6 @@ impl Assessor {
     pub fn new(run: RunId, format: &'static dyn Format, judge: Judge) -> Self {
         let families = families(judge.internal_signals);
         let experimental_rules = judge.experimental_rules;
-        let terms = judge.keep_terms || !judge.model.lexical_of.is_empty() && format.name() == "chat";
         Self {
             format,
             judge,
@@ -209,7 +204,7 @@ impl Assessor {
                 effects_of: FxHashMap::default(),
                 context: Context::default(),
                 context_of: Vec::new(),
-                conduct: if terms { Conduct::with_terms() } else { Conduct::default() },
+                conduct: if format.is_talk() { Conduct::of_talk() } else { Conduct::default() },
                 spoken_to: FxHashMap::default(),
                 receipts: Vec::new(),
             },

@@ -60,6 +60,10 @@ impl Format for Chat {
         }
     }
 
+    fn is_talk(&self) -> bool {
+        true
+    }
+
     fn identify(&self, path: &str, _head: &[&[u8]], _beside: Option<&[u8]>) -> Identity {
         Identity { run: RunId::new(stem(path)), agent: None, parent_call: None }
     }

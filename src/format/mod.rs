@@ -55,6 +55,11 @@ pub trait Format: Sync {
     /// [`Format::sniff`]; `beside` holds the bytes of the `.meta.json` beside the file, if there is one.
     fn identify(&self, path: &str, head: &[&[u8]], beside: Option<&[u8]>) -> Identity;
 
+    /// Whether its runs are mostly talk and look-ups, of which more is watched than of work on files.
+    fn is_talk(&self) -> bool {
+        false
+    }
+
     /// A reader for one source.
     fn reader(&self, identity: &Identity) -> Box<dyn Reader>;
 }

@@ -5,15 +5,18 @@
 //! The manner serves to rank the steps of a run that failed, the course to say how likely it is that
 //! the run failed. Neither is a finding: they raise no alarm.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::wording::{Cue, Wording, each_word};
+use crate::text::clip;
 use crate::trace::{
     AgentId, Author, ClosedStep, EffectKind, EffectStatus, Observation, Run, Status, ToolKind,
 };
 
 /// Distinct words of observations that are remembered at most.
 const MOST_OBSERVED: usize = 8192;
+/// Distinct words of the whole log that are remembered at most.
+const MOST_SEEN: usize = 32_768;
 /// Distinct terms of the agents' words that are remembered at most.
 const MOST_TERMS: usize = 4096;
 /// A closing message of at most so many words is an answer that can be looked for in observations.
@@ -22,13 +25,19 @@ const ANSWER_WORDS: u32 = 12;
 /// The manner of a step, in a few bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Manner {
-    marks: u16,
+    marks: u32,
     /// Words of the step: its intent, its message, its call's arguments.
     pub words: u16,
     /// Figures among them.
     pub figures: u16,
     /// The how-manieth act of a worker it is, from 1; 0: of the agent that leads.
     pub worker_act: u16,
+    /// How many steps its agent had before, at most 255.
+    pub turn: u8,
+    /// Figures of at least two digits that stood nowhere in the log before, at most 255. Kept of talk.
+    pub new_figures: u8,
+    /// The share of its words, in hundredths, that stood nowhere in the log before. Kept of talk.
+    pub novelty: u8,
 }
 
 /// A mark of a step.
@@ -60,17 +69,25 @@ pub enum Mark {
     FirstOfAgent = 2048,
     /// The same call was made before.
     Repeated = 4096,
+    /// A message in a line.
+    Bare = 8192,
+    /// It asks for something.
+    Asks = 16_384,
+    /// Its call went well and brought next to nothing.
+    EmptyOutcome = 32_768,
+    /// See [`Cue::Refuses`].
+    Refuses = 65_536,
 }
 
 impl Manner {
     /// Whether it bears a mark.
     pub fn has(self, mark: Mark) -> bool {
-        self.marks & mark as u16 != 0
+        self.marks & mark as u32 != 0
     }
 
     fn set(&mut self, mark: Mark, on: bool) {
         if on {
-            self.marks |= mark as u16;
+            self.marks |= mark as u32;
         }
     }
 }
@@ -111,21 +128,39 @@ pub struct Conduct {
     manner: Vec<Manner>,
     course: Course,
     observed: FxHashMap<u64, u32>,
-    calls: rustc_hash::FxHashSet<u64>,
-    agents: rustc_hash::FxHashSet<AgentId>,
+    /// What makes a run of talk: the words of the whole log so far, and the terms of the agents' words
+    /// with their counts. `None` for work on files and commands, where they tell little and cost much.
+    talk: Option<Talk>,
+    calls: FxHashSet<u64>,
+    turns: FxHashMap<AgentId, u8>,
     lead: Option<AgentId>,
     worker_acts: u16,
     called: bool,
     /// The step before: whether it was a call with an outcome, and whether that failed.
     before: (bool, bool),
-    /// Terms of the agents' words with their counts, where they are asked for.
-    terms: Option<FxHashMap<Box<str>, u16>>,
+}
+
+#[derive(Debug, Default)]
+struct Talk {
+    seen: FxHashSet<u64>,
+    terms: FxHashMap<Box<str>, u16>,
+}
+
+impl Talk {
+    fn see(&mut self, text: &str) {
+        let seen = &mut self.seen;
+        each_word(text, |word| {
+            if seen.len() < MOST_SEEN {
+                seen.insert(hash(word));
+            }
+        });
+    }
 }
 
 impl Conduct {
-    /// A watch that also counts the terms that the lexical model weighs.
-    pub fn with_terms() -> Self {
-        Self { terms: Some(FxHashMap::default()), ..Self::default() }
+    /// A watch over a run of talk.
+    pub fn of_talk() -> Self {
+        Self { talk: Some(Talk::default()), ..Self::default() }
     }
 
     /// The manner of each closed step.
@@ -138,19 +173,30 @@ impl Conduct {
         &self.course
     }
 
-    /// The terms of the agents' words; empty where they were not asked for.
+    /// The terms of the agents' words with their counts; none but of talk.
     pub fn terms(&self) -> impl Iterator<Item = (&str, u16)> {
-        self.terms.iter().flatten().map(|(term, count)| (&**term, *count))
+        let terms = self.talk.iter().flat_map(|talk| talk.terms.iter());
+        terms.map(|(term, count)| (&**term, *count))
     }
 
     /// Takes in one observation.
     pub fn observe(&mut self, seen: &Observation<'_>, run: &Run) {
         match seen {
             Observation::Step(step) => self.step(step),
-            Observation::Prompt { author: Author::Person, passage, .. } => {
-                let read = Wording::of(&passage.text, |_| {});
-                self.course.heard += read.words;
-                self.course.prompts += 1;
+            Observation::Prompt { author, passage, .. } => {
+                if *author == Author::Person {
+                    let read = Wording::of(&passage.text, |_| {});
+                    self.course.heard += read.words;
+                    self.course.prompts += 1;
+                }
+                if let Some(talk) = &mut self.talk {
+                    talk.see(&passage.text);
+                }
+            }
+            Observation::System { passage } => {
+                if let Some(talk) = &mut self.talk {
+                    talk.see(&passage.text);
+                }
             }
             Observation::Handoff { step: None, passage, .. } => {
                 // The message that hands over is the latest step.
@@ -171,28 +217,49 @@ impl Conduct {
     fn step(&mut self, seen: &ClosedStep<'_>) {
         let step = seen.step;
         let mut said = Wording::default();
-        let mut structured = false;
+        let (mut structured, mut asks, mut bytes) = (false, false, 0);
+        let (mut new_words, mut new_figures) = (0u32, 0u32);
         for passage in seen.words() {
-            let (terms, room) = (&mut self.terms, MOST_TERMS);
-            said = said.and(Wording::of(&passage.text, |word| {
-                if let Some(terms) = terms {
-                    count(terms, word, room);
-                }
-            }));
-            structured |= passage.text.contains("\": {") || passage.text.contains("\":{");
+            let text = passage.text.as_str();
+            said = said.and(match &mut self.talk {
+                None => Wording::of(text, |_| {}),
+                Some(Talk { seen, terms }) => Wording::of(text, |word| {
+                    count(terms, word);
+                    if !seen.contains(&hash(word)) {
+                        new_words += 1;
+                        let figure = word.len() >= 2 && word.bytes().all(|b| b.is_ascii_digit());
+                        new_figures += u32::from(figure);
+                    }
+                }),
+            });
+            structured |= text.contains("\": {") || text.contains("\":{");
+            asks |= text.contains('?') || text.contains("lease ") || text.contains("ould you");
+            bytes += text.len();
         }
         let argument = match step.tool_kind() {
             // A file's content is not the agent's words.
             Some(ToolKind::Write | ToolKind::Edit) | None => Wording::default(),
             Some(_) => Wording::of(&seen.input.text, |_| {}),
         };
-        if let (Some(terms), false) = (&mut self.terms, seen.tool.is_empty()) {
-            each_word(seen.tool, |word| count(terms, word, MOST_TERMS));
+        if let Some(talk) = &mut self.talk {
+            each_word(seen.tool, |word| count(&mut talk.terms, word));
+            for passage in seen.words().chain([seen.input]).chain(seen.outcome) {
+                talk.see(&passage.text);
+            }
         }
         let all = said.and(argument);
         let lead = *self.lead.get_or_insert(step.agent);
         let call = !step.is_message();
-        let mut manner = Manner { words: clamp(all.words), figures: clamp(all.figures), ..Manner::default() };
+        let turn = self.turns.entry(step.agent).or_default();
+        let mut manner = Manner {
+            words: clamp(all.words),
+            figures: clamp(all.figures),
+            turn: *turn,
+            new_figures: u8::try_from(new_figures).unwrap_or(u8::MAX),
+            novelty: (new_words * 100 / said.words.max(1)).min(100) as u8,
+            ..Manner::default()
+        };
+        *turn = turn.saturating_add(1);
         if step.agent != lead {
             self.worker_acts = self.worker_acts.saturating_add(1);
             manner.worker_act = self.worker_acts;
@@ -208,7 +275,12 @@ impl Conduct {
         manner.set(Mark::Replans, said.has(Cue::Replans));
         manner.set(Mark::Structured, structured);
         manner.set(Mark::Trivial, !call && all.words < 4);
-        manner.set(Mark::FirstOfAgent, self.agents.insert(step.agent));
+        manner.set(Mark::FirstOfAgent, manner.turn == 0);
+        manner.set(Mark::Bare, !call && bytes < 120);
+        manner.set(Mark::Asks, !call && asks);
+        manner.set(Mark::Refuses, said.has(Cue::Refuses));
+        let brought = seen.outcome.map(|outcome| outcome.text.trim());
+        manner.set(Mark::EmptyOutcome, call && !step.failed() && brought.is_some_and(is_next_to_nothing));
         manner.set(Mark::Repeated, step.call_hash != 0 && !self.calls.insert(step.call_hash));
         self.before = (call && seen.outcome.is_some(), step.failed());
         self.take_course(seen, said);
@@ -275,13 +347,24 @@ const STOP_WORDS: &[&str] = &[
     "at",
 ];
 
-fn count(terms: &mut FxHashMap<Box<str>, u16>, word: &str, room: usize) {
+/// Whether an outcome holds no news: nothing after its frame, an empty value, or the word that nothing
+/// was found.
+fn is_next_to_nothing(outcome: &str) -> bool {
+    let last = outcome.rsplit([':', '\n']).next().unwrap_or(outcome).trim();
+    let head = clip(outcome, 200);
+    matches!(last, "" | "[]" | "{}" | "0" | "None" | "null" | "False" | "false" | "\"\"")
+        || ["not found", "No results", "no results", "no data", "No data"]
+            .iter()
+            .any(|word| head.contains(word))
+}
+
+fn count(terms: &mut FxHashMap<Box<str>, u16>, word: &str) {
     if word.len() < 2 || !word.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return;
     }
     if let Some(known) = terms.get_mut(word) {
         *known = known.saturating_add(1);
-    } else if terms.len() < room {
+    } else if terms.len() < MOST_TERMS {
         terms.insert(word.into(), 1);
     }
 }
