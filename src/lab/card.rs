@@ -151,6 +151,18 @@ fn head(model: &Model, digest: &str, date: Option<&str>) -> String {
         word(model.internal_signals),
         COVERAGE * 100.0
     );
+    let shapes = |names: Vec<&String>| match names.len() {
+        0 => "none".to_owned(),
+        _ => names.into_iter().map(String::as_str).collect::<Vec<_>>().join(", "),
+    };
+    let _ = writeln!(
+        out,
+        "- shapes of runs with a model of their own: of P(run failed) {}; of the agents' words {}; of the \
+         decisive step {}. Other shapes share the general one",
+        shapes(model.run_of.keys().collect()),
+        shapes(model.lexical_of.keys().collect()),
+        shapes(model.decisive_of.keys().collect()),
+    );
     out
 }
 
