@@ -21,6 +21,9 @@ const LIMITS: &[&str] = &[
     "Labels are noisy: two groups of experts who labelled the same 44 runs named the same step in 36 of \
      100, and the same agent in 61 of 100. Most labels name one step a run, so that another wrong step counts \
      as a false alarm.",
+    "Weights, calibration and the width of sets are measured on runs that they were not fitted on. The \
+     rules and the features themselves were written by people who had seen runs of these datasets, and may \
+     fit them better than others.",
     "Where the wrong step stands in a run differs between datasets and is learnt in part: beside the \
      figures stand predictors that know the position alone.",
     "Long runs fail more often in some datasets and not in others: run length is confounded with how hard \

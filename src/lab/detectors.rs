@@ -111,7 +111,7 @@ pub fn markdown(rules: &[&Rule], figures: &RuleFigures) -> String {
          wrong steps in the runs where it fired, which is what always firing would hit there; **lift**: \
          precision over chance; **good steps**: fires on 1,000 steps of runs that succeeded; **runs**: failed / \
          good runs touched, in datasets with both. Labels name one step a run, mostly: a fire beside it may \
-         still be right. A dash: it fired nowhere in these runs, which say nothing of it.\n",
+         still be right. The rules were written by people who had seen runs of these datasets. A dash: it fired nowhere in these runs, which say nothing of it.\n",
         rules.len(),
         figures.measured_on,
         figures.date,

@@ -336,6 +336,20 @@ fn the_table_keeps_its_width_and_names_are_fields_in_json() {
 }
 
 #[test]
+fn both_settings_stand_side_by_side_and_what_differs_is_named() {
+    let (cases, judged) = four();
+    let off = measure(&cases, &judged, &COSTS);
+    let same = compared(&off, &off);
+    assert!(same.contains("no figure of any dataset differs"), "{same}");
+    let mut better = judged.clone();
+    better[1].scores = vec![0.9, 0.1, 0.1, 0.1, 0.1];
+    let differ = compared(&off, &measure(&cases, &better, &COSTS));
+    let line = differ.lines().find(|line| line.contains("step top-1")).unwrap();
+    assert!(line.contains("0.500 [") && line.contains("1.000 ["), "{line}");
+    assert!(!differ.contains("run AUROC"), "what is the same in one dataset is left out: {differ}");
+}
+
+#[test]
 fn a_curve_has_a_point_for_each_threshold_that_takes_in_a_positive() {
     let points = curves::precision_recall(&[(0.9, true), (0.8, false), (0.7, true), (0.1, false)]);
     let shape: Vec<(f64, f64)> = points.iter().map(|p| (p.recall, p.precision)).collect();
