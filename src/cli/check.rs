@@ -167,6 +167,7 @@ impl Assessed {
             "agent": judged.agent.map(|agent| run.agent_name(agent)),
             "set90": judged.set90.map(|(a, b)| [record(a), record(b)]),
             "findings": self.assessor.findings().iter().map(|f| self.finding(f)).collect::<Vec<_>>(),
+            "propagation": crate::detect::propagation::edges(self.assessor.findings()),
             "title": run.title, "state": run.state.word, "torn_last_line": self.torn,
             "unknown": run.unknown.iter().map(|(kind, count)| json!({"kind": kind, "count": count})).collect::<Vec<_>>(),
             "sources": self.summary.sources.iter().map(|s| excerpt(&s.path.to_string_lossy(), 400)).collect::<Vec<_>>(),

@@ -12,10 +12,11 @@ use super::fit::today;
 use crate::detect;
 use crate::engine::Judge;
 use crate::lab::cases::{self, Case, JudgedCase};
+use crate::lab::corpus::{self, Label};
 use crate::lab::detectors::{self, RuleFigures};
 use crate::lab::floors::{self, Floors};
 use crate::lab::report::{Measured, RuleMeasured};
-use crate::lab::{corpus, crossvalidate, plots, report};
+use crate::lab::{crossvalidate, faults, plots, report};
 use crate::score::{Costs, Model};
 
 /// Arguments of `eval`.
@@ -78,7 +79,11 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
         .as_deref()
         .map(|file| if file.exists() { read_floors(file) } else { Ok(Floors::default()) });
     let raised = raised.transpose()?;
-    let mut report = measure(&args, common)?;
+    let labels = corpus::read(&args.corpora)?;
+    if let Some(faults) = faults::measure(&labels, &common.judge()?, |sentence| super::complain(&sentence)) {
+        return print_faults(&faults, args.json);
+    }
+    let mut report = measure(&args, &labels, common)?;
     if let (Some(file), Some(floors)) = (&args.floors, known_floors) {
         report.floors = Some((file.display().to_string(), floors.check(&report.measured)));
     }
@@ -109,15 +114,14 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
     super::finish(out, if missed { super::FOUND } else { super::CLEAN })
 }
 
-fn measure(args: &Args, common: &Common) -> anyhow::Result<Report> {
-    let labels = corpus::read(&args.corpora)?;
+fn measure(args: &Args, labels: &[Label], common: &Common) -> anyhow::Result<Report> {
     let costs = common.costs();
     let given = common.named_model()?;
     let internal = *common.config.internal_signals;
     let experimental = *common.config.experimental_rules;
     let assess = |internal_signals, experimental_rules, complain: fn(&str)| {
         let judge = Judge { internal_signals, experimental_rules, ..Judge::embedded() };
-        cases::assess(labels.clone(), &judge, |sentence| complain(&sentence))
+        cases::assess(labels.to_vec(), &judge, |sentence| complain(&sentence))
     };
     let cases = assess(internal, experimental, super::complain);
     let judged = judge(&cases, given.as_deref(), internal, &costs, report::judged_with_variants);
@@ -208,6 +212,18 @@ fn judge<T>(
         }
         None => crossvalidate::cross_validate_with(cases, &Model::prior(internal), costs, look),
     }
+}
+
+/// Injected faults are reported by themselves: a known fault in a good run says nothing of how often
+/// runs fail.
+fn print_faults(faults: &faults::Faults, as_json: bool) -> anyhow::Result<ExitCode> {
+    let mut out = super::stdout();
+    if as_json {
+        writeln!(out, "{}", json!({ "faults": faults }))?;
+    } else {
+        out.write_all(faults.table().as_bytes())?;
+    }
+    super::finish(out, super::CLEAN)
 }
 
 fn write_predictions(file: &Path, cases: &[Case], judged: &[JudgedCase]) -> anyhow::Result<()> {

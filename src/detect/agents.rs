@@ -6,7 +6,7 @@
 use rustc_hash::FxHashMap;
 
 use crate::trace::{
-    AgentId, ClosedStep, Observation, Passage, Probability, RecordRef, Run, StepId, ToolKind,
+    AgentId, Author, ClosedStep, Observation, Passage, Probability, RecordRef, Run, StepId, ToolKind,
 };
 
 use super::{Aspect, Basis, Class, Evidence, Family, Finding, Part, Rule, fault, speech};
@@ -18,7 +18,7 @@ pub(super) static EARLY_REPORT: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "An agent says that another has finished before that one has returned.",
-    example: "says \"the reviewer found nothing\" while the work handed to reviewer has not come back",
+    example: "says “explorer-1 has finished” while the work handed to explorer-1 has not come back",
     proven: true,
 };
 
@@ -29,19 +29,33 @@ pub(super) static WRONG_REPORT: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "An agent passes on a report of success that the reporting agent's own last check contradicts.",
-    example: "passes on \"the worker fixed it, all green\" as worker reported it; the last check that worker ran (step 9) failed: \"2 failed\"",
+    example: "passes on “all 3 tests pass” as helper reported it; the last check that helper ran (step 4) failed: “1 failed”",
     proven: true,
 };
 
-static RULES: &[&Rule] = &[&EARLY_REPORT, &WRONG_REPORT];
+/// Never read.
+pub(super) static UNREAD_REPORT: Rule = Rule {
+    id: "agents.unread-report",
+    class: Class::FailurePropagation,
+    basis: Basis::External,
+    speaks_of: Aspect::Support,
+    summary: "An agent ends with word of success while work that it handed over has not come back.",
+    example: "ends with “everything is verified”; the work handed to reviewer-1 has not come back",
+    proven: false,
+};
+
+static RULES: &[&Rule] = &[&EARLY_REPORT, &WRONG_REPORT, &UNREAD_REPORT];
 
 const MOST_OPEN: usize = 256;
+/// How much of a last message is kept, in bytes.
+const LAST_BYTES: usize = 4096;
 
 /// Work that was handed over and has not come back.
 #[derive(Debug)]
 struct Open {
     from: AgentId,
-    to: AgentId,
+    /// Whom; a call that starts an agent in the background does not say.
+    to: Option<AgentId>,
     task: Passage,
     step: Option<StepId>,
 }
@@ -70,7 +84,17 @@ pub(super) struct Agents {
     failed: FxHashMap<AgentId, Failed>,
     /// Wrong reports, by who made them.
     reports: FxHashMap<AgentId, Report>,
+    /// The latest message of an agent that waits for others.
+    last: Option<(AgentId, StepId, Passage)>,
 }
+
+/// What the outcome of a call says that has only started an agent.
+const LAUNCHED: &[&str] = &["launched", "in the background", "running in background", "started"];
+/// Parts of the names of tools that bring the words of agents in the background.
+const COLLECTS: &[&str] = &["output", "wait", "result", "join", "poll", "inbox", "messages"];
+/// Words of an agent that knows that something is still under way.
+const WAITS: &[&str] =
+    &["wait", "still", "running", "background", "pending", "in progress", "not yet", "will report"];
 
 /// Words of an agent for another whose name it does not give.
 const OTHERS: &[&str] = &[
@@ -163,10 +187,75 @@ impl Agents {
                 }
             }
         }
+        self.background(step);
         let Some(message) = step.message else { return };
+        if self.open.iter().any(|open| open.from == agent) {
+            let text = crate::text::clip_front(&message.text, LAST_BYTES).to_owned();
+            self.last = Some((agent, step.step.id, Passage { record: message.record, text }));
+        }
         self.early(step, message, run, found);
         self.pass_on(step, message, run, found);
         self.report(agent, step.step.id, message);
+    }
+
+    /// A call that starts an agent in the background leaves its work open; one that collects what agents
+    /// say brings it back.
+    fn background(&mut self, step: &ClosedStep<'_>) {
+        let agent = step.step.agent;
+        let Some(kind) = step.step.tool_kind() else { return };
+        let tool = step.tool.to_ascii_lowercase();
+        if kind == ToolKind::Agent {
+            let background = step.request.is_some_and(|request| request.background);
+            let launched = step.outcome.is_some_and(|outcome| {
+                let head = crate::text::clip(&outcome.text, 400).to_ascii_lowercase();
+                speech::has_any(&head, LAUNCHED)
+            });
+            if background && launched && !step.step.failed() && self.open.len() < MOST_OPEN {
+                let text = crate::text::clip(&step.input.text, super::EVIDENCE_BYTES).to_owned();
+                let task = Passage { record: step.input.record, text };
+                self.open.push(Open { from: agent, to: None, task, step: Some(step.step.id) });
+            }
+        } else if speech::has_any(&tool, COLLECTS) && !step.step.failed() {
+            self.open.retain(|open| open.from != agent || open.to.is_some());
+        }
+    }
+
+    /// Rule 35, as far as other agents go: the log ends with word of success before they came back.
+    fn unread(&self, run: &Run, found: &mut Vec<Finding>) {
+        let Some((agent, step, message)) = &self.last else { return };
+        // Only what was said last counts.
+        if run.steps.iter().rev().find(|other| other.agent == *agent).is_none_or(|other| other.id != *step) {
+            return;
+        }
+        let Some(open) = self.open.iter().find(|open| open.from == *agent) else { return };
+        let lower = message.text.to_ascii_lowercase();
+        let Some(sentence) = success(&message.text).filter(|_| !speech::has_any(&lower, WAITS)) else {
+            return;
+        };
+        let name = self.name(open, run);
+        found.push(Finding {
+            rule: &UNREAD_REPORT,
+            step: *step,
+            root: open.step.filter(|root| root < step),
+            strength: Probability::new(0.5),
+            evidence: vec![
+                Evidence::new(message.record, Part::Claim, sentence),
+                Evidence::new(open.task.record, Part::Against, &open.task.text),
+            ],
+            sentence: format!(
+                "ends with {}; the work handed to {name} has not come back",
+                crate::text::quoted(sentence, 80)
+            ),
+            instruction: format!("Wait for what {name} returns, read it, and say then what holds."),
+            means: Vec::new(),
+        });
+    }
+
+    fn name(&self, open: &Open, run: &Run) -> String {
+        open.to.map_or_else(
+            || "an agent in the background".to_owned(),
+            |to| crate::text::excerpt(run.agent_name(to), 40),
+        )
     }
 
     /// Keeps a report of success that its maker's last check contradicts.
@@ -245,13 +334,13 @@ impl Agents {
             }
             let place = self.open.iter().position(|open| {
                 open.from == agent
-                    && (names(&lower, run.agent_name(open.to))
+                    && (open.to.is_some_and(|to| names(&lower, run.agent_name(to)))
                         || (waiting == 1 && speech::has_any_word(&lower, OTHERS)))
             });
             let Some(open) = place.map(|place| self.open.remove(place)) else {
                 continue;
             };
-            let name = crate::text::excerpt(run.agent_name(open.to), 40);
+            let name = self.name(&open, run);
             found.push(Finding {
                 rule: &EARLY_REPORT,
                 step: step.step.id,
@@ -273,7 +362,7 @@ impl Agents {
     }
 
     fn back(&mut self, from: AgentId, to: AgentId) {
-        self.open.retain(|open| !(open.from == to && open.to == from));
+        self.open.retain(|open| !(open.from == to && open.to == Some(from)));
     }
 }
 
@@ -295,7 +384,7 @@ impl Family for Agents {
                 let text = crate::text::clip(&passage.text, super::EVIDENCE_BYTES).to_owned();
                 let text = if text.trim().is_empty() { "(no task in the log)".to_owned() } else { text };
                 let task = Passage { record: passage.record, text };
-                self.open.push(Open { from: *from, to: *to, task, step: *step });
+                self.open.push(Open { from: *from, to: Some(*to), task, step: *step });
             }
             Observation::Return { from, to, passage, .. } => {
                 self.back(*from, *to);
@@ -303,6 +392,11 @@ impl Family for Agents {
                     self.report(*from, step.id, passage);
                 }
             }
+            // A program tells of agents in the background that they are done.
+            Observation::Prompt { agent, author: Author::Program, .. } => {
+                self.open.retain(|open| open.from != *agent || open.to.is_some());
+            }
+            Observation::End => self.unread(run, found),
             _ => {}
         }
     }
@@ -342,6 +436,59 @@ mod tests {
         scene.returns("explorer-1", "two callers");
         scene.says("The agent has finished: two callers.");
         assert!(scene.all().is_empty());
+    }
+
+    fn in_background(scene: &mut Scene) -> StepId {
+        let task = json!({"prompt": "Review the parser.", "run_in_background": true});
+        scene.call("Task", &task, Status::Ok, "Async agent launched successfully.")
+    }
+
+    #[test]
+    fn an_agent_in_the_background_is_announced_too_early() {
+        let mut scene = scene();
+        let start = in_background(&mut scene);
+        scene.says("The reviewer has finished and found nothing.");
+        let found = scene.found("agents.early-report");
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].root, Some(start));
+    }
+
+    #[test]
+    fn an_agent_in_the_background_that_was_read_may_be_told_of() {
+        let mut scene = scene();
+        in_background(&mut scene);
+        scene.call("TaskOutput", &json!({"task_id": "a1"}), Status::Ok, "no findings");
+        scene.says("The reviewer has finished and found nothing. All is verified.");
+        assert!(scene.all().is_empty());
+    }
+
+    #[test]
+    fn a_call_that_waits_for_its_agent_leaves_nothing_open() {
+        let mut scene = scene();
+        scene.call("Task", &json!({"prompt": "Review the parser."}), Status::Ok, "no findings");
+        scene.says("The reviewer has finished; all is verified.");
+        assert!(scene.all().is_empty());
+    }
+
+    #[test]
+    fn word_of_success_at_the_end_while_an_agent_is_out() {
+        let mut scene = scene();
+        let start = in_background(&mut scene);
+        let step = scene.says("The parser is fixed, and the change works.");
+        let found = scene.found("agents.unread-report");
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].step, found[0].root), (step, Some(start)));
+    }
+
+    #[test]
+    fn who_says_that_it_waits_or_goes_on_has_not_ended() {
+        let mut scene = scene();
+        in_background(&mut scene);
+        scene.says("The parser is fixed; the review is still running.");
+        assert!(scene.found("agents.unread-report").is_empty());
+        scene.says("The parser is fixed, and the change works.");
+        scene.call("Read", &json!({"file_path": "a.py"}), Status::Ok, "x");
+        assert!(scene.found("agents.unread-report").is_empty());
     }
 
     fn false_report(scene: &mut Scene) {

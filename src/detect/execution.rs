@@ -71,13 +71,18 @@ struct Open {
     outcome: RecordRef,
     line: String,
     call: RecordRef,
+    call_hash: u64,
     tool: u64,
     /// Hashes of the words of the tool's name, sorted.
     tool_words: Vec<u64>,
     input: String,
     label: String,
-    /// Hashes of the words of the call and of the error, sorted.
-    words: Vec<u64>,
+    /// Hashes of the words of what the call was about, sorted.
+    target: Vec<u64>,
+    /// Hashes of the words that only the error has, sorted.
+    error: Vec<u64>,
+    /// The call was to look something up in an application, and changed nothing.
+    look_up: bool,
     sort: Sort,
     acts: u32,
 }
@@ -102,11 +107,13 @@ impl Execution {
         if step.step.tool_kind() == Some(ToolKind::Plan) {
             return;
         }
-        let mut words = target_words(step);
-        words.extend(speech::content(crate::text::clip(fault.line, 400), true));
-        words.sort_unstable();
-        words.dedup();
-        words.truncate(WORDS);
+        let mut target = target_words(step);
+        target.truncate(WORDS);
+        let tool_words = speech::content(&split_name(step.tool), false);
+        let mut error = speech::content(crate::text::clip(fault.line, 400), true);
+        error.retain(|word| target.binary_search(word).is_err() && tool_words.binary_search(word).is_err());
+        error.truncate(WORDS);
+        let app = matches!(step.step.tool_kind(), Some(ToolKind::Other | ToolKind::Fetch | ToolKind::Search));
         self.open.insert(
             step.step.agent,
             Open {
@@ -114,11 +121,14 @@ impl Execution {
                 outcome: outcome.record,
                 line: crate::text::excerpt(fault.line, super::EVIDENCE_BYTES),
                 call: step.input.record,
+                call_hash: step.step.call_hash,
                 input: crate::text::excerpt(&step.input.text, super::EVIDENCE_BYTES),
                 tool: speech::hash(step.tool.as_bytes()),
-                tool_words: speech::content(&split_name(step.tool), false),
+                tool_words,
                 label: fault::call_name(step),
-                words,
+                target,
+                error,
+                look_up: app && step.effects.is_empty(),
                 sort: fault.sort,
                 acts: 0,
             },
@@ -136,11 +146,11 @@ impl Execution {
         let code = step.step.exit_code.filter(|code| *code != 0);
         let (rule, strength, sentence) = match fault {
             Fault { sort: Sort::Timeout, .. } => {
-                (&TIMED_OUT, 0.25, format!("the call “{label}” ran out of time: {}", quoted(fault.line)))
+                (&TIMED_OUT, 0.35, format!("the call “{label}” ran out of time: {}", quoted(fault.line)))
             }
             Fault { hidden: true, .. } => (
                 &HIDDEN_ERROR,
-                0.3,
+                0.4,
                 format!(
                     "the result of “{label}” is not marked as failed, yet it says {}",
                     quoted(fault.line)
@@ -150,7 +160,7 @@ impl Execution {
                 &FAILED_CALL,
                 match sort {
                     Sort::Check => 0.15,
-                    Sort::Transient => 0.2,
+                    Sort::Transient | Sort::Access => 0.35,
                     Sort::Arguments => 0.3,
                     _ => 0.25,
                 },
@@ -187,10 +197,11 @@ impl Execution {
         if step.step.tool_kind() == Some(ToolKind::Plan) {
             return;
         }
-        let touches = !step.step.is_message()
-            && (speech::hash(step.tool.as_bytes()) == open.tool
-                || akin(&open.tool_words, &speech::content(&split_name(step.tool), false))
-                || shares(&target_words(step), &open.words));
+        let message = step.step.is_message();
+        // To change the thing whose look-up failed is to go ahead, not to deal with the failure.
+        let goes_ahead =
+            open.look_up && step.step.tool_kind() == Some(ToolKind::Other) && !step.effects.is_empty();
+        let touches = !message && open.is_taken_up_by(step, goes_ahead);
         let mut spoke = false;
         let mut mentions = false;
         let mut said = None;
@@ -202,8 +213,9 @@ impl Execution {
             spoke = true;
             said = Some(passage);
             let lower = words.to_ascii_lowercase();
-            mentions |=
-                speech::speaks_of_trouble(&lower) || shares(&speech::content(words, true), &open.words);
+            mentions |= speech::speaks_of_trouble(&lower)
+                || shares(&speech::content(words, true), &open.error)
+                || (open.sort.lasting() && asks(&lower));
         }
         // What the model thought is for internal rules only: it may clear here, never accuse.
         if touches || mentions {
@@ -211,18 +223,22 @@ impl Execution {
             return;
         }
         open.acts += 1;
-        let message = step.step.is_message();
-        if !(message || open.acts >= SILENT_ACTS || (spoke && open.acts >= 2)) {
+        let patience = match open.sort {
+            Sort::Check => 2,
+            _ => 1,
+        };
+        if !(message || goes_ahead || open.acts >= SILENT_ACTS || (spoke && open.acts >= patience)) {
             return;
         }
         let Some(open) = self.open.remove(&agent) else {
             return;
         };
-        let base = match (message, open.sort) {
+        let base = match (message || goes_ahead, open.sort) {
             (true, Sort::Check) => 0.35,
-            (true, _) => 0.5,
+            (true, sort) if sort.lasting() && sort != Sort::Access => 0.5,
+            (true, _) => 0.6,
             (false, Sort::Check) => 0.2,
-            (false, _) => 0.3,
+            (false, _) => 0.35,
         };
         let mut evidence = Vec::new();
         match (step.message, said) {
@@ -256,6 +272,35 @@ impl Execution {
             means: Vec::new(),
         });
     }
+}
+
+impl Open {
+    /// Whether a call deals with the failure: it is made again, or looks into what the call or the error
+    /// was about, or asks for the same by another way.
+    fn is_taken_up_by(&self, step: &ClosedStep<'_>, goes_ahead: bool) -> bool {
+        if step.step.call_hash == self.call_hash {
+            return true;
+        }
+        let words = target_words(step);
+        if shares(&words, &self.error) || (!goes_ahead && shares(&words, &self.target)) {
+            return true;
+        }
+        // A server that did not answer is not dealt with by asking it for something else.
+        let may_be_asked_otherwise = !self.sort.passing() && self.sort != Sort::Access;
+        may_be_asked_otherwise
+            && !goes_ahead
+            && (speech::hash(step.tool.as_bytes()) == self.tool
+                || akin(&self.tool_words, &speech::content(&split_name(step.tool), false)))
+    }
+}
+
+/// Whether words in lower case ask their reader for something.
+fn asks(lower: &str) -> bool {
+    lower.contains('?')
+        || speech::has_any(
+            lower,
+            &["please provide", "please confirm", "please give", "let me know", "i need your"],
+        )
 }
 
 /// Hashes of the words of what a call is about: paths, URL, arguments, command.

@@ -76,6 +76,9 @@ const TRANSIENT: &[&str] = &[
     "ratelimit",
     "too many requests",
     "internal server error",
+    "internal error",
+    "could not be processed",
+    "gateway timeout",
     "bad gateway",
     "service unavailable",
     "temporarily",
@@ -288,7 +291,7 @@ const SHOWING: &[&str] = &[
 ];
 
 /// The part of a command line that decides its exit code, without leading assignments and `cd … &&`.
-fn last_command(command: &str) -> &str {
+pub(crate) fn last_command(command: &str) -> &str {
     let mut part = command;
     for separator in ["&&", "||", ";", "|"] {
         if let Some((_, after)) = part.rsplit_once(separator)
@@ -323,6 +326,12 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 
 /// The line of a failed call's outcome that says best what went wrong.
 pub(crate) fn telling_line(text: &str) -> &str {
+    // A status line says it shortest.
+    if let Some(line) = lines(text).next()
+        && bad_status(&crate::text::clip(line, 120).to_ascii_lowercase())
+    {
+        return line;
+    }
     let mut first = "";
     let mut named = "";
     let mut marked = "";
@@ -379,6 +388,114 @@ fn told_exit(line: &str) -> Option<i32> {
     digits.parse().ok()
 }
 
+/// Beginnings of a first line, in lower case, that say that the call failed.
+const FAILING: &[&str] = &[
+    "error:",
+    "error -",
+    "error executing",
+    "error calling",
+    "error occurred",
+    "error while",
+    "error in tool",
+    "error 4",
+    "error 5",
+    "an error occurred",
+    "tool error",
+    "tool call failed",
+    "tool execution failed",
+    "toolerror",
+    "fatal:",
+    "exception:",
+    "http error",
+    "internal server error",
+    "service unavailable",
+    "request failed",
+    "connection refused",
+    "connection reset",
+    "connection timed out",
+    "request timed out",
+    "traceback (most recent call last)",
+];
+
+/// Whether a text begins with words or a status that say that the call failed.
+fn says_failure(text: &str) -> bool {
+    let lower = crate::text::clip(text.trim_start(), 200).to_ascii_lowercase();
+    let first = lower.lines().next().unwrap_or_default();
+    FAILING.iter().any(|head| first.starts_with(head)) || bad_status(first)
+}
+
+/// The reasons that servers give with a status of 400 or more.
+const REASONS: &[&str] = &[
+    "bad request",
+    "unauthorized",
+    "forbidden",
+    "not found",
+    "request timeout",
+    "conflict",
+    "too many requests",
+    "internal server error",
+    "not implemented",
+    "bad gateway",
+    "service unavailable",
+    "gateway timeout",
+    "gateway time-out",
+];
+
+/// Whether a line in lower case is the status line of an answer that failed: `HTTP/1.1 503 …`,
+/// `status code: 500`, `502 Bad Gateway`.
+fn bad_status(lower: &str) -> bool {
+    let (marked, rest) =
+        match ["http/1.1 ", "http/1.0 ", "http/2 ", "http ", "status code: ", "status code ", "status: "]
+            .iter()
+            .find_map(|head| lower.strip_prefix(head))
+        {
+            Some(rest) => (true, rest),
+            None => (false, lower),
+        };
+    let mut bytes = rest.bytes();
+    let failed = matches!(bytes.next(), Some(b'4' | b'5'))
+        && bytes.next().is_some_and(|b| b.is_ascii_digit())
+        && bytes.next().is_some_and(|b| b.is_ascii_digit())
+        && bytes.next().is_none_or(|b| !b.is_ascii_alphanumeric());
+    let reason = rest.get(3..).unwrap_or_default().trim_start_matches([' ', ':', '-']);
+    failed && (marked || REASONS.iter().any(|known| reason.starts_with(known)))
+}
+
+/// Whether a small JSON object says by its fields that something failed.
+fn object_error(text: &str) -> bool {
+    if text.len() > READ_BYTES {
+        return false;
+    }
+    let Ok(serde_json::Value::Object(map)) = serde_json::from_str::<serde_json::Value>(text) else {
+        return false;
+    };
+    let filled = |value: &serde_json::Value| match value {
+        serde_json::Value::String(text) => !text.trim().is_empty(),
+        serde_json::Value::Object(map) => !map.is_empty(),
+        serde_json::Value::Array(list) => !list.is_empty(),
+        serde_json::Value::Bool(on) => *on,
+        _ => false,
+    };
+    // An answer with much in it is about something; a failure says little.
+    let small = map.len() <= 6;
+    small
+        && map.iter().any(|(key, value)| match key.to_ascii_lowercase().as_str() {
+            "error" | "errors" | "exception" | "traceback" | "error_message" | "errormessage" => {
+                filled(value)
+            }
+            "success" | "ok" => value == &serde_json::Value::Bool(false),
+            "status" | "state" | "result" => {
+                value.as_str().is_some_and(|word| {
+                    matches!(word.to_ascii_lowercase().as_str(), "error" | "failed" | "failure")
+                }) || value.as_u64().is_some_and(|code| (400..600).contains(&code))
+            }
+            "status_code" | "statuscode" | "http_status" => {
+                value.as_u64().is_some_and(|code| (400..600).contains(&code))
+            }
+            _ => false,
+        })
+}
+
 /// Whether an outcome that the log does not call failed says all the same that it did.
 fn tells(step: &ClosedStep<'_>, text: &str) -> Option<()> {
     let kind = step.step.tool_kind().unwrap_or(ToolKind::Other);
@@ -395,28 +512,15 @@ fn tells(step: &ClosedStep<'_>, text: &str) -> Option<()> {
         return Some(());
     }
     if !shows || text.len() < 400 {
-        if ["error:", "error -", "fatal:", "exception:", "http error", "traceback (most recent call last)"]
-            .iter()
-            .any(|head| lower.starts_with(head))
-        {
+        if says_failure(first) {
             return Some(());
         }
-        if lower.starts_with('{') && json_error(&lower) {
+        if lower.starts_with('{') && (json_error(&lower) || object_error(text)) {
             return Some(());
         }
     }
-    if matches!(kind, ToolKind::Fetch) || command.contains("curl") {
-        let status = lower
-            .strip_prefix("http/1.1 ")
-            .or_else(|| lower.strip_prefix("http/2 "))
-            .or_else(|| lower.strip_prefix("http/1.0 "))
-            .or_else(|| lower.strip_prefix("http "))
-            .or_else(|| lower.strip_prefix("status code: "))
-            .or_else(|| lower.strip_prefix("status code "))
-            .unwrap_or("");
-        if matches!(status.as_bytes().first(), Some(b'4' | b'5')) {
-            return Some(());
-        }
+    if (matches!(kind, ToolKind::Fetch) || command.contains("curl")) && bad_status(&lower) {
+        return Some(());
     }
     if matches!(kind, ToolKind::Shell | ToolKind::Code) && !shows && has_traceback(text) && !is_check(command)
     {
@@ -459,10 +563,13 @@ pub(crate) fn of<'a>(step: &ClosedStep<'a>) -> Option<Fault<'a>> {
     let failed = step.step.failed();
     if failed {
         let asks = begins_with_any(last_command(command), ASKING);
+        let said_no = step.step.exit_code == Some(1) || text.trim().is_empty();
         if asks
+            && said_no
             && step.step.exit_code.is_none_or(|code| code == 1)
             && text.len() < 400
             && step.step.status != Status::Timeout
+            && !says_failure(text)
         {
             return None;
         }
@@ -512,6 +619,37 @@ mod tests {
         assert!(json_error("{\"error\": \"no such order\"}"));
         assert!(!json_error("{\"error\": null, \"data\": 1}"));
         assert!(json_error("{\"data\": 1, \"success\": false}"));
+    }
+
+    #[test]
+    fn a_servers_status_line_is_read() {
+        for line in ["http/1.1 503 service unavailable", "http 500", "status code: 404", "502 bad gateway"] {
+            assert!(bad_status(line), "{line}");
+        }
+        for line in ["http/1.1 200 ok", "503 orders were shipped", "500", "status: 12 ready", "4040 x"] {
+            assert!(!bad_status(line), "{line}");
+        }
+    }
+
+    #[test]
+    fn fields_that_say_failure_are_read_in_small_objects() {
+        for text in [
+            r#"{"message": "no", "error": {"code": 5}}"#,
+            r#"{"status": "failed", "reason": "busy"}"#,
+            r#"{"statusCode": 502}"#,
+            r#"{"data": null, "success": false}"#,
+        ] {
+            assert!(object_error(text), "{text}");
+        }
+        for text in [
+            r#"{"error": null, "data": 1}"#,
+            r#"{"status": "delivered"}"#,
+            r#"{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"status":"failed"}"#,
+            r#"{"errors": []}"#,
+            "[1]",
+        ] {
+            assert!(!object_error(text), "{text}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! These say that the log cannot be trusted at a place, not that the agent was wrong there: all but
 //! the unanswered call are operational.
 
-use crate::trace::{AgentId, Disorder, Lifecycle, Observation, Passage, Probability, Run, StepId};
+use crate::trace::{AgentId, Author, Disorder, Lifecycle, Observation, Passage, Probability, Run, StepId};
 
 use super::{Aspect, Basis, Class, Evidence, Family, Finding, Part, Rule};
 
@@ -56,6 +56,8 @@ struct Open {
     others_closed: bool,
     /// The agent has acted after that: it no longer waits for this call.
     passed: bool,
+    /// A person spoke before that: the agent was drawn away from it.
+    called_away: bool,
 }
 
 /// The family.
@@ -134,7 +136,7 @@ impl Integrity {
                 rule: &UNANSWERED,
                 step: open.step,
                 root: None,
-                strength: Probability::new(0.4),
+                strength: Probability::new(if open.called_away { 0.4 } else { 0.6 }),
                 evidence: vec![Evidence::new(open.call.record, Part::Claim, &open.call.text)],
                 sentence: format!("went on although the call “{}” has no result", open.label),
                 instruction: format!(
@@ -167,6 +169,7 @@ impl Family for Integrity {
                     label: super::fault::call_name(step),
                     others_closed: false,
                     passed: false,
+                    called_away: false,
                 });
             }
             Observation::Step(step) => {
@@ -174,6 +177,11 @@ impl Family for Integrity {
                 for open in self.open.iter_mut().filter(|open| open.agent == step.step.agent) {
                     open.others_closed = true;
                     open.passed |= step.step.is_message();
+                }
+            }
+            Observation::Prompt { agent, author: Author::Person, .. } => {
+                for open in self.open.iter_mut().filter(|open| open.agent == *agent && !open.passed) {
+                    open.called_away = true;
                 }
             }
             Observation::Lifecycle { what: Lifecycle::Interrupted, agent, .. } => {
@@ -209,6 +217,19 @@ mod tests {
         assert_eq!((found.len(), found[0].step), (1, open));
         scene.close(open, Status::Ok, "built");
         assert!(scene.all().is_empty());
+    }
+
+    #[test]
+    fn a_person_who_speaks_first_draws_the_agent_away() {
+        let mut scene = scene();
+        scene.open("Bash", &json!({"command": "make"}));
+        scene.prompt("Anything?");
+        scene.says("Not yet.");
+        let away = scene.found("integrity.unanswered-call")[0].strength;
+        let mut scene = self::scene();
+        scene.open("Bash", &json!({"command": "make"}));
+        scene.says("All is built.");
+        assert!(away < scene.found("integrity.unanswered-call")[0].strength);
     }
 
     #[test]

@@ -6,20 +6,24 @@
 //! A rule may be no worse than O(n log n) over a run.
 
 mod agents;
-mod amounts;
 mod checks;
 pub mod claims;
 mod constraint;
 mod contract;
 mod edits;
 mod execution;
+mod fan_in;
 mod fault;
+mod figures;
 mod handoff;
 mod integrity;
 mod internal;
+mod outcomes;
+mod pace;
 mod pattern;
 mod peers;
 mod plan;
+pub mod propagation;
 mod provenance;
 mod repetition;
 pub mod runner;
@@ -217,15 +221,18 @@ pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
         Box::new(verification::Verification::default()),
         Box::new(repetition::Repetition::default()),
         Box::new(execution::Execution::default()),
+        Box::new(outcomes::Outcomes::default()),
+        Box::new(pace::Pace::default()),
         Box::new(contract::Contract::default()),
         Box::new(provenance::Provenance::default()),
-        Box::new(amounts::Amounts::default()),
+        Box::new(figures::Figures::default()),
         Box::new(edits::Edits::default()),
         Box::new(plan::Plan::default()),
         Box::new(constraint::Constraint::default()),
         Box::new(integrity::Integrity::default()),
         Box::new(agents::Agents::default()),
         Box::new(handoff::Handoffs::default()),
+        Box::new(fan_in::FanIn::default()),
         Box::new(peers::Peers::default()),
         Box::new(views::Views::default()),
     ];

@@ -51,8 +51,8 @@ impl Pattern {
 
 /// Declares patterns, and a function that says whether all of them compile.
 macro_rules! patterns {
-    ($($name:ident = $text:expr;)*) => {
-        $(static $name: $crate::detect::pattern::Pattern =
+    ($($vis:vis $name:ident = $text:expr;)*) => {
+        $($vis static $name: $crate::detect::pattern::Pattern =
             $crate::detect::pattern::Pattern::new(|| regex::Regex::new($text).ok());)*
         #[cfg(test)]
         fn patterns_that_do_not_compile() -> Vec<&'static str> {

@@ -266,7 +266,7 @@ impl Plan {
             } else if crowded && !begun {
                 (
                     "it was never under way, and fewer calls went well since the last plan than items were closed",
-                    0.4,
+                    0.3,
                 )
             } else {
                 continue;

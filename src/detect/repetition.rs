@@ -12,8 +12,8 @@ use std::collections::VecDeque;
 use rustc_hash::FxHashMap;
 
 use crate::trace::{
-    AgentId, Author, ClosedStep, EffectStatus, Observation, Passage, Probability, RecordRef, Run, StepId,
-    ToolKind,
+    AgentId, Author, ClosedStep, EffectKind, EffectStatus, Observation, Passage, Probability, RecordRef, Run,
+    StepId, ToolKind,
 };
 
 use super::fault::{self, Fault, Sort};
@@ -27,6 +27,28 @@ pub(super) static SAME_CALL: Rule = Rule {
     speaks_of: Aspect::Execution,
     summary: "The same call was made three times or more with the same outcome and nothing changed in between.",
     example: "has made the call “search flights OSL to BGO” 4 times and changed nothing in between; each time with the same outcome",
+    proven: true,
+};
+
+/// The same call with the same outcome, with nothing else between.
+pub(super) static IN_A_ROW: Rule = Rule {
+    id: "repetition.in-a-row",
+    class: Class::ExecutionError,
+    basis: Basis::External,
+    speaks_of: Aspect::Execution,
+    summary: "The same call was made three times or more directly one after another, with the same outcome.",
+    example: "has made the call “get_order A-17” 4 times in a row; each time with the same outcome",
+    proven: true,
+};
+
+/// Done twice what was meant to be done once.
+pub(super) static EFFECT_AGAIN: Rule = Rule {
+    id: "repetition.effect-again",
+    class: Class::ExecutionError,
+    basis: Basis::External,
+    speaks_of: Aspect::Execution,
+    summary: "A call that books, pays, orders or sends was made again unchanged after it had succeeded, and nobody had asked for it twice.",
+    example: "makes the call “book_table 20:00” a second time; the first had succeeded",
     proven: true,
 };
 
@@ -117,6 +139,9 @@ struct Trail {
     said: FxHashMap<u64, (u32, StepId, RecordRef)>,
     /// The last error of each tool.
     errors: FxHashMap<u16, SameError>,
+    /// Calls that succeeded and that do harm when they are made again, by their hash: where, and how
+    /// often a person had spoken then.
+    done: FxHashMap<u64, (StepId, RecordRef, u32)>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -146,7 +171,16 @@ struct SameError {
     person: u32,
 }
 
-static RULES: &[&Rule] = &[&SAME_CALL, &CYCLE, &NEAR_SAME_CALL, &SAME_ERROR, &HOPELESS_RETRY, &SAME_MESSAGE];
+static RULES: &[&Rule] = &[
+    &SAME_CALL,
+    &IN_A_ROW,
+    &EFFECT_AGAIN,
+    &CYCLE,
+    &NEAR_SAME_CALL,
+    &SAME_ERROR,
+    &HOPELESS_RETRY,
+    &SAME_MESSAGE,
+];
 
 /// The family.
 #[derive(Debug, Default)]
@@ -154,6 +188,8 @@ pub(super) struct Repetition {
     trails: FxHashMap<AgentId, Trail>,
     /// How often something was changed in the run so far, by anybody.
     changes: u32,
+    /// The call that made the last change.
+    changed_by: u64,
     /// How often a person spoke.
     persons: u32,
 }
@@ -164,7 +200,7 @@ fn due(rounds: u32, first: u32) -> bool {
 }
 
 /// Whether a call waits for something or looks after it.
-fn waits(step: &ClosedStep<'_>) -> bool {
+pub(super) fn waits(step: &ClosedStep<'_>) -> bool {
     let tool = step.tool.to_ascii_lowercase();
     if speech::has_any(
         &tool,
@@ -207,13 +243,16 @@ impl Repetition {
         }
         let Some(outcome) = step.outcome else { return };
         let changed = changes(step);
-        if changed {
+        // The same change again is no new state of things.
+        if changed && self.changed_by != step.step.call_hash {
             self.changes = self.changes.wrapping_add(1);
+            self.changed_by = step.step.call_hash;
         }
         let fault = fault::of(step);
         let change = self.changes;
         let trail = self.trails.entry(step.step.agent).or_default();
-        let told = same_call(trail, step, outcome, fault, change, found)
+        let told = effect_again(trail, step, outcome, fault, self.persons, found)
+            | same_call(trail, step, outcome, fault, change, found)
             | cycle(trail, step, outcome, brought(step, fault), run, found);
         let told = told | near(trail, step, outcome, fault, changed, told, found);
         same_error(trail, tool, step, outcome, fault, (change, self.persons), told, found);
@@ -262,6 +301,47 @@ fn same_message(trail: &mut Trail, step: &ClosedStep<'_>, message: &Passage, fou
     });
 }
 
+/// A call that does harm when it is made twice. Returns whether something was told.
+fn effect_again(
+    trail: &mut Trail,
+    step: &ClosedStep<'_>,
+    outcome: &Passage,
+    fault: Option<Fault<'_>>,
+    persons: u32,
+    found: &mut Vec<Finding>,
+) -> bool {
+    let harms = step.effects.iter().any(|effect| {
+        let outside =
+            matches!(effect.kind, EffectKind::Transaction | EffectKind::Message | EffectKind::Request);
+        outside && !effect.harmless_again && effect.status != EffectStatus::Failed
+    });
+    if !harms || fault.is_some() {
+        return false;
+    }
+    if trail.done.len() >= REMEMBERED {
+        trail.done.clear();
+    }
+    let before = trail.done.insert(step.step.call_hash, (step.step.id, outcome.record, persons));
+    let Some((first, record, _)) = before.filter(|(.., then)| *then == persons) else { return false };
+    let label = fault::call_name(step);
+    found.push(Finding {
+        rule: &EFFECT_AGAIN,
+        step: step.step.id,
+        root: Some(first),
+        strength: Probability::new(0.65),
+        evidence: vec![
+            Evidence::new(step.input.record, Part::Claim, &step.input.text),
+            Evidence::new(record, Part::Against, &step.input.text),
+        ],
+        sentence: format!("makes the call “{label}” a second time; the first had succeeded"),
+        instruction: format!(
+            "{label} has been done twice. Look up what stands now, and take the second back if it was not meant."
+        ),
+        means: vec![Means::RefuseRepeat],
+    });
+    true
+}
+
 /// Rules 1 and 5. Returns whether something was told.
 fn same_call(
     trail: &mut Trail,
@@ -297,7 +377,7 @@ fn same_call(
             rule: &HOPELESS_RETRY,
             step: step.step.id,
             root: Some(seen.first),
-            strength: Probability::new(0.55),
+            strength: Probability::new(if fault.sort == Sort::Absent { 0.4 } else { 0.55 }),
             evidence: evidence(step, outcome, Some(fault)),
             sentence: format!(
                 "makes the call “{label}” again unchanged; it had failed, and fails again, with {}",
@@ -315,8 +395,12 @@ fn same_call(
     if !due(seen.times, first) {
         return false;
     }
+    // The trail has not taken this call in yet.
+    let in_a_row = trail.latest.back().is_some_and(|(before, _)| *before == signature(step, fresh.outcome))
+        && trail.equal.get(1).is_some_and(|equal| equal + 2 >= ROUNDS);
     let (base, ending) = match fault {
         Some(fault) => (0.75, format!("each time it ended with {}", quoted(fault.line))),
+        None if in_a_row => (0.6, "each time with the same outcome".to_owned()),
         None => (0.4, "each time with the same outcome".to_owned()),
     };
     let mut means = vec![Means::RefuseRepeat];
@@ -324,14 +408,15 @@ fn same_call(
         means = vec![Means::Retry];
     }
     found.push(Finding {
-        rule: &SAME_CALL,
+        rule: if in_a_row { &IN_A_ROW } else { &SAME_CALL },
         step: step.step.id,
         root: Some(seen.first),
         strength: growing(base, seen.times, first),
         evidence: evidence(step, outcome, fault),
         sentence: format!(
-            "has made the call “{label}” {} times and changed nothing in between; {ending}",
-            seen.times
+            "has made the call “{label}” {} times {}; {ending}",
+            seen.times,
+            if in_a_row { "in a row" } else { "and changed nothing in between" }
         ),
         instruction: match fault {
             Some(fault) => format!(
@@ -348,6 +433,11 @@ fn same_call(
     true
 }
 
+/// A call with what it brought.
+fn signature(step: &ClosedStep<'_>, outcome: u64) -> u64 {
+    step.step.call_hash ^ outcome.rotate_left(23)
+}
+
 /// Rule 2.
 fn cycle(
     trail: &mut Trail,
@@ -357,7 +447,7 @@ fn cycle(
     run: &Run,
     found: &mut Vec<Finding>,
 ) -> bool {
-    let signature = step.step.call_hash ^ outcome_hash.rotate_left(23);
+    let signature = signature(step, outcome_hash);
     for period in 1..=LONGEST {
         let before = trail.latest.len().checked_sub(period).and_then(|at| trail.latest.get(at));
         let equal = before.is_some_and(|(earlier, _)| *earlier == signature);
@@ -583,13 +673,53 @@ mod tests {
             let text = format!("error: broken thing\nlog: /tmp/{at}-debug-{at}{at}.log");
             scene.call("Bash", &json!({"command": "./deploy"}), Status::Error, &text);
         }
-        let found = scene.found("repetition.same-call");
+        let found = scene.found("repetition.in-a-row");
         let steps: Vec<u32> = found.iter().map(|f| f.step.0).collect();
         assert_eq!(steps, [2, 5, 11]);
         assert!(found[2].strength > found[0].strength);
         assert_eq!(found[0].root, Some(StepId(0)));
         assert_eq!(found[0].evidence.len(), 2);
         assert!(found[0].sentence.contains("3 times"), "{}", found[0].sentence);
+    }
+
+    #[test]
+    fn the_same_call_with_others_between_is_another_matter() {
+        let mut scene = scene();
+        for n in 0..3 {
+            scene.call("look", &json!({"page": 1}), Status::Ok, "page 1");
+            scene.call("read", &json!({"line": n}), Status::Ok, &format!("line {n}"));
+        }
+        assert_eq!(scene.found("repetition.same-call").len(), 1);
+        assert!(scene.found("repetition.in-a-row").is_empty());
+    }
+
+    #[test]
+    fn the_same_change_again_and_again_is_in_a_row() {
+        let mut scene = scene();
+        for _ in 0..3 {
+            scene.call("cancel_order", &json!({"order": "A1"}), Status::Ok, "cancelled");
+        }
+        assert_eq!(scene.found("repetition.in-a-row").len(), 1);
+    }
+
+    #[test]
+    fn what_is_booked_twice_is_told_unless_a_person_asked_again() {
+        let book = |scene: &mut Scene| {
+            scene.call("book_table", &json!({"at": "20:00"}), Status::Ok, "booked");
+        };
+        let mut scene = scene();
+        book(&mut scene);
+        scene.call("get_menu", &json!({}), Status::Ok, "soup");
+        book(&mut scene);
+        let found = scene.found("repetition.effect-again");
+        assert_eq!((found.len(), found[0].root), (1, Some(StepId(0))));
+        let mut scene = self::scene();
+        book(&mut scene);
+        scene.prompt("One more please.");
+        book(&mut scene);
+        scene.call("book_table", &json!({"at": "21:00"}), Status::Error, "Error: full");
+        scene.call("book_table", &json!({"at": "21:00"}), Status::Ok, "booked");
+        assert!(scene.found("repetition.effect-again").is_empty());
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub(crate) struct Scene {
     actor: String,
     exit_code: Option<i32>,
     calls: u32,
+    time: Option<jiff::Timestamp>,
 }
 
 impl Scene {
@@ -37,6 +38,7 @@ impl Scene {
             actor: "main".to_owned(),
             exit_code: None,
             calls: 0,
+            time: None,
         }
     }
 
@@ -58,6 +60,12 @@ impl Scene {
         agent.clone_into(&mut self.actor);
     }
 
+    /// What happens from now on happens so many seconds after the beginning.
+    pub(crate) fn at(&mut self, second: i64) -> &mut Self {
+        self.time = jiff::Timestamp::from_second(1_760_000_000 + second).ok();
+        self
+    }
+
     fn record(&mut self) -> RecordRef {
         let index = self.index;
         self.index += 1;
@@ -67,9 +75,10 @@ impl Scene {
     /// Plays one event.
     pub(crate) fn play(&mut self, kind: EventKind<'_>) {
         let record = self.record();
-        let Self { assembler, families, found, actor, .. } = self;
+        let Self { assembler, families, found, actor, time, .. } = self;
+        let time = *time;
         assembler.begin_record();
-        assembler.take(record, actor, Event { agent: None, time: None, kind }, &mut |seen, run| {
+        assembler.take(record, actor, Event { agent: None, time, kind }, &mut |seen, run| {
             for family in families.iter_mut() {
                 family.observe(seen, run, found);
             }

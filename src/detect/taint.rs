@@ -1,16 +1,17 @@
 //! Taint: what another rule marked wrong at its source, and every later step that carries it on.
 //!
-//! Reads the findings made so far. A source is a hallucination that is strong enough; what spreads is
-//! the thing that its claim names, or the claim itself. A step inherits it when its words or arguments
-//! name the thing, or when another agent says the claim again. The taint fades when the thing is seen
-//! in an outcome that did not merely echo it, or when a check passes.
+//! Reads the findings made so far. A source is a hallucination, or a report that was altered, that is
+//! strong enough; what spreads is the thing that its claim names, or the claim itself. A step inherits it
+//! when its words or arguments name the thing, when another agent says the claim again, or when another
+//! agent works from a file that a carrying step wrote. The taint fades from carrier to carrier, and ends
+//! when the thing is seen in an outcome that did not merely echo it, or when a check passes.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::trace::entity::scan;
 use crate::trace::{
-    AgentId, ClosedStep, EffectKind, EntityKind, Observation, Passage, Probability, Run, Status, StepId,
-    ToolKind,
+    AgentId, ClosedStep, EffectKind, EntityKind, Observation, Passage, Probability, RecordRef, Run, Status,
+    StepId, ToolKind,
 };
 
 use super::{Aspect, Basis, Class, Evidence, Family, Finding, Part, Rule, fault, speech};
@@ -22,7 +23,7 @@ pub(super) static CARRIES_ENTITY: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "A step builds on a thing that an earlier step made up.",
-    example: "builds on src/limits/table.py, which step 6 brought up from nowhere",
+    example: "builds on \"12,840\", which step 4 brought up from nowhere",
     proven: true,
 };
 
@@ -33,21 +34,39 @@ pub(super) static CARRIES_CLAIM: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "An agent repeats a claim of another agent that the log contradicts.",
-    example: "repeats what worker said at step 9; the log contradicts it there",
+    example: "repeats what helper said at step 6; the log contradicts it there",
     proven: true,
 };
 
-static RULES: &[&Rule] = &[&CARRIES_ENTITY, &CARRIES_CLAIM];
+/// Work goes on from a file that holds it.
+pub(super) static USES_ARTIFACT: Rule = Rule {
+    id: "taint.uses-artifact",
+    class: Class::FailurePropagation,
+    basis: Basis::External,
+    speaks_of: Aspect::Support,
+    summary: "An agent works from a file into which another agent has written a thing from nowhere.",
+    example: "works from docs/capacity.md, into which step 7 wrote what step 4 brought up from nowhere",
+    proven: true,
+};
+
+static RULES: &[&Rule] = &[&CARRIES_ENTITY, &CARRIES_CLAIM, &USES_ARTIFACT];
 
 /// Weaker findings of others taint nothing.
 const SOURCE: f64 = 0.35;
 const CLAIM_SOURCE: f64 = 0.5;
 const MOST_ENTITIES: usize = 256;
 const MOST_CLAIMS: usize = 64;
+/// What is left of a taint's strength from one carrier to the next.
+const FADES: f64 = 0.9;
+/// Figures of fewer digits turn up by chance.
+const FIGURE_DIGITS: usize = 3;
 
 #[derive(Clone, Debug)]
 struct Origin {
+    /// Where it was said.
     step: StepId,
+    /// Where it began: an earlier step, if the source's finding names one.
+    root: StepId,
     agent: AgentId,
     strength: f64,
     claim: Evidence,
@@ -69,6 +88,27 @@ struct Thing {
     carried: FxHashMap<AgentId, u32>,
 }
 
+impl Thing {
+    /// What the next carrier has of the origin's strength.
+    fn faded(&self) -> f64 {
+        let carriers: u32 = self.carried.values().sum();
+        self.origin.strength * FADES.powi(carriers.saturating_sub(1).min(20) as i32)
+    }
+}
+
+/// A file that a carrying step wrote.
+#[derive(Clone, Debug)]
+struct Artifact {
+    origin: Origin,
+    strength: f64,
+    by: AgentId,
+    written: StepId,
+    record: RecordRef,
+    path: String,
+    /// Agents that have read it and not worked from it yet, and those that have.
+    readers: FxHashMap<AgentId, bool>,
+}
+
 /// The family. It comes last, so that it sees what the others found at the same step.
 #[derive(Debug, Default)]
 pub(super) struct Taint {
@@ -76,7 +116,8 @@ pub(super) struct Taint {
     things: FxHashMap<u64, Thing>,
     /// Files that a carrying step wrote, by the hashes of their paths and names: what is read there
     /// is no independent observation.
-    files: FxHashSet<u64>,
+    files: FxHashMap<u64, usize>,
+    artifacts: Vec<Artifact>,
     claims: Vec<Claim>,
 }
 
@@ -85,7 +126,10 @@ impl Taint {
     fn sources(&mut self, run: &Run, found: &[Finding]) {
         let start = self.read.min(found.len());
         for finding in found.get(start..).unwrap_or_default() {
-            if finding.rule.class == Class::Hallucination && finding.rule.basis == Basis::External {
+            let altered = finding.rule.id == super::handoff::ALTERED_REPORT.id;
+            if (altered || finding.rule.class == Class::Hallucination)
+                && finding.rule.basis == Basis::External
+            {
                 self.source(finding, run);
             }
         }
@@ -102,25 +146,16 @@ impl Taint {
         };
         let origin = Origin {
             step: finding.step,
+            root: finding.root.map_or(finding.step, |root| root.min(finding.step)),
             agent,
             strength,
             claim: claim.clone(),
             against: finding.evidence.iter().find(|evidence| evidence.part == Part::Against).cloned(),
         };
         if strength >= SOURCE {
-            scan(&claim.text, |mention| {
-                let unknown = run.entities.get(mention.hash).is_some_and(|entity| {
-                    !entity.origin.prompt
-                        && !entity.origin.own_write
-                        && entity.first_observed.is_none_or(|step| step == finding.step)
-                });
-                let figure = mention.kind == EntityKind::Number;
-                let fits = !figure || finding.rule.id == super::provenance::ALTERED_FIGURE.id;
-                if fits && unknown && self.things.len() < MOST_ENTITIES {
-                    let thing = Thing { origin: origin.clone(), carried: FxHashMap::default() };
-                    self.things.entry(mention.hash).or_insert(thing);
-                }
-            });
+            for claim in finding.evidence.iter().filter(|evidence| evidence.part == Part::Claim) {
+                self.spread(claim, &origin, run);
+            }
         }
         if strength >= CLAIM_SOURCE && self.claims.len() < MOST_CLAIMS {
             let words = speech::content(&claim.text, false);
@@ -130,9 +165,30 @@ impl Taint {
         }
     }
 
+    /// The things that a source's claim names: those that nothing else vouches for.
+    fn spread(&mut self, claim: &Evidence, origin: &Origin, run: &Run) {
+        scan(&claim.text, |mention| {
+            let Some(entity) = run.entities.get(mention.hash) else { return };
+            let unknown = !entity.origin.prompt
+                && !entity.origin.own_write
+                && entity.first_observed.is_none_or(|step| step == origin.step);
+            let fits = mention.kind != EntityKind::Number
+                || (entity.first == Some(origin.step) && claim.text.get(mention.span).is_some_and(telling));
+            if fits && unknown && self.things.len() < MOST_ENTITIES {
+                let origin = Origin { claim: claim.clone(), ..origin.clone() };
+                let thing = Thing { origin, carried: FxHashMap::default() };
+                self.things.entry(mention.hash).or_insert(thing);
+            }
+        });
+    }
+
     fn closed(&mut self, step: &ClosedStep<'_>, run: &Run, found: &mut Vec<Finding>) {
+        let before = found.len();
         if !self.things.is_empty() {
             self.things_of(step, found);
+        }
+        if !self.artifacts.is_empty() {
+            self.artifacts_of(step, found.len() > before, found);
         }
         if !self.claims.is_empty() {
             self.claims_of(step, run, found);
@@ -187,28 +243,39 @@ impl Taint {
             });
         }
         let Some((hash, passage, spot)) = first else { return };
-        if self.files.len() < MOST_ENTITIES {
-            for effect in step.effects.iter().filter(|effect| effect.kind == EffectKind::File) {
-                scan(&effect.target, |mention| {
-                    self.files.insert(mention.hash);
-                    self.files.extend(mention.file_name);
-                });
-            }
-        }
         let Some(thing) = self.things.get_mut(&hash) else { return };
         let times = thing.carried.entry(agent).or_insert(0);
         *times = times.saturating_add(1);
-        if !times.is_power_of_two() {
+        let first_times = times.is_power_of_two();
+        let (strength, origin) = (thing.faded(), thing.origin.clone());
+        if self.artifacts.len() < MOST_ENTITIES {
+            for effect in step.effects.iter().filter(|effect| effect.kind == EffectKind::File) {
+                let at = self.artifacts.len();
+                scan(&effect.target, |mention| {
+                    self.files.insert(mention.hash, at);
+                    self.files.extend(mention.file_name.map(|name| (name, at)));
+                });
+                self.artifacts.push(Artifact {
+                    origin: origin.clone(),
+                    strength,
+                    by: agent,
+                    written: step.step.id,
+                    record: passage.record,
+                    path: crate::text::excerpt(&effect.target, 160),
+                    readers: FxHashMap::default(),
+                });
+            }
+        }
+        if !first_times {
             return;
         }
         let failed = fault::of(step).is_some();
-        let share = match (agent == thing.origin.agent, failed) {
+        let share = match (agent == origin.agent, failed) {
             (true, false) => 0.5,
             (true, true) => 0.8,
             (false, false) => 0.8,
             (false, true) => 0.95,
         };
-        let origin = &thing.origin;
         let name = crate::text::quoted(named_in(spot, hash), 80);
         let mut evidence =
             vec![Evidence::new(passage.record, Part::Claim, spot), source_evidence(&origin.claim)];
@@ -216,8 +283,8 @@ impl Taint {
         found.push(Finding {
             rule: &CARRIES_ENTITY,
             step: step.step.id,
-            root: Some(origin.step),
-            strength: Probability::new(origin.strength * share),
+            root: Some(origin.root),
+            strength: Probability::new(strength * share),
             evidence,
             sentence: format!(
                 "builds on {name}, which step {} brought up from nowhere",
@@ -231,6 +298,62 @@ impl Taint {
         });
     }
 
+    /// Another agent's first act after it has read a file that a carrying step wrote. `told` says that
+    /// the step has been found to carry the thing itself.
+    fn artifacts_of(&mut self, step: &ClosedStep<'_>, told: bool, found: &mut Vec<Finding>) {
+        let agent = step.step.agent;
+        let reads = matches!(
+            step.step.tool_kind(),
+            Some(ToolKind::Read | ToolKind::Search | ToolKind::Shell | ToolKind::Code)
+        ) && step.effects.is_empty();
+        if reads {
+            let mut read: Vec<usize> = Vec::new();
+            scan(speech::read(&step.input.text), |mention| {
+                let file = self.files.get(&mention.hash);
+                read.extend(file.or_else(|| self.files.get(&mention.file_name?)).copied());
+            });
+            for at in read {
+                if let Some(artifact) = self.artifacts.get_mut(at).filter(|artifact| artifact.by != agent) {
+                    artifact.readers.entry(agent).or_insert(false);
+                }
+            }
+            return;
+        }
+        let acts = step.step.is_message() || !step.effects.is_empty();
+        let artifact = self
+            .artifacts
+            .iter_mut()
+            .find(|artifact| acts && artifact.readers.get(&agent).is_some_and(|worked| !worked));
+        let Some(artifact) = artifact else { return };
+        artifact.readers.insert(agent, true);
+        let passage = step.message.unwrap_or(step.input);
+        if told || speech::speaks_of_trouble(&step.step.label.to_ascii_lowercase()) {
+            return;
+        }
+        let origin = &artifact.origin;
+        let path = crate::text::quoted(&artifact.path, 80);
+        found.push(Finding {
+            rule: &USES_ARTIFACT,
+            step: step.step.id,
+            root: Some(origin.root),
+            strength: Probability::new(artifact.strength * 0.7),
+            evidence: vec![
+                Evidence::new(passage.record, Part::Claim, &step.step.label),
+                Evidence::new(artifact.record, Part::Against, &artifact.path),
+                source_evidence(&origin.claim),
+            ],
+            sentence: format!(
+                "works from {path}, into which step {} wrote what step {} brought up from nowhere",
+                artifact.written.0, origin.step.0
+            ),
+            instruction: format!(
+                "Put {path} right first (what step {} brought up was seen nowhere), then do again what was built on it.",
+                origin.step.0
+            ),
+            means: Vec::new(),
+        });
+    }
+
     /// Whether a call reads what a carrying step wrote.
     fn reads_carrier(&self, step: &ClosedStep<'_>) -> bool {
         if self.files.is_empty() {
@@ -238,8 +361,8 @@ impl Taint {
         }
         let mut reads = false;
         scan(speech::read(&step.input.text), |mention| {
-            reads |= self.files.contains(&mention.hash)
-                || mention.file_name.is_some_and(|name| self.files.contains(&name));
+            reads |= self.files.contains_key(&mention.hash)
+                || mention.file_name.is_some_and(|name| self.files.contains_key(&name));
         });
         reads
     }
@@ -290,8 +413,8 @@ impl Taint {
                 found.push(Finding {
                     rule: &CARRIES_CLAIM,
                     step: step.step.id,
-                    root: Some(origin.step),
-                    strength: Probability::new(origin.strength * 0.9),
+                    root: Some(origin.root),
+                    strength: Probability::new(origin.strength * FADES),
                     evidence,
                     sentence: format!(
                         "repeats what {who} said at step {}; the log contradicts it there",
@@ -307,6 +430,13 @@ impl Taint {
             }
         }
     }
+}
+
+/// Whether a figure is one that does not turn up by chance: three digits at least, and no year.
+fn telling(figure: &str) -> bool {
+    let digits = figure.bytes().filter(u8::is_ascii_digit).count();
+    let year = figure.len() == 4 && digits == 4 && (figure.starts_with("19") || figure.starts_with("20"));
+    digits >= FIGURE_DIGITS && !year
 }
 
 /// Whether most words of a claim (all, of a short one) are in a sentence; both sorted.
@@ -440,6 +570,65 @@ mod tests {
         let says = scene.says("The limits are in src/limits/table.py.");
         let found = scene.found("taint.carries-entity");
         assert_eq!(found.iter().map(|f| f.step).collect::<Vec<_>>(), [write, says]);
+    }
+
+    #[test]
+    fn a_figure_spreads_and_fades_from_carrier_to_carrier() {
+        let mut scene = scene();
+        let source = scene.says("The bridge carries 48,210 cars.");
+        scene.plant(finding(source, "The bridge carries 48,210 cars."));
+        for agent in ["second", "third", "fourth"] {
+            scene.acts(agent);
+            scene.says("So 48210 cars it is.");
+        }
+        let found = scene.found("taint.carries-entity");
+        let strengths: Vec<f64> = found.iter().map(|f| f.strength.get()).collect();
+        assert_eq!(strengths.len(), 3);
+        assert!(strengths.windows(2).all(|pair| pair[1] < pair[0]), "{strengths:?}");
+    }
+
+    #[test]
+    fn the_root_of_a_source_is_the_root_of_its_carriers() {
+        let mut scene = scene();
+        let root = scene.says("I look.");
+        let source = scene.says("The limits are in src/limits/table.py.");
+        scene
+            .plant(Finding { root: Some(root), ..finding(source, "The limits are in src/limits/table.py.") });
+        scene.acts("second");
+        scene.says("As src/limits/table.py says, the limit is high.");
+        assert_eq!(scene.found("taint.carries-entity")[0].root, Some(root));
+    }
+
+    fn a_note_with_a_made_up_path(scene: &mut Scene) -> StepId {
+        let source = scene.says("See src/limits/table.py.");
+        scene.plant(finding(source, "See src/limits/table.py."));
+        let note = json!({"file_path": "notes.md", "content": "limits are in src/limits/table.py"});
+        scene.call("Write", &note, Status::Ok, "written");
+        scene.acts("second");
+        source
+    }
+
+    #[test]
+    fn who_works_from_a_tainted_file_inherits() {
+        let mut scene = scene();
+        let source = a_note_with_a_made_up_path(&mut scene);
+        scene.call("Read", &json!({"file_path": "notes.md"}), Status::Ok, "limits are in the table");
+        let edit = json!({"file_path": "deploy.yaml", "old_string": "6", "new_string": "54"});
+        let step = scene.call("Edit", &edit, Status::Ok, "edited");
+        scene.says("The file deploy.yaml is set.");
+        let found = scene.found("taint.uses-artifact");
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].step, found[0].root), (step, Some(source)));
+    }
+
+    #[test]
+    fn who_did_not_read_the_file_inherits_nothing() {
+        let mut scene = scene();
+        a_note_with_a_made_up_path(&mut scene);
+        scene.call("Read", &json!({"file_path": "readme.md"}), Status::Ok, "hello");
+        let edit = json!({"file_path": "deploy.yaml", "old_string": "6", "new_string": "54"});
+        scene.call("Edit", &edit, Status::Ok, "edited");
+        assert!(scene.found("taint.uses-artifact").is_empty());
     }
 
     #[test]

@@ -301,6 +301,9 @@ impl Records {
     /// Words with an `<action>` in them are a call.
     fn tagged<'a>(&mut self, text: Cow<'a, str>, emit: &mut Emit<'_, 'a>) {
         let Some(action) = action(&text) else {
+            if self.shape == RunShape::Other {
+                self.shape = RunShape::Service;
+            }
             message(text, Closing::Yes, emit);
             return;
         };

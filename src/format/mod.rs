@@ -102,6 +102,11 @@ impl RunShape {
     pub const ALL: [Self; 7] =
         [Self::Other, Self::Coding, Self::Service, Self::Group, Self::Orchestra, Self::React, Self::Tagged];
 
+    /// Whether it is of talk and look-ups rather than of work on files.
+    pub fn is_talk(self) -> bool {
+        !matches!(self, Self::Other | Self::Coding)
+    }
+
     /// The word for it, as model files name it.
     pub fn word(self) -> &'static str {
         match self {

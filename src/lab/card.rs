@@ -262,7 +262,7 @@ mod tests {
             "- fitted on 2026-11-24",
             "`abc123`",
             "| d | 40 | 30 | 400 | 25 | 15 | 25 |",
-            "5 folds by task",
+            "folds by task",
             "| step top-1 | 0.500 | [0.400, 0.600] | 40 | 0.200 first step |",
             "by more than the interval\n\n- d: step top-3\n",
             "## Limits",

@@ -56,6 +56,8 @@ pub struct JudgedCase {
     pub scores: Vec<f64>,
     /// The run's.
     pub run: RunJudgement,
+    /// The lexical model's logit, where there is such a model.
+    pub lexical: Option<f64>,
 }
 
 /// Reads and assesses labelled runs. A run that cannot be read is named by `problem` and left out.
@@ -138,7 +140,7 @@ impl Case {
         let conducted = Conducted { lexical, ..self.conducted };
         let run = judge_run(model, costs, &conducted, &steps);
         let scores = judge::scores(model, conducted.shape, run.p_fail, &steps);
-        JudgedCase { scores: scores.into_iter().map(Probability::get).collect(), steps, run }
+        JudgedCase { scores: scores.into_iter().map(Probability::get).collect(), steps, run, lexical }
     }
 
     /// The steps as a model of steps judges them.

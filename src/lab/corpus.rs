@@ -1,14 +1,17 @@
 //! Labelled corpora: folders with a `labels.jsonl` and the runs that it names.
 //!
-//! Two forms of a label are read. `{run, dataset, run_file, success, failed_step, failed_agent, class4,
+//! Three forms of a label are read. `{run, dataset, run_file, success, failed_step, failed_agent, class4,
 //! errors[{step}], agents, step_agents, attributable, split_key}` holds steps as 0-based lines of the
 //! run's file. `{run, transcript, outcome, class, claim_true, claim_lines}` holds the lines where a
-//! false claim stands.
+//! false claim stands. `{run, file, failed, class, first_wrong_record}` is that of the bundled sample
+//! runs. The first form may name the `fault` that was put into the run and the `twin` that it was put
+//! into: the run of the same dataset that holds everything but the fault.
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::inject::{self, Kind};
 use crate::detect::Class;
 use crate::text::excerpt;
 
@@ -35,6 +38,17 @@ pub struct Label {
     pub class: Option<Class>,
     /// Runs of one task have one key: they are never on both sides of a split.
     pub task: String,
+    /// The fault that was put into the run, and the run that it was put into.
+    pub fault: Option<Injected>,
+}
+
+/// A fault that was put into a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Injected {
+    /// Its kind.
+    pub kind: &'static Kind,
+    /// The file of the untouched twin.
+    pub twin: PathBuf,
 }
 
 /// Why a corpus cannot be read.
@@ -85,6 +99,11 @@ struct Line {
     #[serde(default)]
     step_agents: Vec<usize>,
     split_key: Option<String>,
+    file: Option<String>,
+    failed: Option<bool>,
+    first_wrong_record: Option<u32>,
+    fault: Option<String>,
+    twin: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -146,16 +165,27 @@ fn read_file(file: &Path, all: &mut Vec<Label>) -> Result<(), CorpusError> {
 
 /// A label of either form; `None` for one that names no file to read.
 fn label(line: Line, folder: &Path, name: &str) -> Option<Label> {
-    let file = folder.join(line.run_file.as_deref().or(line.transcript.as_deref())?);
+    let named = line.run_file.as_deref().or(line.transcript.as_deref()).or(line.file.as_deref())?;
+    let file = folder.join(named);
+    let fault = line
+        .fault
+        .as_deref()
+        .and_then(inject::by_name)
+        .zip(line.twin.as_deref())
+        .map(|(kind, twin)| Injected { kind, twin: file.with_file_name(format!("{twin}.jsonl")) });
     let claims_false = line.claim_true == Some(false);
-    let failed_step = line.failed_step.or(line.claim_lines.first().copied().filter(|_| claims_false));
+    let failed_step = line.failed_step.or(line.first_wrong_record).or(line
+        .claim_lines
+        .first()
+        .copied()
+        .filter(|_| claims_false));
     let mut errors: Vec<u32> = line.errors.iter().map(|e| e.step).chain(failed_step).collect();
     errors.sort_unstable();
     errors.dedup();
     let success = line.success.or(match line.outcome.as_deref() {
         Some("success") => Some(true),
         Some("failure") => Some(false),
-        _ => None,
+        _ => line.failed.map(|failed| !failed),
     });
     let agents = line.step_agents.iter().map(|i| line.agents.get(*i).cloned().unwrap_or_default()).collect();
     Some(Label {
@@ -169,6 +199,7 @@ fn label(line: Line, folder: &Path, name: &str) -> Option<Label> {
         failed_agent: line.failed_agent,
         agents,
         class: line.class4.or(line.class),
+        fault,
     })
 }
 

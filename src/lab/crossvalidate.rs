@@ -8,27 +8,33 @@ use crate::score::decisive::{Choice, Decisive, Row, set_of, shares};
 use crate::score::features::RUN;
 use crate::score::fit::{Example, Precision, fit, fit_choices, fit_lexical, platt};
 use crate::score::lexical::Lexical;
+use crate::score::measure::{Scored, auroc};
 use crate::score::{Costs, Judged, Linear, Model};
 
 /// Folds of the cross-validation.
-pub const FOLDS: usize = 5;
+pub const FOLDS: usize = 10;
 /// Folds inside a fit, for scores to calibrate on.
 const INNER_FOLDS: usize = 4;
 
 const STEP_PRECISION: Precision = Precision { weights: 1.0, context: 25.0, bias: 0.01 };
 const RUN_PRECISION: Precision = Precision { weights: 1.0, context: 1.0, bias: 0.01 };
 /// How strongly the choice among steps holds to what is known of runs of any shape.
-const CHOICE_PRECISION: f64 = 1.0;
+const CHOICE_PRECISION: f64 = 2.0;
 /// The inverse variance of a term's weight.
 const TERM_PRECISION: f64 = 1.0;
 
 /// A shape has a run model, and a lexical model, of its own from so many runs on, some of either sort.
 const RUNS_FOR_A_SHAPE: usize = 30;
+/// What a lexical model must reach out of fold to be kept.
+const LEAST_LEXICAL_AUROC: f64 = 0.6;
 /// A shape has a model of its decisive steps of its own from so many labelled runs on.
 const CHOICES_FOR_A_SHAPE: usize = 12;
 
 /// The share of the failed runs whose labelled error the set must hold.
 pub const COVERAGE: f64 = 0.9;
+
+/// The least that a set holds, however few were needed.
+const LEAST_SET_SHARE: f64 = 0.5;
 
 /// Which fold a case falls in: by its task, so that the runs of one task stay together.
 fn fold(case: &Case, folds: usize, salt: u64) -> usize {
@@ -53,6 +59,7 @@ pub fn fit_model(cases: &[&Case], prior: &Model) -> Model {
     let mut model = Model { step, ..prior.clone() };
     fit_runs(cases, &judged, prior, &mut model);
     fit_decisive(cases, &judged, prior, &mut model);
+    model.round();
     model
 }
 
@@ -95,19 +102,26 @@ fn fit_runs(cases: &[&Case], judged: &[Vec<Judged>], prior: &Model, model: &mut 
         if some.len() < RUNS_FOR_A_SHAPE || failed < 8 || some.len() - failed < 8 {
             continue;
         }
-        let lexical = lexical_out_of_fold(&some);
+        // Where words alone do not tell failed runs from others out of fold, they are left out.
+        let lexical = Some(lexical_out_of_fold(&some)).filter(|logits| {
+            let scored: Vec<Scored> = logits.iter().zip(&some).map(|(z, r)| (*z, r.failed)).collect();
+            auroc(&scored).is_some_and(|area| area >= LEAST_LEXICAL_AUROC)
+        });
         let mut start = model.run.clone();
         start.weights.extend(RUN.iter().filter(|f| !f.general).map(|f| (f.name.to_owned(), f.prior)));
         let examples: Vec<(&Case, Example)> = some
             .iter()
-            .zip(&lexical)
-            .map(|(r, lexical)| {
-                let features = r.case.run_features(r.judged, Some(*lexical));
+            .enumerate()
+            .map(|(i, r)| {
+                let lexical = lexical.as_ref().and_then(|logits| logits.get(i)).copied();
+                let features = r.case.run_features(r.judged, lexical);
                 (r.case, Example { features, wrong: r.failed, weight: 1.0 })
             })
             .collect();
         model.run_of.insert(shape.word().to_owned(), fit_calibrated(&examples, &start));
-        model.lexical_of.insert(shape.word().to_owned(), lexical_of(&some));
+        if lexical.is_some() {
+            model.lexical_of.insert(shape.word().to_owned(), lexical_of(&some));
+        }
     }
 }
 
@@ -176,15 +190,22 @@ fn fit_decisive(cases: &[&Case], judged: &[Vec<Judged>], prior: &Model, model: &
         .filter_map(|(case, judged)| Some((*case, judged.as_slice(), case.choice(judged)?)))
         .collect();
     let start = prior.decisive.row();
-    let general = fit_choices(&choices(&all, |_| true), &start, CHOICE_PRECISION);
-    model.decisive = Decisive::of(general, set_share(&all, &start));
+    // Where steps of talk stand and how they are worded tells nothing of other logs: there the rules
+    // decide.
+    let (talk, other): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|(case, ..)| case.conducted.shape.is_talk());
+    let weights = fit_choices(&choices(&other, |_| true), &start, CHOICE_PRECISION);
+    model.decisive = Decisive::of(weights, set_share(&other, &[start; INNER_FOLDS]));
+    let of_talk = fit_choices(&choices(&talk, |_| true), &start, CHOICE_PRECISION);
+    let of_talk_without: [Row; INNER_FOLDS] = std::array::from_fn(|out| {
+        fit_choices(&choices(&talk, |c| set_fold(c) != out), &start, CHOICE_PRECISION)
+    });
     for shape in RunShape::ALL {
-        let some: Vec<_> = all.iter().filter(|(case, ..)| case.conducted.shape == shape).cloned().collect();
+        let some: Vec<_> = talk.iter().filter(|(case, ..)| case.conducted.shape == shape).cloned().collect();
         if some.len() >= CHOICES_FOR_A_SHAPE {
-            let weights = fit_choices(&choices(&some, |_| true), &general, CHOICE_PRECISION);
-            model
-                .decisive_of
-                .insert(shape.word().to_owned(), Decisive::of(weights, set_share(&some, &general)));
+            let weights = fit_choices(&choices(&some, |_| true), &of_talk, CHOICE_PRECISION);
+            let decisive = Decisive::of(weights, set_share(&some, &of_talk_without));
+            model.decisive_of.insert(shape.word().to_owned(), decisive);
         }
     }
 }
@@ -193,14 +214,19 @@ fn choices(all: &[(&Case, &[Judged], Choice)], keep: impl Fn(&Case) -> bool) -> 
     all.iter().filter(|(case, ..)| keep(case)).map(|(.., choice)| choice.clone()).collect()
 }
 
+/// The inner fold that a case's set is calibrated in.
+fn set_fold(case: &Case) -> usize {
+    fold(case, INNER_FOLDS, 5)
+}
+
 /// The summed share that the set must hold so that it held the labelled error in 90 of 100 runs (split
 /// conformal prediction: the ⌈(n + 1) · 0.9⌉-th smallest of the shares that were needed, each by weights
-/// that were fitted without the run).
-fn set_share(all: &[(&Case, &[Judged], Choice)], prior: &Row) -> f64 {
+/// that were fitted without the run). `priors` are the weights to start from, fitted without each fold.
+fn set_share(all: &[(&Case, &[Judged], Choice)], priors: &[Row; INNER_FOLDS]) -> f64 {
     let mut needed: Vec<f64> = Vec::with_capacity(all.len());
-    for out in 0..INNER_FOLDS {
-        let weights = fit_choices(&choices(all, |c| fold(c, INNER_FOLDS, 5) != out), prior, CHOICE_PRECISION);
-        for (case, judged, _) in all.iter().filter(|(c, ..)| fold(c, INNER_FOLDS, 5) == out) {
+    for (out, prior) in priors.iter().enumerate() {
+        let weights = fit_choices(&choices(all, |c| set_fold(c) != out), prior, CHOICE_PRECISION);
+        for (case, judged, _) in all.iter().filter(|(c, ..)| set_fold(c) == out) {
             if let Some(position) = case.failed_position() {
                 needed.push(share_needed(&shares(&weights, judged), position.index()));
             }
@@ -208,7 +234,9 @@ fn set_share(all: &[(&Case, &[Judged], Choice)], prior: &Row) -> f64 {
     }
     needed.sort_by(f64::total_cmp);
     let rank = ((needed.len() as f64 + 1.0) * COVERAGE).ceil() as usize;
-    rank.checked_sub(1).and_then(|index| needed.get(index)).copied().unwrap_or(1.0)
+    let share = rank.checked_sub(1).and_then(|index| needed.get(index)).copied().unwrap_or(1.0);
+    // A few easy runs are no ground for a set of one step.
+    share.max(LEAST_SET_SHARE)
 }
 
 /// The smallest share, in two-hundredths, at which the set holds a position.

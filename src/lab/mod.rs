@@ -7,6 +7,8 @@ pub mod cases;
 pub mod corpus;
 pub mod crossvalidate;
 pub mod detectors;
+pub mod faults;
 pub mod floors;
+pub mod inject;
 pub mod plots;
 pub mod report;

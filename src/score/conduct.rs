@@ -99,16 +99,8 @@ pub struct Course {
     pub said: u32,
     /// Words that a person said.
     pub heard: u32,
-    /// How often a person spoke.
-    pub prompts: u32,
-    /// Messages, and those that refuse something.
-    pub messages: u32,
-    /// See `messages`.
-    pub refusals: u32,
     /// Orders, bookings, cancellations and requests that came about.
     pub transactions: u32,
-    /// Calls that hand the person over to somebody else.
-    pub transfers: u32,
     /// Words of the latest closing message; 0: there is none yet, or more was done after it.
     pub answer_words: u32,
     /// How often the rarest word of a short answer was observed before it.
@@ -187,7 +179,6 @@ impl Conduct {
                 if *author == Author::Person {
                     let read = Wording::of(&passage.text, |_| {});
                     self.course.heard += read.words;
-                    self.course.prompts += 1;
                 }
                 if let Some(talk) = &mut self.talk {
                     talk.see(&passage.text);
@@ -298,8 +289,6 @@ impl Conduct {
         course.said += said.words;
         match seen.message {
             Some(message) => {
-                course.messages += 1;
-                course.refusals += u32::from(said.has(Cue::Refuses));
                 let observed = &self.observed;
                 let (mut words, mut seen_least) = (0, u32::MAX);
                 each_word(&message.text, |word| {
@@ -314,8 +303,6 @@ impl Conduct {
             None => {
                 course.answer_words = 0;
                 course.answer_seen = 0;
-                let name = seen.tool;
-                course.transfers += u32::from(name.contains("transfer_to") || name.contains("handoff"));
                 let done = |e: &&crate::trace::Effect| {
                     matches!(e.kind, EffectKind::Transaction | EffectKind::Request | EffectKind::Message)
                         && matches!(e.status, EffectStatus::Done | EffectStatus::Unknown)

@@ -116,7 +116,6 @@ pub const LEXICAL: &str = "run.lexical";
 /// Features of a run.
 pub const RUN: &[RunFeature] = &[
     general("run.worst-step", 3.0),
-    general("run.alarms", 0.5),
     general("run.failed-calls", 0.3),
     general("run.ends-in-error", 0.3),
     general("run.unknown-share", 0.0),
@@ -124,14 +123,9 @@ pub const RUN: &[RunFeature] = &[
     general("run.workshop", 0.0),
     general("run.clean-workshop", -2.0),
     general("run.unfinished", 0.5),
-    shaped("run.length", 0.0),
-    shaped("run.messages", 0.0),
     shaped("run.said", 0.5),
     shaped("run.heard", 0.5),
-    shaped("run.prompts", 0.0),
-    shaped("run.refusals", 0.0),
     shaped("run.transactions", 1.0),
-    shaped("run.transfers", 0.0),
     shaped("run.answer-length", 1.0),
     shaped("run.answer-unseen", 1.5),
     shaped(LEXICAL, 0.5),
@@ -148,8 +142,6 @@ pub struct RunTotals {
     pub failed: u32,
     /// Calls whose status is unknown.
     pub unknown: u32,
-    /// Steps at or above one half.
-    pub alarms: u32,
     /// The highest P(wrong) among steps with a finding.
     pub worst: f64,
     /// P(wrong) of the last step with a finding among the last three steps.
@@ -170,7 +162,6 @@ pub fn of_run(totals: &RunTotals, course: &Course, lexical: Option<f64>) -> Vec<
     let short_answer = flag(course.has_short_answer());
     let all = [
         ("run.worst-step", totals.worst),
-        ("run.alarms", logarithm(totals.alarms)),
         ("run.failed-calls", f64::from(totals.failed) / calls),
         ("run.ends-in-error", flag(totals.ends_in_error)),
         ("run.unknown-share", f64::from(totals.unknown) / calls),
@@ -178,14 +169,9 @@ pub fn of_run(totals: &RunTotals, course: &Course, lexical: Option<f64>) -> Vec<
         ("run.workshop", workshop),
         ("run.clean-workshop", workshop * (1.0 - totals.worst)),
         ("run.unfinished", flag(course.answer_words == 0)),
-        ("run.length", logarithm(totals.steps) - 2.5),
-        ("run.messages", f64::from(totals.messages) / f64::from(totals.steps.max(1))),
         ("run.said", logarithm(course.said) - 6.0),
         ("run.heard", logarithm(course.heard) - 5.0),
-        ("run.prompts", logarithm(course.prompts) - 1.5),
-        ("run.refusals", f64::from(course.refusals) / f64::from(course.messages.max(1))),
         ("run.transactions", f64::from(course.transactions.min(3)) / 3.0),
-        ("run.transfers", flag(course.transfers > 0)),
         ("run.answer-length", short_answer * f64::from(course.answer_words.min(5)) / 5.0),
         ("run.answer-unseen", short_answer * (1.0 - (logarithm(course.answer_seen) / 2.0).min(1.0))),
         (LEXICAL, lexical.unwrap_or_default()),

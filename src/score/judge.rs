@@ -150,7 +150,6 @@ pub fn totals(steps: &[Judged]) -> RunTotals {
         totals.failed += u32::from(step.failed);
         totals.unknown += u32::from(step.unknown && !step.message);
         if step.against {
-            totals.alarms += u32::from(step.p_wrong >= 0.5);
             totals.worst = totals.worst.max(step.p_wrong);
         }
         if !step.message {

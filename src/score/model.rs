@@ -298,9 +298,29 @@ impl Model {
         }
     }
 
+    /// Rounds all numbers to what a reader of the file can take in, so that the file and the model in
+    /// memory judge alike.
+    pub fn round(&mut self) {
+        let round = |number: &mut f64| *number = (*number * 1e4).round() / 1e4;
+        for linear in [&mut self.step, &mut self.run].into_iter().chain(self.run_of.values_mut()) {
+            [&mut linear.bias, &mut linear.scale, &mut linear.shift].into_iter().for_each(round);
+            linear.weights.values_mut().for_each(round);
+        }
+        for decisive in std::iter::once(&mut self.decisive).chain(self.decisive_of.values_mut()) {
+            decisive.weights.values_mut().for_each(round);
+        }
+        for lexical in self.lexical_of.values_mut() {
+            round(&mut lexical.bias);
+            for (rarity, weight) in lexical.terms.values_mut() {
+                round(rarity);
+                round(weight);
+            }
+        }
+    }
+
     /// The file's text.
     pub fn to_text(&self) -> Result<String, toml::ser::Error> {
-        toml::to_string_pretty(self)
+        toml::to_string(self)
     }
 }
 

@@ -24,5 +24,5 @@ pub use identity::{AgentId, RecordRef, RunId, StepId};
 pub use observe::{ClosedStep, Disorder, Observation, Passage};
 pub use probability::Probability;
 pub use run::{Agent, PlanLine, Run, RunState, StateWord};
-pub use step::{Action, Step};
+pub use step::{Action, LABEL_BYTES, Step};
 pub use tool::{Request, ToolKind};

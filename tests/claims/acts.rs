@@ -3,7 +3,8 @@
 
 use std::borrow::Cow;
 
-use medbay::detect::{Finding, families};
+use medbay::detect::claims::{ClaimStatus, Claims};
+use medbay::detect::{Family, Finding, families};
 use medbay::trace::{
     Assembler, Author, Closing, Event, EventKind, Observation, PlanItem, PlanStatus, RecordRef, Run, RunId,
     Status,
@@ -47,6 +48,20 @@ pub fn run(did: &[Did], closing: &str) -> Vec<Finding> {
 /// All findings of a run that did these things.
 pub fn all(did: &[Did], closing: &str) -> Vec<Finding> {
     judge(events_of(did, closing)).0
+}
+
+/// What the claims of such a run came to, in order.
+pub fn statuses(did: &[Did], closing: &str) -> Vec<ClaimStatus> {
+    let mut assembler = Assembler::new(RunId::new("table"));
+    let (mut claims, mut found) = (Claims::default(), Vec::new());
+    let mut watch = |seen: &Observation<'_>, run: &Run| claims.observe(seen, run, &mut found);
+    for (index, (agent, kind)) in events_of(did, closing).into_iter().enumerate() {
+        let record = RecordRef { index: index as u32, ..RecordRef::default() };
+        assembler.begin_record();
+        assembler.take(record, agent, Event { agent: None, time: None, kind }, &mut watch);
+    }
+    assembler.finish(&mut watch);
+    claims.judged().iter().map(|(_, status)| *status).collect()
 }
 
 fn events_of(did: &[Did], closing: &str) -> Vec<(&'static str, EventKind<'static>)> {

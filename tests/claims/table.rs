@@ -442,7 +442,7 @@ pub fn situations() -> Vec<(&'static str, Vec<Did>, Vec<Case>)> {
     add(
         "an old result is shown",
         vec![edit(), Sh("cat old.log", Some(0), GOOD)],
-        &[("All tests pass.", "claim.unsupported")],
+        &[("All tests pass.", "claim.stale-report")],
     );
     add(
         "a tool that runs tests",

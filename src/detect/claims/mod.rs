@@ -6,19 +6,23 @@
 //! where a check plainly contradicts them. Another agent's report is words, never evidence.
 
 mod acts;
+mod commits;
+mod findings;
 pub(crate) mod grammar;
 mod judge;
 mod rules;
 mod sentences;
 
 use super::checks::Checks;
-use super::{Evidence, Family, Finding, Means, Part, Rule};
-use crate::trace::{AgentId, Author, ClosedStep, Observation, Passage, Probability, RecordRef, Run, StepId};
+use super::{Family, Finding, Rule};
+use crate::trace::{
+    AgentId, Author, ClosedStep, Observation, Passage, Probability, RecordRef, Run, Status, StepId,
+};
+use findings::{Place, finding};
 use grammar::{About, Claim, Reach};
 use judge::Against;
-use rules::{
-    BACKGROUND, CONTRADICTED, COUNT_DIFFERS, EMPTY_RUN, MASKED, NARROWER, NO_CALL, SHRUNK, STALE, UNSUPPORTED,
-};
+pub use judge::ClaimStatus;
+use rules::NO_CALL;
 
 /// The family that holds words against what was done.
 #[derive(Default)]
@@ -29,6 +33,8 @@ pub struct Claims {
     waiting: Vec<Waiting>,
     /// What agents claimed of a kind of check, to name the root of a repeated claim.
     made: Vec<Made>,
+    /// What the claims came to.
+    judged: Vec<(StepId, ClaimStatus)>,
 }
 
 /// A claim that waits for the end of the log.
@@ -63,12 +69,13 @@ impl Family for Claims {
             Observation::Step(step) => {
                 self.checks.take(step);
                 self.acts.take(step);
-                if let Some(message) = step.message {
-                    self.message(step, message, run, found);
+                match step.message {
+                    Some(message) => self.message(step, message, run, found),
+                    None => self.commit(step, found),
                 }
             }
             Observation::Prompt { author, passage, agent } => {
-                self.acts.turn(*agent, *author);
+                self.acts.turn(*agent);
                 // A person who says that the tests pass knows it from elsewhere.
                 if *author == Author::Person
                     && passage.text.len() < 4096
@@ -85,6 +92,12 @@ impl Family for Claims {
 }
 
 impl Claims {
+    /// What each claim at the end of a turn or in a commit came to, in order; what waits for the end of
+    /// the log is not in it.
+    pub fn judged(&self) -> &[(StepId, ClaimStatus)] {
+        &self.judged
+    }
+
     /// Words that lead to a call, before it is answered.
     fn on_the_way(&mut self, step: &ClosedStep<'_>, found: &mut Vec<Finding>) {
         for passage in step.intent {
@@ -93,8 +106,8 @@ impl Claims {
                 if said.admits(claim.about) || claim.reach == Reach::Part {
                     continue;
                 }
-                let Some(against) = judge::against(claim, step.step.agent, &self.checks, self.checks.now())
-                else {
+                let now = self.checks.now();
+                let Some(against) = judge::judge(claim, step.step.agent, &self.checks, now).against() else {
                     continue;
                 };
                 if !matches!(against, Against::Failed(check, false) if check.summary.is_some()) {
@@ -112,59 +125,92 @@ impl Claims {
 
     /// Words that end a turn.
     fn message(&mut self, step: &ClosedStep<'_>, message: &Passage, run: &Run, found: &mut Vec<Finding>) {
+        let mut said = grammar::read(&message.text);
+        // What is told as done by an agent that is alone and made no call: it says that it ran it.
+        if said.acted && run.agents.len() <= 1 && !self.checks.worked() {
+            said.claims.iter_mut().for_each(|claim| claim.ran = true);
+        }
         let mut told: Vec<About> = Vec::new();
         let mut best: Vec<(About, Finding)> = Vec::new();
-        let said = grammar::read(&message.text);
-        for (passage, said) in step
-            .intent
-            .iter()
-            .map(|p| (p, grammar::read(&p.text)))
-            .chain(std::iter::once((message, said.clone())))
-        {
-            for claim in &said.claims {
-                let counted = claim.counts.failed.is_some_and(|f| f > 0)
-                    || matches!((claim.counts.passed, claim.counts.total), (Some(p), Some(t)) if p < t);
-                if said.admits(claim.about) && !counted {
-                    continue;
-                }
-                let at = self.checks.now();
-                let against = judge::against(claim, step.step.agent, &self.checks, at);
-                let wrong = against.is_some();
-                let root = self.root(step.step.agent, claim.about);
-                if !told.contains(&claim.about) {
-                    told.push(claim.about);
-                }
-                let sentence = sentence_of(passage, claim);
-                if let Some(against) = against {
-                    let place = Place { step: step.step.id, root, record: passage.record };
-                    if matches!(against, Against::None(_)) {
-                        // No call at all is told at the end; a sub-agent's log may come later.
-                        if self.waiting.len() < MOST {
-                            self.waiting.push(Waiting {
-                                claim: claim.clone(),
-                                step: step.step.id,
-                                agent: step.step.agent,
-                                record: passage.record,
-                                sentence: crate::text::excerpt(sentence, super::EVIDENCE_BYTES),
-                                at,
-                            });
-                        }
-                    } else if let Some(finding) = finding(claim, &against, &place, sentence) {
-                        keep_best(&mut best, claim.about, finding);
-                    }
-                }
-                if self.made.len() < MOST {
-                    self.made.push(Made {
-                        agent: step.step.agent,
-                        step: step.step.id,
-                        about: claim.about,
-                        wrong,
-                    });
-                }
-            }
+        for passage in step.intent {
+            self.words(step, passage, &grammar::read(&passage.text), &mut told, &mut best);
         }
+        self.words(step, message, &said, &mut told, &mut best);
         found.extend(best.into_iter().map(|(_, finding)| finding));
         self.acts.message(step, message, &said, &told, run, found);
+    }
+
+    /// What a commit, or a request to merge it, says of the checks: words like any other, and they stay.
+    fn commit(&mut self, step: &ClosedStep<'_>, found: &mut Vec<Finding>) {
+        if step.step.failed() || step.step.status == Status::Denied {
+            return;
+        }
+        let Some(command) = step.request.and_then(|r| r.command.as_deref()) else {
+            return;
+        };
+        let record = step.input.record;
+        let mut best: Vec<(About, Finding)> = Vec::new();
+        for text in commits::messages(command) {
+            let passage = Passage { record, text };
+            let said = grammar::read(&passage.text);
+            self.words(step, &passage, &said, &mut Vec::new(), &mut best);
+        }
+        found.extend(best.into_iter().map(|(_, finding)| finding));
+    }
+
+    /// Judges a passage's claims; keeps the strongest finding about each thing.
+    fn words(
+        &mut self,
+        step: &ClosedStep<'_>,
+        passage: &Passage,
+        said: &grammar::Said,
+        told: &mut Vec<About>,
+        best: &mut Vec<(About, Finding)>,
+    ) {
+        let (agent, at) = (step.step.agent, self.checks.now());
+        for claim in &said.claims {
+            let counted = claim.counts.failed.is_some_and(|f| f > 0)
+                || matches!((claim.counts.passed, claim.counts.total), (Some(p), Some(t)) if p < t);
+            if said.admits(claim.about) && !counted {
+                continue;
+            }
+            let judged = judge::judge(claim, agent, &self.checks, at);
+            let status = judged.status();
+            let against = judged.against();
+            // "It compiles, but two tests fail": the test run that failed is told of.
+            let told_of = matches!(&against, Some(Against::Failed(check, _)) if said.admits(About::Kind(check.called.kind)));
+            let against = against.filter(|_| !told_of);
+            if self.judged.len() < MOST {
+                self.judged.push((step.step.id, if told_of { ClaimStatus::Unknown } else { status }));
+            }
+            let wrong = against.is_some();
+            let root = self.root(agent, claim.about);
+            if !told.contains(&claim.about) && !claim.loose {
+                told.push(claim.about);
+            }
+            let sentence = sentence_of(passage, claim);
+            if let Some(against) = against {
+                let place = Place { step: step.step.id, root, record: passage.record };
+                if matches!(against, Against::None { .. }) {
+                    // No call at all is told at the end; a sub-agent's log may come later.
+                    if self.waiting.len() < MOST {
+                        self.waiting.push(Waiting {
+                            claim: claim.clone(),
+                            step: step.step.id,
+                            agent,
+                            record: passage.record,
+                            sentence: crate::text::excerpt(sentence, super::EVIDENCE_BYTES),
+                            at,
+                        });
+                    }
+                } else if let Some(finding) = finding(claim, &against, &place, sentence) {
+                    keep_best(best, claim.about, finding);
+                }
+            }
+            if self.made.len() < MOST {
+                self.made.push(Made { agent, step: step.step.id, about: claim.about, wrong });
+            }
+        }
     }
 
     /// The other agent's claim that this one repeats.
@@ -185,7 +231,8 @@ impl Claims {
             }
             // What was checked in a sub-agent's log that came later counts, if its steps began before.
             let until = if self.checks.handed() { self.checks.now() } else { waiting.at };
-            let Some(against) = judge::against(&waiting.claim, waiting.agent, &self.checks, until) else {
+            let judged = judge::judge(&waiting.claim, waiting.agent, &self.checks, until);
+            let Some(against) = judged.against() else {
                 continue;
             };
             let root = self.root(waiting.agent, waiting.claim.about).filter(|root| *root != waiting.step);
@@ -193,7 +240,7 @@ impl Claims {
             let Some(mut finding) = finding(&waiting.claim, &against, &place, &waiting.sentence) else {
                 continue;
             };
-            if matches!(against, Against::None(_))
+            if matches!(against, Against::None { .. })
                 && waiting.claim.ran
                 && self.acts.none_before(waiting.step, run)
             {
@@ -208,13 +255,6 @@ impl Claims {
     }
 }
 
-/// Where a claim stands.
-struct Place {
-    step: StepId,
-    root: Option<StepId>,
-    record: RecordRef,
-}
-
 fn sentence_of<'p>(passage: &'p Passage, claim: &Claim) -> &'p str {
     passage.text.get(claim.span.clone()).unwrap_or_default()
 }
@@ -225,187 +265,4 @@ fn keep_best(best: &mut Vec<(About, Finding)>, about: About, finding: Finding) {
         Some(_) => {}
         None => best.push((about, finding)),
     }
-}
-
-/// The finding that a contradiction makes.
-fn finding(claim: &Claim, against: &Against<'_>, place: &Place, sentence: &str) -> Option<Finding> {
-    let said = &claim.said;
-    let part = if claim.reach == Reach::Part { 0.9 } else { 1.0 };
-    let step_no = |id: StepId| id.0;
-    let (rule, strength, fact, check): (&'static Rule, f64, String, Option<&super::checks::Check>) =
-        match against {
-            Against::Failed(check, doubt) => {
-                let plain = check.summary.as_ref().is_some_and(|s| s.says == super::summary::Says::Fail);
-                let strength = if plain {
-                    0.96
-                } else if check.summary.is_some() {
-                    0.75
-                } else {
-                    0.9
-                };
-                let strength = if *doubt { strength * 0.7 } else { strength };
-                let counts = claim.counts.passed.is_some() && claim.counts.total.is_some();
-                let rule = if counts && plain { &COUNT_DIFFERS } else { &CONTRADICTED };
-                (rule, strength, format!("the runner {}", check.told()), Some(check))
-            }
-            Against::NotStarted(check) => {
-                (&CONTRADICTED, 0.88, format!("`{}` {}", check.called.command, check.told()), Some(check))
-            }
-            Against::OnlyPart(failed, latest) => (
-                &NARROWER,
-                if claim.reach == Reach::Stressed { 0.6 } else { 0.45 },
-                format!(
-                    "`{}` {}, and after it only `{}` passed",
-                    failed.called.command,
-                    failed.told(),
-                    latest.called.command
-                ),
-                Some(failed),
-            ),
-            Against::Counts(check, strength) => {
-                (&COUNT_DIFFERS, *strength, format!("the runner {}", check.told()), Some(check))
-            }
-            Against::Shrunk(before, now) => (
-                &SHRUNK,
-                0.45,
-                format!(
-                    "the runner {}, and before that {}: the failing ones are gone",
-                    now.told(),
-                    before.told()
-                ),
-                Some(now),
-            ),
-            Against::Empty(check) => (&EMPTY_RUN, 0.8, "the last run held no tests".to_owned(), Some(check)),
-            Against::Stale(check, change) => {
-                let failed = check.verdict == super::checks::Verdict::Failed;
-                let strength = if failed { 0.8 } else { 0.5 };
-                let fact = if failed {
-                    format!(
-                        "the last run {} before {} was changed (step {}), and none came after",
-                        check.told(),
-                        change.file,
-                        step_no(change.step)
-                    )
-                } else {
-                    format!(
-                        "nothing was run after {} was changed (step {})",
-                        change.file,
-                        step_no(change.step)
-                    )
-                };
-                (&STALE, strength, fact, Some(check))
-            }
-            Against::Masked(check) => (
-                &MASKED,
-                0.4,
-                format!(
-                    "`{}` hides its outcome by `{}`",
-                    check.called.command,
-                    check.called.mask.as_deref().unwrap_or_default()
-                ),
-                Some(check),
-            ),
-            Against::Background(check) => (
-                &BACKGROUND,
-                0.5,
-                format!("`{}` runs in the background and its outcome was never seen", check.called.command),
-                Some(check),
-            ),
-            Against::BrokenOff(check) => {
-                (&UNSUPPORTED, 0.55, format!("`{}` was broken off", check.called.command), Some(check))
-            }
-            Against::None(change) => {
-                let strength = match (claim.about, claim.ran) {
-                    (About::Kind(super::CheckKind::Test), true) => 0.85,
-                    (About::Kind(super::CheckKind::Test), false) => 0.6,
-                    (_, true) => 0.6,
-                    (About::Kind(super::CheckKind::Deploy), false) => 0.35,
-                    _ => 0.4,
-                };
-                let fact = match change {
-                    Some(change) => format!(
-                        "nothing was run after the last edit (step {}) or before it",
-                        step_no(change.step)
-                    ),
-                    None => "nothing was run".to_owned(),
-                };
-                (&UNSUPPORTED, strength, fact, None)
-            }
-        };
-    let mut evidence = vec![Evidence::new(place.record, Part::Claim, sentence)];
-    match against {
-        Against::Stale(check, change) => {
-            evidence.push(Evidence::new(check.record, Part::Context, &check.line));
-            evidence.push(Evidence::new(change.record, Part::Against, &change.file));
-        }
-        Against::OnlyPart(failed, latest) => {
-            evidence.push(Evidence::new(failed.record, Part::Against, &failed.line));
-            evidence.push(Evidence::new(latest.record, Part::Context, &latest.line));
-        }
-        Against::Shrunk(before, now) => {
-            evidence.push(Evidence::new(before.record, Part::Against, &before.line));
-            evidence.push(Evidence::new(now.record, Part::Context, &now.line));
-        }
-        Against::None(Some(change)) => {
-            evidence.push(Evidence::new(change.record, Part::Context, &change.file))
-        }
-        _ => {
-            if let Some(check) = check {
-                let line =
-                    if check.line.is_empty() { check.called.command.as_str() } else { check.line.as_str() };
-                evidence.push(Evidence::new(check.record, Part::Against, line));
-            }
-        }
-    }
-    let (instruction, means) = mend(claim, against, check.map(|c| c.called.command.as_str()));
-    Some(Finding {
-        rule,
-        step: place.step,
-        root: place.root,
-        strength: Probability::new(strength * part),
-        evidence,
-        sentence: format!("says {said}; {fact}"),
-        instruction,
-        means,
-    })
-}
-
-/// What the agent should do next, and what can hold it to that.
-fn mend(claim: &Claim, against: &Against<'_>, command: Option<&str>) -> (String, Vec<Means>) {
-    // A command that was cut or redacted cannot be run again.
-    let command = command.filter(|c| !c.contains('…') && !c.contains('«'));
-    let what = match claim.about {
-        About::Kind(kind) => kind.word(),
-        About::Checks => "checks",
-    };
-    let Some(command) = command else {
-        return (
-            format!(
-                "Run the project's {what} now and read the last lines of the output. Report what they say. Fix what fails before you say that it is done."
-            ),
-            Vec::new(),
-        );
-    };
-    let instruction = match against {
-        Against::Counts(..) | Against::Shrunk(..) => format!(
-            "Run `{command}` again now and read its last lines. Report exactly the numbers that it prints: passed, failed and skipped. Do not remove or skip a test to make it pass."
-        ),
-        Against::Stale(_, change) => format!(
-            "Run `{command}` now, because {} was changed after its last run. Read its last lines and report what they say. Fix what fails before you say that it is done.",
-            change.file
-        ),
-        Against::Masked(_) => format!(
-            "Run `{command}` alone, so that its own exit status and last lines are seen. Report what they say. Fix what fails before you say that it is done."
-        ),
-        Against::Empty(_) => format!(
-            "Find out why `{command}` runs no tests, run it so that it does, and report the numbers that it prints."
-        ),
-        Against::NotStarted(_) => format!(
-            "Make `{command}` start, or find the command by which this project is checked, and run it. Report what it prints. If it cannot be run, say so."
-        ),
-        _ => format!(
-            "Run `{command}` again now and read its last lines. Report the numbers that it prints. Fix the failures before you say that it is done."
-        ),
-    };
-    (instruction, vec![Means::KeepOpenUntil { command: command.to_owned() }])
 }

@@ -74,6 +74,15 @@ rule!(
     "Says that all tests pass; a whole run failed and only a part of it was run again.",
     "says that the whole suite passes; it failed at step 20, and since then only tests/test_rate.py was run"
 );
+// 19: a report that is older than the work.
+rule!(
+    STALE_REPORT,
+    "claim.stale-report",
+    Hallucination,
+    Support,
+    "Says that a check passes, by a report that is older than the last edit.",
+    "says 16 tests pass; report.txt, which it read (step 9), was written before retry.py was changed (step 7)"
+);
 // 10: numbers.
 rule!(
     COUNT_DIFFERS,
@@ -90,6 +99,15 @@ rule!(
     Support,
     "Says that tests pass; there are fewer than when some failed.",
     "says that all 57 tests pass; 60 were run when three of them failed"
+);
+// 15: a source that could not be read.
+rule!(
+    SOURCE_UNREAD,
+    "claim.source-unread",
+    Hallucination,
+    Support,
+    "Gives a page as the source of what it says; fetching that page failed.",
+    "gives docs.acme.dev/limits as its source; fetching it failed (step 4)"
 );
 // 18: a result without a call.
 rule!(
@@ -126,10 +144,12 @@ pub(super) static ALL: &[&Rule] = &[
     &MASKED,
     &BACKGROUND,
     &UNSUPPORTED,
+    &STALE_REPORT,
     &EMPTY_RUN,
     &NARROWER,
     &COUNT_DIFFERS,
     &SHRUNK,
+    &SOURCE_UNREAD,
     &NO_CALL,
     &AFTER_ERROR,
     &FILE_UNWRITTEN,

@@ -4,11 +4,19 @@
 use std::ops::Range;
 
 use crate::detect::pattern::patterns;
+use crate::detect::runner::{self, CheckKind, Ground};
+use crate::detect::summary::{self, Says};
 
 patterns! {
     INTENT_HEAD = r"(?i)^\W*(?:next steps?|to[- ]?dos?|plan|acceptance(?: criteria)?|criteria|requirements?|how to (?:test|verify|run).*|instructions?|goals?|verification steps|test plan|recommendations?|follow[- ]?ups?|remaining(?: work| steps)?|still to do|what(?:'s| is) left|suggested.*|before|previously|steps to (?:test|verify|reproduce).*)\W*$";
     QUOTES = "\"[^\"\n]{1,300}\"|“[^”\n]{1,300}”|«[^»\n]{1,300}»|(?:^|[\\s(])'[^'\n]{6,200}'(?:$|[\\s).,;:])";
     ASIDE = r",\s+(?:including|even|also|as well as|both|with|plus)\b[^,.;!?]{0,60},";
+    MAKE_TEST = r"\bmake (?:test|check)\b";
+    MAKE_OTHER = r"\bmake (lint|build)\b";
+    TEST_IDENT = r"\b(?:Test[A-Z]\w*|\w*[a-z0-9](?:Test|Tests|Spec)\b(?:\.\w+)?|test[A-Z]\w*|\w+_test)\b";
+    SHOWS_OUTPUT = r"(?i)\b(?:output|results?|prints?|printed|shows?|showed|ran|says|gives|summary)\b[^\n]*:\W*$";
+    SAYS_OUTPUT = r"(?i)\b(?:outputs?|prints?|printed|reports?|reported|shows?|showed|returns?|returned|ends? with|ended with)\b[^\n]{0,24}$";
+    NO_OUTPUT = r"(?i)\b(?:should|expect\w*|example|e\.g|sample|would|will|like|before|previously|was failing|old)\b";
     UNCHECKED = r"^\s*(?:[-*+]|\d+[.)])\s+\[ \]";
 }
 
@@ -40,13 +48,23 @@ impl Sentences {
     pub(crate) fn of(text: &str) -> Self {
         let mut all = Vec::new();
         let (mut at, mut fence, mut intent) = (0usize, false, false);
+        // The line before, and where a block begins that shows what a program printed.
+        let (mut before, mut shown) = ("", None);
         for line in text.split_inclusive('\n') {
             let start = at;
             at += line.len();
             let trimmed = line.trim();
             if trimmed.starts_with("```") || trimmed.starts_with("~~~") {
                 fence = !fence;
+                if fence {
+                    shown = (!intent && SHOWS_OUTPUT.is_in(before) && !NO_OUTPUT.is_in(before)).then_some(at);
+                } else if let Some(from) = shown.take() {
+                    all.extend(text.get(from..start).and_then(|block| printed(block, from)));
+                }
                 continue;
+            }
+            if !trimmed.is_empty() && !fence {
+                before = trimmed;
             }
             if fence || trimmed.is_empty() || trimmed.starts_with('>') || trimmed.starts_with("    ") {
                 continue;
@@ -66,12 +84,34 @@ impl Sentences {
     }
 }
 
+/// What a block says that a test run printed, as a sentence.
+fn printed(block: &str, from: usize) -> Option<Sentence> {
+    let words = summary_words(block)?;
+    Some(Sentence { span: from..from + block.trim_end().len(), words, question: false })
+}
+
+/// The words for a summary of a test run that went well; no text is kept of one that did not.
+fn summary_words(text: &str) -> Option<String> {
+    let digits = text.bytes().any(|b| b.is_ascii_digit());
+    let summary = summary::tests(text).filter(|s| digits && s.says == Says::Pass)?;
+    Some(format!(" testrun okmark, {} passed ", summary.passed?))
+}
+
 /// Cuts a line into sentences.
 fn cut(line: &str, start: usize, all: &mut Vec<Sentence>) {
     let mut from = 0usize;
+    let (mut code, mut ticks) = (false, line.bytes().filter(|b| *b == b'`').count());
     let mut chars = line.char_indices().peekable();
     while let Some((i, c)) = chars.next() {
         let next = chars.peek().map(|(_, c)| *c);
+        if c == '`' {
+            ticks = ticks.saturating_sub(1);
+            code = !code && ticks > 0;
+        }
+        // A stop inside a code span ends nothing.
+        if code && c != '\n' {
+            continue;
+        }
         let ends = match c {
             '!' | '?' | ';' => next.is_none_or(|n| n.is_whitespace() || n == ')' || n == '"'),
             '.' => {
@@ -79,6 +119,7 @@ fn cut(line: &str, start: usize, all: &mut Vec<Sentence>) {
                     && !line.get(from..i).is_some_and(|s| {
                         let lower = s.rsplit(' ').next().unwrap_or("").to_ascii_lowercase();
                         matches!(lower.as_str(), "e.g" | "i.e" | "etc" | "vs" | "approx" | "cf")
+                            || lower.ends_with("/..")
                             || !lower.is_empty()
                                 && lower.bytes().all(|b| b.is_ascii_digit())
                                 && s.trim().len() == lower.len()
@@ -108,25 +149,110 @@ fn push(line: &str, part: Range<usize>, start: usize, question: bool, all: &mut 
     all.push(Sentence { span, words: folded(raw.trim()), question });
 }
 
-/// Lower case, without emphasis, quotations blanked, check marks as words.
+/// Lower case, without emphasis, quotations blanked, check marks as words, commands that are checks and
+/// names of tests as words that the grammar knows.
 fn folded(raw: &str) -> String {
-    let unquoted = QUOTES.replace(raw, " quoted ");
-    let mut out = String::with_capacity(unquoted.len());
-    for c in unquoted.chars() {
+    let unquoted = unquote(raw);
+    let mut out = String::with_capacity(unquoted.len() + 16);
+    let spans = unquoted.bytes().filter(|b| *b == b'`').count() / 2;
+    for (i, part) in unquoted.split('`').enumerate() {
+        let word = if i % 2 == 1 && i < 2 * spans { command_word(part) } else { None };
+        match word {
+            Some(word) => out.push_str(&word),
+            None => fold_into(part, &mut out),
+        }
+    }
+    let mut text = out;
+    if text.contains("[x]") {
+        text = text.replace("[x]", "okmark");
+    }
+    if text.contains("ontinue") || text.contains("make ") {
+        text = text.replace("continue to ", "still ").replace("continues to ", "still ");
+        text = MAKE_TEST.replace(&text, "testrun").into_owned();
+        text = MAKE_OTHER.replace(&text, "${1}run").into_owned();
+    }
+    let text = text.trim_start_matches(['-', '+', '•', ' ', '\t']);
+    ASIDE.replace(text, "").into_owned()
+}
+
+/// The text with its quotations blanked, but for a summary that is given as what a run printed.
+fn unquote(raw: &str) -> std::borrow::Cow<'_, str> {
+    if !raw.contains(['"', '“', '«', '\'']) {
+        return raw.into();
+    }
+    let mut out = String::with_capacity(raw.len());
+    let mut from = 0;
+    for m in QUOTES.all(raw).filter_map(|c| c.get(0)) {
+        let before = raw.get(from..m.start()).unwrap_or_default();
+        out.push_str(before);
+        let told = SAYS_OUTPUT.is_in(before);
+        let inner = m.as_str().trim_matches(|c: char| !c.is_alphanumeric() && c != ')');
+        out.push_str(&told.then(|| summary_words(inner)).flatten().unwrap_or_else(|| " quoted ".to_owned()));
+        from = m.end();
+    }
+    out.push_str(raw.get(from..).unwrap_or_default());
+    out.into()
+}
+
+fn fold_into(part: &str, out: &mut String) {
+    let names = part.contains("est") || part.contains("Spec");
+    let part = if names { TEST_IDENT.replace(part, "test_$0") } else { part.into() };
+    for c in part.chars() {
         match c {
             '*' | '`' | '#' => {}
             '|' => out.push(' '),
             '’' | '‘' => out.push('\''),
             '—' | '–' => out.push_str(" - "),
-            '✅' | '✓' | '✔' | '☑' => out.push_str(" okmark "),
-            '❌' | '✗' | '✘' | '⚠' => out.push_str(" failmark "),
+            '→' | '⇒' => out.push_str(": "),
+            '✅' | '✓' | '✔' | '☑' | '🟢' => out.push_str(" okmark "),
+            '❌' | '✗' | '✘' | '⚠' | '🔴' => out.push_str(" failmark "),
             '\u{fe0f}' => {}
             c => out.extend(c.to_lowercase()),
         }
     }
-    let text = out.replace("[x]", "okmark");
-    let text = text.trim_start_matches(['-', '+', '•', ' ', '\t']);
-    ASIDE.replace(text, "").into_owned()
+}
+
+/// The word by which the grammar knows a command that is a check: `testrun@rust`, `lintrun@python`. A
+/// command that runs a part of the tests keeps the files that it names.
+fn command_word(span: &str) -> Option<String> {
+    let span = span.trim();
+    let script = span.starts_with("./") || span.ends_with(".sh");
+    if span.len() > 120 || !(span.contains(' ') || script) || !span.is_ascii() {
+        return None;
+    }
+    if let Some(words) = summary_words(span) {
+        return Some(words);
+    }
+    let reading = runner::read(span);
+    let check = reading.checks.last().or(reading.hinted.last())?;
+    let mut word = match check.kind {
+        CheckKind::Test => "testrun",
+        CheckKind::Build => "buildrun",
+        CheckKind::Lint => "lintrun",
+        CheckKind::Types => "typesrun",
+        CheckKind::Deploy => return None,
+    }
+    .to_owned();
+    word.push_str(match check.ground {
+        Ground::Rust => "@rust",
+        Ground::Python => "@python",
+        Ground::Script => "@script",
+        Ground::Go => "@go",
+        Ground::Jvm => "@jvm",
+        Ground::DotNet => "@dotnet",
+        Ground::Php => "@php",
+        Ground::Ruby => "@ruby",
+        Ground::Native => "@native",
+        Ground::Any => "@any",
+    });
+    if check.narrowed != 0 {
+        word.push_str("/part");
+        for file in span.split_whitespace().filter(|w| w.contains('.') && !w.starts_with(['-', '.'])) {
+            word.push(' ');
+            word.push_str(&file.to_ascii_lowercase());
+        }
+    }
+    Some(word)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use std::hash::{Hash, Hasher};
 use rustc_hash::FxHasher;
 use serde::Serialize;
 
-use names::{base, classify, narrowed, runs_unknown, shows, unwrapped, writes_of};
+use names::{base, classify, hints_at_check, narrowed, runs_unknown, shows, unwrapped, writes_of};
 
 use super::pattern::patterns;
 use super::shell::{self, Joint, Piece};
@@ -98,6 +98,8 @@ pub(crate) struct Called {
     pub(crate) mask: Option<String>,
     /// Whether nothing waits for it.
     pub(crate) background: bool,
+    /// Hashes of the names of files that its output goes to.
+    pub(crate) outputs: Vec<u64>,
 }
 
 /// What a command does, as far as claims about checks go.
@@ -105,8 +107,12 @@ pub(crate) struct Called {
 pub(crate) struct Reading {
     /// The checks it runs, in order.
     pub(crate) checks: Vec<Called>,
-    /// Runs something that may be a check and is not known as one.
-    pub(crate) opaque: bool,
+    /// Programs that are not known as checks, while their names speak of testing: `./verify.sh`.
+    pub(crate) hinted: Vec<Called>,
+    /// Runs a program that nothing is known of.
+    pub(crate) unknown: bool,
+    /// Hashes of the names of files that it shows.
+    pub(crate) shown: Vec<u64>,
     /// Only shows what is there: its output is no check's, whatever it looks like.
     pub(crate) only_shows: bool,
     /// Files that it writes, as far as the command says.
@@ -200,10 +206,15 @@ fn read_shell(command: &str, reading: &mut Reading) {
             }
             _ => {}
         }
-        if let Some((kind, ground, rest)) = classify(program, arguments) {
+        let classified = classify(program, arguments);
+        let hinted = classified.is_none() && hints_at_check(program, arguments);
+        if let Some((kind, ground, rest)) =
+            classified.or(hinted.then_some((CheckKind::Test, Ground::Any, arguments.len())))
+        {
             reading.only_shows = false;
+            reading.unknown |= hinted;
             let (exit, mask, background) = exit_of(&pieces, i, pipefail, stops);
-            reading.checks.push(Called {
+            let called = Called {
                 kind,
                 ground,
                 command: match directory {
@@ -215,7 +226,9 @@ fn read_shell(command: &str, reading: &mut Reading) {
                 exit,
                 mask,
                 background,
-            });
+                outputs: outputs(&pieces, i),
+            };
+            if hinted { &mut reading.hinted } else { &mut reading.checks }.push(called);
             continue;
         }
         if program == "git" && arguments.first().is_some_and(|a| a == "stash") {
@@ -230,7 +243,12 @@ fn read_shell(command: &str, reading: &mut Reading) {
         writes_of(program, arguments, &mut reading.writes);
         if !shows(program, arguments) {
             reading.only_shows = false;
-            reading.opaque |= runs_unknown(program, arguments);
+            reading.unknown |= runs_unknown(program, arguments);
+        } else {
+            // What a forge's own program shows of a pipeline is news of a check.
+            reading.unknown |= matches!(program, "gh" | "glab") && arguments.len() > 1;
+            let files = arguments.iter().filter(|a| !a.starts_with('-') && a.contains(['.', '/']));
+            reading.shown.extend(files.take(16).map(|a| hash(base(a))));
         }
     }
     if pieces.iter().any(|p| !p.writes.is_empty()) {
@@ -286,6 +304,22 @@ fn exit_of(pieces: &[Piece], at: usize, pipefail: bool, stops: bool) -> (Exit, O
         }
         i += 1;
     }
+}
+
+/// Hashes of the names of files that a piece's output goes to, by redirection or by `tee`.
+fn outputs(pieces: &[Piece], at: usize) -> Vec<u64> {
+    let mut outputs = Vec::new();
+    for piece in pieces.iter().skip(at) {
+        outputs.extend(piece.writes.iter().filter(|w| !w.starts_with("/dev/")).map(|w| hash(base(w))));
+        if piece.words.first().is_some_and(|w| w == "tee") {
+            let files = piece.words.iter().skip(1).filter(|w| !w.starts_with('-'));
+            outputs.extend(files.map(|w| hash(base(w))));
+        }
+        if piece.joint != Joint::Pipe {
+            break;
+        }
+    }
+    outputs
 }
 
 /// Words as a shell would read them back.
@@ -444,9 +478,10 @@ mod tests {
     }
 
     #[test]
-    fn unknown_programs_may_be_checks() {
-        assert!(read("./verify.sh").opaque);
-        assert!(read("python3 test_prices.py").opaque);
-        assert!(!read("git status && ls").opaque);
+    fn unknown_programs_may_be_checks_by_their_names() {
+        assert!(!read("./verify.sh").hinted.is_empty());
+        assert!(!read("python3 test_prices.py").hinted.is_empty());
+        assert!(read("python3 demo.py").unknown && read("python3 demo.py").hinted.is_empty());
+        assert!(!read("git status && ls").unknown);
     }
 }

@@ -95,6 +95,11 @@ pub(super) fn classify(program: &str, arguments: &[String]) -> Option<(CheckKind
             }
             "build" | "b" | "check" | "c" | "doc" | "rustc" => (Build, Ground::Rust, after),
             "clippy" => (Lint, Ground::Rust, after),
+            // A task of the project's own.
+            "xtask" | "make" => {
+                let task = arguments.iter().skip(after).find(|a| !a.starts_with('-'))?;
+                (script_kind(task)?, Ground::Any, arguments.len())
+            }
             "fmt" if has("--check") => (Lint, Ground::Rust, after),
             "publish" if !has("--dry-run") => (Deploy, Ground::Rust, after),
             _ => return None,
@@ -254,6 +259,12 @@ pub(super) fn classify(program: &str, arguments: &[String]) -> Option<(CheckKind
         "flutter" | "dart" if verb == "analyze" => (Lint, Ground::Any, after),
         "stack" | "cabal" if verb == "test" => (Test, Ground::Any, after),
         "stack" | "cabal" if verb == "build" => (Build, Ground::Any, after),
+        "meson" if verb == "test" => (Test, Ground::Native, after),
+        "meson" if verb == "compile" => (Build, Ground::Native, after),
+        "buck2" | "earthly" | "pixi" | "poe" | "moon" | "dagger" => {
+            let i = arguments.iter().position(|a| script_kind(a.trim_start_matches(['+', ':'])).is_some())?;
+            (script_kind(at(i).trim_start_matches(['+', ':']))?, Ground::Any, arguments.len())
+        }
         "ctest" => (Test, Ground::Native, 0),
         "bats" | "shunit2" | "busted" | "prove" => (Test, Ground::Any, 0),
         "cmake" if has("--build") => {
@@ -387,7 +398,7 @@ fn script_kind(name: &str) -> Option<CheckKind> {
     }
     Some(match first {
         "test" | "tests" | "spec" | "specs" | "e2e" | "unittest" | "unit" | "integration" | "check"
-        | "verify" | "ci" | "coverage" => {
+        | "verify" | "validate" | "qa" | "smoke" | "ci" | "coverage" => {
             if lower.contains("type") {
                 CheckKind::Types
             } else if lower.contains("lint")
@@ -490,6 +501,43 @@ pub(super) fn shows(program: &str, arguments: &[String]) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether the name of a program, or of the script that an interpreter runs, speaks of testing.
+pub(super) fn hints_at_check(program: &str, arguments: &[String]) -> bool {
+    let mut plain = arguments.iter().filter(|a| !a.starts_with('-') && !a.contains('='));
+    let name = match program {
+        "python" | "python2" | "python3" | "node" | "ruby" | "perl" | "php" | "bash" | "sh" | "zsh"
+        | "tsx" | "ts-node" | "julia" | "Rscript" | "lua" | "just" | "task" | "invoke" | "inv" | "mise"
+        | "composer" | "rake" | "source" | "." => plain.next().map_or("", |a| base(a)),
+        "npm" | "pnpm" | "yarn" | "bun" | "deno" => {
+            plain.find(|a| a.as_str() != "run").map_or("", String::as_str)
+        }
+        "java" => plain.last().map_or("", String::as_str),
+        "test" | "type" => "",
+        _ => program,
+    };
+    let lower = name.to_ascii_lowercase();
+    lower.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| {
+        matches!(
+            word,
+            "verify"
+                | "verification"
+                | "validate"
+                | "validation"
+                | "spec"
+                | "specs"
+                | "qa"
+                | "ci"
+                | "smoke"
+                | "e2e"
+                | "regression"
+                | "checks"
+                | "check"
+        ) || word.starts_with("test")
+            || word.ends_with("test")
+            || word.ends_with("tests")
+    })
 }
 
 /// Whether a program runs something that may be a check without being known as one.

@@ -20,6 +20,8 @@ pub struct Prediction {
     pub class: Option<Class>,
     /// P(the run failed), or another score that rises with it.
     pub failed: Option<f64>,
+    /// What a lexical model alone says of it, on any scale that rises with it.
+    pub words: Option<f64>,
     /// The positions of the set's first and last step; `None`: the whole run.
     pub set: Option<(usize, usize)>,
     /// P(wrong) of each step; empty: it says nothing of steps.
@@ -43,6 +45,7 @@ impl Prediction {
             agent: None,
             class: judged.run.class.or(first_class),
             failed: Some(judged.run.p_fail.get()),
+            words: judged.lexical,
             set: judged.run.set90.map(|(a, b)| (a.index(), b.index())),
             p_wrong: judged.steps.iter().map(|s| s.p_wrong).collect(),
             bands: cuts.map(|cut| judged.steps.iter().map(|s| s.against && s.p_wrong >= cut).collect()),

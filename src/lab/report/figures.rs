@@ -97,6 +97,8 @@ pub const FIGURES: &[FigureKind] = &[
         |r| one(r.set.is_some()), |rows| median(rows.iter().filter_map(|r| r.set.map(|(_, width)| width)))),
     figure!("run_auroc", "run AUROC", Higher, Number, RUN, true,
         |r| one(r.run.is_some()), |rows| auroc(&runs(rows))),
+    figure!("words_auroc", "run AUROC, words alone", Higher, Number, &[], false,
+        |r| one(r.words.is_some()), |rows| auroc(&rows.iter().filter_map(|r| r.words).collect::<Vec<_>>())),
     figure!("run_auprc", "run AUPRC", Higher, Number, RUN, true,
         |r| one(r.run.is_some()), |rows| average_precision(&runs(rows))),
     figure!("run_brier", "run Brier", Lower, Number, &["base_rate"], true,

@@ -29,6 +29,8 @@ pub struct Row {
     /// P(failed), or another score that rises with it, and whether the run failed. `None` where that is
     /// not known of runs of both sorts in the dataset.
     pub run: Option<(f64, bool)>,
+    /// What the lexical model alone says of the run, and whether it failed.
+    pub words: Option<(f64, bool)>,
     /// P(wrong) of each step, and whether it is labelled wrong: of runs with a labelled step and of runs
     /// that succeeded.
     pub steps: Vec<(f64, bool)>,
@@ -99,6 +101,7 @@ impl Row {
                 ((from..=to).contains(&at.index()), width)
             }),
             run: said.failed.zip(failed),
+            words: said.words.zip(failed),
             steps: if known { scored.collect() } else { Vec::new() },
             bands: [band(0), band(1)],
             good: label.success == Some(true),

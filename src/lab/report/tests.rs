@@ -44,6 +44,7 @@ fn case(dataset: &str, task: &str, steps: usize) -> Case {
         agents: Vec::new(),
         class: None,
         task: task.to_owned(),
+        fault: None,
     };
     let log = task.bytes().fold(7, |log: u64, byte| log.wrapping_mul(31) + u64::from(byte));
     let (conducted, terms) = (Conducted::default(), Vec::new());
@@ -79,7 +80,8 @@ fn judged(case: &Case, p_wrong: &[f64], p_fail: f64, set: (u32, u32)) -> JudgedC
         set90: Some((StepId(set.0), StepId(set.1))),
         ..RunJudgement::default()
     };
-    JudgedCase { steps, scores: p_wrong.to_vec(), run }
+    let lexical = Some(p_fail);
+    JudgedCase { steps, scores: p_wrong.to_vec(), run, lexical }
 }
 
 /// Even costs: an alarm from 0.5 on, triage from 1/6 on.
@@ -129,6 +131,7 @@ fn figures_of_four_runs_by_hand() {
         ("set_width_median", 0.75),
         // 0.9 and 0.4 failed, 0.6 and 0.1 did not: three of four pairs are in order.
         ("run_auroc", 0.75),
+        ("words_auroc", 0.75),
         ("run_auprc", (1.0 + 2.0 / 3.0) / 2.0),
         ("run_brier", (0.01 + 0.36 + 0.36 + 0.01) / 4.0),
         ("run_ece", (0.1 + 0.6 + 0.6 + 0.1) / 4.0),

@@ -2,95 +2,19 @@
 //! Families keep one of these each, feed it every closed step, and ask it. Words are never evidence
 //! here: what another agent reports is not a check.
 
+mod check;
+mod files;
+mod reports;
+
+pub(crate) use check::{Check, Verdict, standing_failure};
+pub(crate) use files::{matters, name_of};
+pub(crate) use reports::Report;
+
+use super::pattern::patterns;
 use super::runner::{self, Called, CheckKind, Exit, Ground};
 use super::summary::{self, Says, Summary};
 use crate::trace::{AgentId, ClosedStep, RecordRef, Status, StepId, ToolKind};
-
-/// What came of a check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// It succeeded.
-    Passed,
-    /// It failed.
-    Failed,
-    /// It ran and looked at nothing.
-    Empty,
-    /// Its outcome was hidden, and nothing in its output tells it.
-    Masked,
-    /// It runs, or ran, where nobody looked.
-    Background,
-    /// It was broken off.
-    BrokenOff,
-    /// It could not start.
-    NotStarted,
-    /// Nobody can say.
-    Unknown,
-}
-
-/// A check that was run.
-#[derive(Clone, Debug)]
-pub(crate) struct Check {
-    /// Its place in the order of what happened.
-    pub(crate) at: u32,
-    /// The step that ran it.
-    pub(crate) step: StepId,
-    /// The agent that ran it.
-    pub(crate) agent: AgentId,
-    /// The record to cite.
-    pub(crate) record: RecordRef,
-    /// The command, as it was called.
-    pub(crate) called: Called,
-    /// What came of it.
-    pub(crate) verdict: Verdict,
-    /// What it printed at its end.
-    pub(crate) summary: Option<Summary>,
-    /// The line that tells of it: the summary, or why it could not start.
-    pub(crate) line: String,
-    /// Its exit code, where known to be its own.
-    pub(crate) exit: Option<i32>,
-}
-
-impl Check {
-    /// What it printed or how it ended, for a sentence.
-    pub(crate) fn told(&self) -> String {
-        if let Some(s) = &self.summary {
-            if let (Some(passed), Some(total)) = (s.passed, s.total) {
-                if s.failed > 0 {
-                    return format!("printed {passed} passed, {} failed", s.failed);
-                }
-                if let Some(code) = self.exit.filter(|c| *c != 0) {
-                    return format!("printed {passed} passed and exited {code}");
-                }
-                return if total > passed {
-                    format!("printed {passed} of {total} passed")
-                } else {
-                    format!("printed {passed} passed")
-                };
-            }
-            if s.failed > 0 {
-                let noun = if self.called.kind == CheckKind::Test { "failed" } else { "errors" };
-                return format!("printed {} {noun}", s.failed);
-            }
-        }
-        match (self.verdict, self.exit) {
-            (Verdict::NotStarted, _) => format!("could not start: {}", crate::text::excerpt(&self.line, 80)),
-            (_, Some(code)) if code != 0 => format!("exited {code}"),
-            (Verdict::Failed, _) if self.line.is_empty() => "failed".to_owned(),
-            _ if !self.line.is_empty() => format!("printed {}", crate::text::quoted(&self.line, 80)),
-            (Verdict::Passed, _) => "succeeded".to_owned(),
-            _ => "ended without a word".to_owned(),
-        }
-    }
-
-    /// Whether a success of `later` makes up for a failure of this one.
-    fn made_up_by(&self, later: &Self) -> bool {
-        let same_place =
-            self.called.place == later.called.place || self.called.place == 0 || later.called.place == 0;
-        self.called.ground.meets(later.called.ground)
-            && same_place
-            && (later.called.narrowed == 0 || later.called.narrowed == self.called.narrowed)
-    }
-}
+use check::{tail_line, verdict_of};
 
 /// A change of a file that a check may look at.
 #[derive(Clone, Debug)]
@@ -107,6 +31,18 @@ pub(crate) struct Change {
     pub(crate) file: String,
 }
 
+patterns! {
+    // Words in a command or its output that speak of a check.
+    MAY_CHECK = r"(?i-u)test|check|verif|assert|\bspec|valid|\bci\b|\bqa\b|smoke|suite|lint|pass(?:ed|es|ing)?\b|success|\ball ok\b";
+    OUTPUT_TOLD = r"(?:output|written|log|file)\b[^\n]{0,40}?((?:/[\w.@+-]+)+\.(?:output|log|txt|out))\b";
+}
+
+/// The name of the file that a job in the background writes to, as its start told.
+fn output_told(text: &str) -> Option<u64> {
+    let m = OUTPUT_TOLD.captures(text)?;
+    Some(runner::hash(name_of(m.get(1)?.as_str())))
+}
+
 /// The longest command that is kept, in bytes.
 const COMMAND: usize = 300;
 /// How many checks are kept; the oldest go first.
@@ -120,6 +56,10 @@ pub(crate) struct Checks {
     changes: Vec<Change>,
     /// Where something ran that may have been a check.
     opaque_at: Option<u32>,
+    /// Where a program ran of which nothing speaks of a check.
+    unknown_at: Option<u32>,
+    /// The last report that was read and that no check of this run wrote.
+    report: Option<Report>,
     /// Where a call was made that runs, writes or edits.
     worked_at: Option<u32>,
     /// Where work was handed to another agent.
@@ -179,20 +119,23 @@ impl Checks {
                     Some(false) => self.aside = false,
                     None => {}
                 }
-                if reading.checks.is_empty() {
-                    let printed = (!reading.only_shows).then(|| summary::tests(&text)).flatten();
-                    match printed.filter(|s| s.own_form) {
-                        Some(s) => self.add_unnamed(seen, command, CheckKind::Test, s, background),
-                        None if reading.opaque || kind == ToolKind::Code && !command.contains("tools.") => {
-                            self.opaque_at = Some(self.now);
-                        }
-                        None => {}
-                    }
-                } else {
-                    if reading.opaque {
+                let code = kind == ToolKind::Code && !command.contains("tools.");
+                if reading.unknown || code {
+                    if MAY_CHECK.is_in(command) || MAY_CHECK.is_in(crate::text::clip_front(&text, 4096)) {
                         self.opaque_at = Some(self.now);
+                    } else {
+                        self.unknown_at = Some(self.now);
                     }
+                }
+                if !reading.checks.is_empty() {
                     self.add_called(seen, kind, reading.checks, &text, background);
+                } else if reading.only_shows {
+                    let file = command.rsplit(' ').next().unwrap_or_default();
+                    self.read_report(seen, &reading.shown, file, &text);
+                } else if let Some(s) = summary::tests(&text).filter(|s| s.own_form) {
+                    self.add_unnamed(seen, command, CheckKind::Test, s, background);
+                } else if !reading.hinted.is_empty() {
+                    self.add_hinted(seen, kind, reading.hinted, &text, background);
                 }
                 if !step.failed() || kind == ToolKind::Code {
                     for path in &reading.writes {
@@ -222,6 +165,10 @@ impl Checks {
                     }
                     Some(kind) => summary::other(kind, &text),
                 };
+                // What comes of a job in the background comes by a tool of its own.
+                if named.is_none() && self.read_job(seen, &text) {
+                    return;
+                }
                 match (named, printed) {
                     (Some(kind), Some(s)) => self.add_unnamed(seen, seen.tool, kind, s, false),
                     (None, Some(s)) => self.add_unnamed(seen, seen.tool, CheckKind::Test, s, false),
@@ -229,7 +176,16 @@ impl Checks {
                     (None, None) => {}
                 }
             }
-            ToolKind::Read | ToolKind::Search | ToolKind::Fetch | ToolKind::Plan => {}
+            ToolKind::Read => {
+                let (names, file) = reports::names_read(seen, kind);
+                self.read_report(
+                    seen,
+                    &names,
+                    &file,
+                    &summary::plain(seen.outcome.map_or("", |p| p.text.as_str())),
+                );
+            }
+            ToolKind::Search | ToolKind::Fetch | ToolKind::Plan => {}
         }
     }
 
@@ -277,11 +233,15 @@ impl Checks {
                 exit: Exit::Hidden,
                 mask: None,
                 background,
+                outputs: Vec::new(),
             },
             verdict,
             line: s.line.clone(),
             summary: Some(s),
             exit,
+            broken: false,
+            hinted: false,
+            shares: seen.outcome.map_or_else(Vec::new, |p| summary::shares(&p.text)),
         });
     }
 
@@ -305,10 +265,7 @@ impl Checks {
             let last = i + 1 == count;
             let alone = count == 1;
             called.background |= background;
-            let printed = match called.kind {
-                CheckKind::Test => summary::tests(text),
-                kind => summary::other(kind, text),
-            };
+            let printed = summary::of(called.kind, text);
             let own_exit = match (called.exit, code) {
                 (Exit::Own, Some(code)) => Some(code),
                 (Exit::OnlyZero, Some(0)) => Some(0),
@@ -332,7 +289,14 @@ impl Checks {
                 _ => printed.as_ref().map_or_else(|| tail_line(text), |s| s.line.clone()),
             };
             called.command = crate::text::excerpt(&called.command, COMMAND);
+            if called.background {
+                called.outputs.extend(output_told(text));
+            }
+            let test = called.kind == CheckKind::Test;
             self.all.push(Check {
+                broken: test && verdict == Verdict::Failed && summary::broken(text),
+                hinted: false,
+                shares: if test { summary::shares(text) } else { Vec::new() },
                 at: self.now,
                 step: step.id,
                 agent: step.agent,
@@ -343,6 +307,28 @@ impl Checks {
                 line,
                 exit: own_exit,
             });
+        }
+    }
+
+    /// Takes in programs whose names speak of testing. A failure is kept; a success takes a failure of
+    /// the same program away and tells nothing else.
+    fn add_hinted(
+        &mut self,
+        seen: &ClosedStep<'_>,
+        tool: ToolKind,
+        called: Vec<Called>,
+        text: &str,
+        background: bool,
+    ) {
+        let first = self.all.len();
+        self.add_called(seen, tool, called, text, background);
+        let added: Vec<Check> = self.all.drain(first..).collect();
+        for mut check in added {
+            self.all.retain(|c| !c.hinted || c.called.command != check.called.command);
+            check.hinted = true;
+            if check.verdict == Verdict::Failed {
+                self.all.push(check);
+            }
         }
     }
 
@@ -361,6 +347,16 @@ impl Checks {
         self.opaque_at.is_some_and(|at| at > place)
     }
 
+    /// Whether a program ran after a place of which nothing speaks of a check.
+    pub(crate) fn unknown_after(&self, place: u32) -> bool {
+        self.unknown_at.is_some_and(|at| at > place)
+    }
+
+    /// The checks of all kinds, latest first, up to a place.
+    pub(crate) fn any(&self, until: u32) -> impl Iterator<Item = &Check> {
+        self.all.iter().rev().filter(move |c| c.at <= until)
+    }
+
     /// Whether any call ran, wrote or edited.
     pub(crate) fn worked(&self) -> bool {
         self.worked_at.is_some()
@@ -372,127 +368,12 @@ impl Checks {
     }
 }
 
-/// A failed check that no later one made up for; `latest_first` is in that order.
-pub(crate) fn standing_failure<'c>(latest_first: &[&'c Check]) -> Option<&'c Check> {
-    let mut later: Vec<&Check> = Vec::new();
-    for check in latest_first {
-        match check.verdict {
-            Verdict::Failed if !later.iter().any(|l| check.made_up_by(l)) => return Some(check),
-            Verdict::Passed => later.push(check),
-            _ => {}
-        }
-    }
-    None
-}
-
-fn verdict_of(
-    status: Status,
-    exit: Option<i32>,
-    printed: Option<&Summary>,
-    called: &Called,
-    not_started: bool,
-    text: &str,
-) -> Verdict {
-    if matches!(status, Status::Interrupted | Status::Timeout) && printed.is_none() {
-        return Verdict::BrokenOff;
-    }
-    let says = printed.map(|s| s.says);
-    if says == Some(Says::Fail) {
-        return Verdict::Failed;
-    }
-    if not_started && exit != Some(0) && says.is_none() {
-        return Verdict::NotStarted;
-    }
-    match (exit, says) {
-        (Some(5), Some(Says::Empty)) | (Some(0) | None, Some(Says::Empty)) => Verdict::Empty,
-        (Some(0) | None, Some(Says::Pass)) if !(called.background && text.trim().is_empty()) => {
-            Verdict::Passed
-        }
-        (Some(127), _) => Verdict::NotStarted,
-        (Some(code), _) if code != 0 => Verdict::Failed,
-        _ if called.background => Verdict::Background,
-        (Some(_), None) => Verdict::Passed,
-        _ if called.mask.is_some() => Verdict::Masked,
-        _ => Verdict::Unknown,
-    }
-}
-
-/// The last line of a text that says something, short.
-fn tail_line(text: &str) -> String {
-    let line = text.lines().rev().take(20).find(|l| l.chars().any(char::is_alphanumeric)).unwrap_or("");
-    crate::text::clip(line.trim(), 160).to_owned()
-}
-
-/// A path's last part.
-pub(crate) fn name_of(path: &str) -> &str {
-    let path = path.trim_end_matches(['/', '\\']);
-    path.rsplit(['/', '\\']).next().unwrap_or(path)
-}
-
-/// Whether a check could come out otherwise because of a change in this file: not for texts that
-/// people read, logs and notes.
-pub(crate) fn matters(path: &str) -> bool {
-    let lower = path.trim().to_ascii_lowercase();
-    let name = name_of(&lower);
-    if name.is_empty() || name.starts_with('$') || lower.starts_with("/tmp/") || lower.starts_with("/dev/") {
-        return false;
-    }
-    let ending = name.rsplit_once('.').map_or("", |(_, e)| e);
-    let text = matches!(
-        ending,
-        "md" | "markdown"
-            | "rst"
-            | "txt"
-            | "adoc"
-            | "log"
-            | "out"
-            | "csv"
-            | "png"
-            | "svg"
-            | "pdf"
-            | "jpg"
-            | "html"
-            | "patch"
-            | "diff"
-            | "tmp"
-            | "bak"
-            | "pid"
-    );
-    let named = [
-        "readme",
-        "changelog",
-        "license",
-        "authors",
-        "contributing",
-        "notes",
-        "todo",
-        ".gitignore",
-        "codeowners",
-        "commit_editmsg",
-        "claude.md",
-        "agents.md",
-    ]
-    .iter()
-    .any(|n| name.starts_with(n));
-    let dir = lower
-        .split(['/', '\\'])
-        .any(|part| matches!(part, "docs" | "doc" | ".github" | ".claude" | "node_modules" | "target"));
-    !(text && !name.starts_with("requirements") && name != "cmakelists.txt" || named || dir)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn texts_for_people_do_not_matter_to_a_check() {
-        for path in ["README.md", "docs/guide.py", "CHANGELOG", "a/b/notes.txt", "/tmp/x.py", "out.log"] {
-            assert!(!matters(path), "{path}");
-        }
-        for path in
-            ["src/a.rs", "requirements.txt", "Cargo.toml", "CMakeLists.txt", "Makefile", "tests/test_a.py"]
-        {
-            assert!(matters(path), "{path}");
-        }
+    fn patterns_compile() {
+        assert_eq!(patterns_that_do_not_compile(), [""; 0]);
     }
 }
