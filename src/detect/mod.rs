@@ -1,8 +1,8 @@
 //! Rules: what can be seen to be wrong from what was done and what came back.
 //!
-//! One file a family of rules. To add a rule: add its [`Rule`] and its code to a family's file; to add
-//! a family: write a type that implements [`Family`] and add it to [`families`]. Rules are
-//! deterministic and keep hashes and numbers, not texts. A finding without evidence does not ship.
+//! One file or folder a family of rules. To add a rule: add its [`Rule`] and its code to a family's
+//! file; to add a family: write a type that implements [`Family`] and add it to [`families`]. Rules
+//! are deterministic and keep hashes and numbers, not texts. A finding without evidence does not ship.
 //! A rule may be no worse than O(n log n) over a run.
 
 mod agents;

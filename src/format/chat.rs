@@ -22,7 +22,7 @@ use serde::Deserialize;
 
 use self::words::{action, bracketed, code, exit_code, observation, observed_status};
 use super::emit::{Emit, read_or_mend};
-use super::json::{Part, Plain, Raw, Shape, content_text, stem, text_of};
+use super::json::{Part, Plain, Raw, Shape, content_text, raw_text, stem, text_of};
 use super::{Format, Identity, Reader, RunShape, Sniff};
 use crate::trace::{Author, Closing, Event, EventKind, FactOf, Lifecycle, RunId, Status};
 
@@ -102,6 +102,8 @@ struct Line<'a> {
     arguments: Raw<'a>,
     #[serde(borrow)]
     result: Raw<'a>,
+    #[serde(borrow)]
+    tools: Shape<'a, Declared<'a>>,
     // Marks of other formats.
     #[serde(borrow, rename = "sessionId")]
     session_id: Plain<'a>,
@@ -137,6 +139,31 @@ struct Function<'a> {
     name: Plain<'a>,
     #[serde(borrow)]
     arguments: Raw<'a>,
+}
+
+/// A tool as a request declares it: bare, or under `function`.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Declared<'a> {
+    #[serde(borrow)]
+    name: Plain<'a>,
+    #[serde(borrow)]
+    parameters: Raw<'a>,
+    #[serde(borrow)]
+    input_schema: Raw<'a>,
+    #[serde(borrow)]
+    function: Shape<'a, Box<Declared<'a>>>,
+}
+
+impl<'a> Declared<'a> {
+    fn read(self) -> Option<(Cow<'a, str>, Cow<'a, str>)> {
+        if let Shape::Map(inner) = self.function {
+            return inner.read();
+        }
+        let mut name = self.name;
+        let name = name.take();
+        (!name.is_empty()).then(|| (name, raw_text(self.parameters.or(self.input_schema))))
+    }
 }
 
 impl Line<'_> {
@@ -215,7 +242,23 @@ impl Records {
             line.model.or_empty().clone_into(&mut self.model);
             emit.say(EventKind::Fact { of: FactOf::Model, text: line.model.take() });
         }
+        let tools: Vec<_> = std::mem::take(&mut line.tools)
+            .into_list()
+            .into_iter()
+            .filter_map(|tool| match tool {
+                Shape::Map(tool) => tool.read(),
+                _ => None,
+            })
+            .collect();
+        let declares = !tools.is_empty();
+        if declares {
+            emit.agent = Some(Cow::Borrowed("assistant"));
+            emit.say(EventKind::Tools { tools });
+        }
         let role = line.role.take();
+        if declares && role.is_empty() && line.content.is_nothing() {
+            return;
+        }
         let first = !std::mem::replace(&mut self.begun, true);
         match &*role {
             "" => self.typed(line, emit),

@@ -144,3 +144,21 @@ fn only_chats_are_claimed() {
     let head: &[&[u8]] = &[br#"{"role":"user","content":"x"}"#, br#"{"a":1}"#, br#"{"b":1}"#];
     assert_eq!(Chat.sniff(head), Sniff::No);
 }
+
+#[test]
+fn tools_that_a_request_declares() {
+    let told = read(&[
+        r#"{"tools":[{"type":"function","function":{"name":"find","parameters":{"type":"object"}}},{"name":"book","input_schema":{"type":"object"}},7,{"name":""}]}"#,
+        r#"{"role":"user","content":"Find it","tools":[{"name":"find"}]}"#,
+        r#"{"role":"user","content":"Again","tools":"none"}"#,
+    ]);
+    assert_eq!(
+        told,
+        [
+            "assistant: tools 2",
+            "assistant: tools 1",
+            "assistant: prompt Person Find it",
+            "assistant: prompt Person Again",
+        ]
+    );
+}

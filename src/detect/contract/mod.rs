@@ -1,16 +1,20 @@
 //! Contract: calls that do not fit what the tools say they take. The contract is the declared JSON
 //! schema where the log has one, else the tool's own refusal, else what went well before.
 //!
-//! A call that went well broke no contract that matters: nothing is told of it. To add a check of a
-//! schema, add it to [`Schema::breach`].
+//! A call that went well broke no contract that matters: nothing is told of it.
+
+mod learnt;
+mod schema;
 
 use rustc_hash::{FxHashMap, FxHashSet};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::trace::{ClosedStep, Observation, Passage, Probability, Run, Status};
+use crate::trace::{ClosedStep, Observation, Passage, Probability, Run, Status, ToolKind};
 
 use super::fault::{self, Fault};
 use super::{Aspect, Basis, Class, Evidence, Family, Finding, Means, Part, Rule, speech};
+use learnt::Learnt;
+use schema::{Breach, Schema, shown_list};
 
 /// No such tool.
 pub(super) static UNKNOWN_TOOL: Rule = Rule {
@@ -19,7 +23,7 @@ pub(super) static UNKNOWN_TOOL: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A tool was called that is not among the declared ones, or that its host says is not there.",
-    example: "calls the tool send_fax, which is not there",
+    example: "calls the tool find_rooms, which is not there",
     proven: true,
 };
 
@@ -30,7 +34,7 @@ pub(super) static BAD_ARGUMENTS: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A failed call's arguments do not fit the tool's schema, or the tool says so.",
-    example: "the call of book_room leaves out check_out, which the tool requires",
+    example: "the call of book_room passes \"two\" as nights, where the tool takes a whole number",
     proven: true,
 };
 
@@ -41,210 +45,48 @@ pub(super) static UNSEEN_ARGUMENT: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A failed call has an argument that none of the tool's five or more good calls had.",
-    example: "the call of list_files passes recurse, which none of the tool's good calls before had, and the call fails: \"unexpected argument\"",
+    example: "passes colour, which none of the tool's good calls before had, and the call fails: unknown field",
+    proven: false,
+};
+
+/// Unlike the calls that went well.
+pub(super) static UNLIKE_GOOD_CALLS: Rule = Rule {
+    id: "contract.unlike-good-calls",
+    class: Class::ExecutionError,
+    basis: Basis::External,
+    speaks_of: Aspect::Execution,
+    summary: "A failed call leaves out an argument that all of the tool's five or more good calls had, or gives one another type, or a value that is none of the few seen.",
+    example: "the call of move_stay leaves out room_id, which all 6 good calls before had",
+    proven: false,
+};
+
+/// Refused for what it passes.
+pub(super) static REFUSED_VALUE: Rule = Rule {
+    id: "contract.refused-value",
+    class: Class::ExecutionError,
+    basis: Basis::External,
+    speaks_of: Aspect::Execution,
+    summary: "An application's tool refused an act and named what was wrong: an argument of the call, or a value that it passed.",
+    example: "pay_invoice refuses what is passed as amount: amount does not match, due 305, paid 255",
     proven: true,
 };
 
-static RULES: &[&Rule] = &[&UNKNOWN_TOOL, &BAD_ARGUMENTS, &UNSEEN_ARGUMENT];
+static RULES: &[&Rule] =
+    &[&UNKNOWN_TOOL, &BAD_ARGUMENTS, &UNSEEN_ARGUMENT, &UNLIKE_GOOD_CALLS, &REFUSED_VALUE];
 
 const MOST_TOOLS: usize = 1024;
+const MOST_REFUSALS: usize = 4096;
 const MOST_ARGUMENTS: usize = 128;
 /// Good calls after which an argument that none of them had stands out.
 const GOOD_CALLS: u32 = 5;
-
-/// What a tool says it takes.
-#[derive(Debug, Default)]
-struct Schema {
-    required: Vec<String>,
-    properties: FxHashMap<String, Property>,
-    closed: bool,
-}
-
-#[derive(Debug, Default)]
-struct Property {
-    types: Vec<Type>,
-    /// Hashes of the values that an enum allows; empty: any.
-    allowed: Vec<u64>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Type {
-    Text,
-    Number,
-    Integer,
-    Truth,
-    List,
-    Object,
-    Null,
-}
-
-impl Type {
-    fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "string" => Self::Text,
-            "number" => Self::Number,
-            "integer" => Self::Integer,
-            "boolean" => Self::Truth,
-            "array" => Self::List,
-            "object" => Self::Object,
-            "null" => Self::Null,
-            _ => return None,
-        })
-    }
-
-    fn word(self) -> &'static str {
-        match self {
-            Self::Text => "a text",
-            Self::Number => "a number",
-            Self::Integer => "a whole number",
-            Self::Truth => "true or false",
-            Self::List => "a list",
-            Self::Object => "an object",
-            Self::Null => "null",
-        }
-    }
-
-    fn fits(self, value: &Value) -> bool {
-        match self {
-            Self::Text => value.is_string(),
-            Self::Number => value.is_number(),
-            Self::Integer => value.as_f64().is_some_and(|n| n.fract() == 0.0),
-            Self::Truth => value.is_boolean(),
-            Self::List => value.is_array(),
-            Self::Object => value.is_object(),
-            Self::Null => value.is_null(),
-        }
-    }
-}
-
-/// How a call breaks a schema: the argument and what is wrong with it.
-#[derive(Debug, PartialEq, Eq)]
-struct Breach {
-    argument: String,
-    sentence: String,
-    mend: String,
-}
-
-impl Schema {
-    fn read(text: &str) -> Option<Self> {
-        let whole: Value = serde_json::from_str(text).ok()?;
-        let inner = ["/input_schema", "/parameters", "/function/parameters", "/inputSchema"]
-            .into_iter()
-            .filter_map(|place| whole.pointer(place))
-            .find(|value| value.is_object())
-            .unwrap_or(&whole);
-        let properties = inner.get("properties")?.as_object()?;
-        let names = |value: Option<&Value>| -> Vec<String> {
-            value
-                .and_then(Value::as_array)
-                .map(|all| all.iter().filter_map(Value::as_str).map(str::to_owned).collect())
-                .unwrap_or_default()
-        };
-        Some(Self {
-            required: names(inner.get("required")),
-            closed: inner.get("additionalProperties").is_some_and(|v| v == false),
-            properties: properties
-                .iter()
-                .take(MOST_ARGUMENTS)
-                .map(|(name, property)| (name.clone(), Property::read(property)))
-                .collect(),
-        })
-    }
-
-    fn breach(&self, arguments: &serde_json::Map<String, Value>) -> Option<Breach> {
-        let shown = |name: &str| crate::text::excerpt(name, 40);
-        if let Some(name) = self.required.iter().find(|name| !arguments.contains_key(*name)) {
-            let name = shown(name);
-            return Some(Breach {
-                sentence: format!("leaves out {name}, which the tool requires"),
-                mend: format!("Give {name} a value that you have seen."),
-                argument: name,
-            });
-        }
-        for (name, value) in arguments {
-            let Some(property) = self.properties.get(name) else {
-                if !self.closed {
-                    continue;
-                }
-                let mut known: Vec<&str> = self.properties.keys().map(String::as_str).take(8).collect();
-                known.sort_unstable();
-                let name = shown(name);
-                return Some(Breach {
-                    sentence: format!("passes {name}, which the tool does not take"),
-                    mend: format!("The tool takes: {}.", shown_list(&known)),
-                    argument: name,
-                });
-            };
-            let name = shown(name);
-            if !property.types.is_empty() && !property.types.iter().any(|kind| kind.fits(value)) {
-                let wanted: Vec<&str> = property.types.iter().map(|kind| kind.word()).collect();
-                return Some(Breach {
-                    sentence: format!(
-                        "passes {} as {name}, where the tool takes {}",
-                        crate::text::quoted(&value.to_string(), 60),
-                        wanted.join(" or ")
-                    ),
-                    mend: format!("Pass {name} as {}.", wanted.join(" or ")),
-                    argument: name,
-                });
-            }
-            if !property.allowed.is_empty() && !property.allowed.contains(&value_hash(value)) {
-                return Some(Breach {
-                    sentence: format!(
-                        "passes {} as {name}, which is none of the {} values that the tool takes",
-                        crate::text::quoted(&value.to_string(), 60),
-                        property.allowed.len()
-                    ),
-                    mend: format!("Choose {name} from the values that the tool's description lists."),
-                    argument: name,
-                });
-            }
-        }
-        None
-    }
-}
-
-fn shown_list(names: &[&str]) -> String {
-    crate::text::excerpt(&names.join(", "), 160)
-}
-
-impl Property {
-    fn read(property: &Value) -> Self {
-        let mut types: Vec<Type> = match property.get("type") {
-            Some(Value::String(name)) => Type::named(name).into_iter().collect(),
-            Some(Value::Array(names)) => {
-                names.iter().filter_map(Value::as_str).filter_map(Type::named).collect()
-            }
-            _ => Vec::new(),
-        };
-        if property.get("nullable").is_some_and(|v| v == true) && !types.is_empty() {
-            types.push(Type::Null);
-        }
-        let allowed = property
-            .get("enum")
-            .and_then(Value::as_array)
-            .map(|all| all.iter().map(value_hash).collect())
-            .unwrap_or_default();
-        Self { types, allowed }
-    }
-}
-
-fn value_hash(value: &Value) -> u64 {
-    speech::hash(value.to_string().as_bytes())
-}
-
-/// What was seen of a tool whose schema is not known.
-#[derive(Debug, Default)]
-struct Learnt {
-    good: u32,
-    arguments: FxHashSet<u64>,
-}
 
 /// The family.
 #[derive(Debug, Default)]
 pub(super) struct Contract {
     declared: FxHashMap<String, Option<Schema>>,
     learnt: FxHashMap<u64, Learnt>,
+    /// Tools and lines of refusals that were told of.
+    refusals: FxHashSet<u64>,
     /// Whether every tool that was called well so far was among the declared ones.
     complete: bool,
 }
@@ -265,10 +107,11 @@ const NO_TOOL: &[&str] = &[
 
 impl Contract {
     fn closed(&mut self, step: &ClosedStep<'_>, found: &mut Vec<Finding>) {
+        let arguments: Map<String, Value> = serde_json::from_str(&step.input.text).unwrap_or_default();
         let fault = fault::of(step);
         let Some(fault) = fault else {
             if matches!(step.step.status, Status::Ok | Status::Unknown) {
-                self.learn(step);
+                self.learn(step, &arguments);
             }
             return;
         };
@@ -300,8 +143,11 @@ impl Contract {
             });
             return;
         }
-        if let Some(breach) = self.breach(step) {
-            found.push(bad(step, fault, 0.8, &breach));
+        let learnt = self.learnt.get(&speech::hash(step.tool.as_bytes()));
+        if let Some(breach) =
+            self.declared.get(step.tool).and_then(Option::as_ref).and_then(|s| s.breach(&arguments))
+        {
+            found.push(bad(&BAD_ARGUMENTS, step, fault, 0.8, &breach));
         } else if fault.sort == fault::Sort::Arguments {
             let breach = Breach {
                 argument: named_argument(step, &head).unwrap_or_default(),
@@ -309,8 +155,28 @@ impl Contract {
                 mend: "Read the tool's description and give exactly the arguments that it asks for."
                     .to_owned(),
             };
-            found.push(bad(step, fault, 0.6, &breach));
-        } else if let Some(name) = self.unseen(step) {
+            found.push(bad(&BAD_ARGUMENTS, step, fault, 0.6, &breach));
+        } else if let Some(argument) = refused(step, fault, &arguments) {
+            // The same refusal again is repetition's to tell.
+            if self.refusals.len() < MOST_REFUSALS
+                && !self.refusals.insert(speech::hash(format!("{} {}", step.tool, fault.line).as_bytes()))
+            {
+                return;
+            }
+            let (shown, tool) = (crate::text::excerpt(&argument, 40), crate::text::excerpt(step.tool, 60));
+            found.push(Finding {
+                rule: &REFUSED_VALUE,
+                step: step.step.id,
+                root: None,
+                strength: Probability::new(0.5),
+                evidence: evidence(step, fault),
+                sentence: format!("{tool} refuses what is passed as {shown}: {}", crate::text::quoted(fault.line, 100)),
+                instruction: format!(
+                    "Work out {shown} anew from what you have observed, tell the user if that changes what they agreed to, and then call {tool} again."
+                ),
+                means: vec![Means::RepairArgument { argument: shown }],
+            });
+        } else if let Some(name) = learnt.and_then(|learnt| learnt.unseen(&arguments)) {
             let shown = crate::text::excerpt(&name, 40);
             let named = head.contains(&name.to_ascii_lowercase());
             found.push(Finding {
@@ -328,46 +194,63 @@ impl Contract {
                 ),
                 means: vec![Means::RepairArgument { argument: shown }],
             });
+        } else if let Some(breach) = learnt.and_then(|learnt| learnt.breach(&arguments)) {
+            found.push(bad(&UNLIKE_GOOD_CALLS, step, fault, 0.4, &breach));
         }
     }
 
-    fn learn(&mut self, step: &ClosedStep<'_>) {
+    fn learn(&mut self, step: &ClosedStep<'_>, arguments: &Map<String, Value>) {
         if !self.declared.is_empty() && !self.declared.contains_key(step.tool) {
             // Tools come to an agent by ways that the log does not show: the list is not whole.
             self.complete = false;
         }
-        let Some(request) = step.request else { return };
-        if self.learnt.len() >= MOST_TOOLS {
-            return;
-        }
-        let learnt = self.learnt.entry(speech::hash(step.tool.as_bytes())).or_default();
-        learnt.good = learnt.good.saturating_add(1);
-        for (name, _) in &request.arguments {
-            if learnt.arguments.len() < MOST_ARGUMENTS {
-                learnt.arguments.insert(speech::hash(name.as_bytes()));
-            }
+        if self.learnt.len() < MOST_TOOLS {
+            self.learnt.entry(speech::hash(step.tool.as_bytes())).or_default().learn(arguments);
         }
     }
+}
 
-    fn breach(&self, step: &ClosedStep<'_>) -> Option<Breach> {
-        let schema = self.declared.get(step.tool)?.as_ref()?;
-        let Ok(Value::Object(arguments)) = serde_json::from_str(&step.input.text) else {
-            return None;
-        };
-        schema.breach(&arguments)
+/// The argument of an act that its refusal speaks of: by a value that it passes, or by its name.
+fn refused(step: &ClosedStep<'_>, fault: Fault<'_>, arguments: &Map<String, Value>) -> Option<String> {
+    if step.step.tool_kind() != Some(ToolKind::Other) || step.effects.is_empty() {
+        return None;
     }
+    let line = spaced(crate::text::clip(fault.line, 400));
+    let by_value = arguments.iter().find(|(_, value)| speaks_of(&line, value, 0));
+    let by_name = || {
+        arguments.iter().find(|(name, value)| {
+            let value_is_list = value.is_array() || value.is_object();
+            spaced(name).split(' ').filter(|word| word.len() > 3 && !NAME_WORDS.contains(word)).any(|word| {
+                speech::has_word(&line, word) || (value_is_list && line.contains(word.trim_end_matches('s')))
+            })
+        })
+    };
+    by_value.or_else(by_name).map(|(name, _)| name.clone())
+}
 
-    fn unseen(&self, step: &ClosedStep<'_>) -> Option<String> {
-        let learnt = self.learnt.get(&speech::hash(step.tool.as_bytes()))?;
-        if learnt.good < GOOD_CALLS || learnt.arguments.len() >= MOST_ARGUMENTS {
-            return None;
+/// Words of arguments' names that say little.
+const NAME_WORDS: &[&str] = &["name", "type", "user", "text", "value", "data", "list"];
+
+/// Lower case, with `_` and `-` as blanks.
+fn spaced(text: &str) -> String {
+    text.to_ascii_lowercase().replace(['_', '-'], " ")
+}
+
+/// Whether a line speaks of a value: of an id in it, or of what the id is called after.
+fn speaks_of(line: &str, value: &Value, depth: usize) -> bool {
+    match value {
+        Value::String(text) if text.len() <= 80 && text.bytes().any(|b| b.is_ascii_digit()) => {
+            let text = spaced(text.trim_start_matches('#'));
+            let kind = text.trim_end_matches(|c: char| c.is_ascii_digit() || c == ' ');
+            text.len() > 3
+                && (speech::has_word(line, &text)
+                    || (kind.len() >= 6
+                        && kind.bytes().all(|b| b.is_ascii_lowercase() || b == b' ')
+                        && speech::has_word(line, kind)))
         }
-        step.request?
-            .arguments
-            .iter()
-            .map(|(name, _)| name)
-            .find(|name| !name.is_empty() && !learnt.arguments.contains(&speech::hash(name.as_bytes())))
-            .cloned()
+        Value::Array(all) if depth < 4 => all.iter().any(|inner| speaks_of(line, inner, depth + 1)),
+        Value::Object(map) if depth < 4 => map.values().any(|inner| speaks_of(line, inner, depth + 1)),
+        _ => false,
     }
 }
 
@@ -381,7 +264,13 @@ fn named_argument(step: &ClosedStep<'_>, refusal: &str) -> Option<String> {
         .map(|name| crate::text::excerpt(name, 40))
 }
 
-fn bad(step: &ClosedStep<'_>, fault: Fault<'_>, strength: f64, breach: &Breach) -> Finding {
+fn bad(
+    rule: &'static Rule,
+    step: &ClosedStep<'_>,
+    fault: Fault<'_>,
+    strength: f64,
+    breach: &Breach,
+) -> Finding {
     let tool = crate::text::excerpt(step.tool, 60);
     let means = if breach.argument.is_empty() {
         Vec::new()
@@ -389,7 +278,7 @@ fn bad(step: &ClosedStep<'_>, fault: Fault<'_>, strength: f64, breach: &Breach) 
         vec![Means::RepairArgument { argument: breach.argument.clone() }]
     };
     Finding {
-        rule: &BAD_ARGUMENTS,
+        rule,
         step: step.step.id,
         root: None,
         strength: Probability::new(strength),
@@ -526,9 +415,72 @@ mod tests {
     }
 
     #[test]
-    fn a_schema_that_is_none_is_passed_over() {
-        assert!(Schema::read("").is_none());
-        assert!(Schema::read("[1,2]").is_none());
-        assert!(Schema::read("{\"type\":\"object\"}").is_none());
+    fn a_call_unlike_all_good_ones_is_told_when_it_fails() {
+        for (input, word) in [
+            (json!({"kind": "twin"}), "leaves out nights"),
+            (json!({"kind": "twin", "nights": "two"}), "which was a number"),
+            (json!({"kind": "castle", "nights": 2}), "one of single, twin"),
+        ] {
+            let mut scene = Scene::of(Contract::default());
+            for n in 0..8 {
+                let kind = if n % 2 == 0 { "single" } else { "twin" };
+                scene.call("find_rooms", &json!({"kind": kind, "nights": n}), Status::Ok, "3 rooms");
+            }
+            scene.call(
+                "find_rooms",
+                &json!({"kind": "twin", "nights": 2}),
+                Status::Error,
+                "Error: no answer",
+            );
+            assert!(scene.all().is_empty());
+            scene.call("find_rooms", &input, Status::Error, "Error: no answer");
+            let found = scene.found("contract.unlike-good-calls");
+            assert_eq!(found.len(), 1, "{input}");
+            assert!(found[0].sentence.contains(word), "{}", found[0].sentence);
+        }
+    }
+
+    #[test]
+    fn free_texts_and_optional_arguments_teach_no_choice() {
+        let mut scene = Scene::of(Contract::default());
+        for n in 0..12 {
+            let mut input = json!({"place": format!("town {n}")});
+            if n % 2 == 0 {
+                input["stars"] = json!(n);
+            }
+            scene.call("find_rooms", &input, Status::Ok, "3 rooms");
+        }
+        scene.call("find_rooms", &json!({"place": "town 77"}), Status::Error, "Error: no answer");
+        assert!(scene.all().is_empty());
+    }
+
+    #[test]
+    fn an_act_refused_for_a_value_names_the_argument_once() {
+        for (line, argument) in [
+            ("Error: voucher balance is not enough", "payment_id"),
+            ("Error: room R204 is taken", "rooms"),
+            ("Error: the sum of payments does not match", "payments"),
+        ] {
+            let mut scene = Scene::of(Contract::default());
+            let input = json!({"payment_id": "voucher_7781", "rooms": ["R204"], "payments": [{"sum": 12}]});
+            scene.call("book_stay", &input, Status::Error, line);
+            scene.call("book_stay", &input, Status::Error, line);
+            let found = scene.found("contract.refused-value");
+            assert_eq!(found.len(), 1, "{line}");
+            assert_eq!(found[0].means, [Means::RepairArgument { argument: argument.to_owned() }]);
+        }
+    }
+
+    #[test]
+    fn a_refusal_that_names_nothing_of_the_call_or_of_a_lookup_is_left_alone() {
+        let mut scene = Scene::of(Contract::default());
+        scene.call(
+            "book_stay",
+            &json!({"room": "R204"}),
+            Status::Error,
+            "Error: the service is closed today",
+        );
+        scene.call("get_stay", &json!({"room": "R204"}), Status::Error, "Error: room R204 is unknown here");
+        assert!(scene.found("contract.refused-value").is_empty());
     }
 }

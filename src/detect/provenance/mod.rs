@@ -4,14 +4,21 @@
 //! Numbers are left to the claims, and so are paths that the agent only tries: looking for a file at
 //! a guessed place is normal work. A rule here abstains when the run's entities are full.
 
+mod altered;
+mod seen;
+#[cfg(test)]
+mod tests;
+
 use rustc_hash::FxHashSet;
 
 use crate::trace::entity::{Mention, scan};
 use crate::trace::{
-    AgentId, ClosedStep, EntityKind, Observation, Passage, Probability, Run, StepId, ToolKind,
+    AgentId, Author, ClosedStep, EntityKind, Observation, Passage, Probability, Run, StepId, ToolKind,
 };
 
 use super::{Aspect, Basis, Class, Evidence, Family, Finding, Means, Part, Rule, fault, speech};
+pub(super) use altered::ALTERED_FIGURE;
+use altered::{ALTERED_ID, escaped};
 
 /// Said, from nowhere.
 pub(super) static UNKNOWN_ENTITY: Rule = Rule {
@@ -20,18 +27,7 @@ pub(super) static UNKNOWN_ENTITY: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "A message names a file, address, commit or number of an order that no prompt and no outcome has brought.",
-    example: "names src/limits/table.py, which no prompt and no outcome of this run has brought",
-    proven: true,
-};
-
-/// Said, and nearly what was seen.
-pub(super) static ALTERED_FIGURE: Rule = Rule {
-    id: "provenance.altered-figure",
-    class: Class::Hallucination,
-    basis: Basis::External,
-    speaks_of: Aspect::Support,
-    summary: "A message gives a figure that was seen nowhere, while the same digits with a zero more or less, or two of them swapped, were.",
-    example: "gives 14500, which was seen nowhere; 1450 was",
+    example: "names \"src/limits/table.py\", which no prompt and no outcome of this run has brought",
     proven: true,
 };
 
@@ -42,14 +38,11 @@ pub(super) static UNKNOWN_ARGUMENT: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "A call passes an id, an e-mail address or a URL that no prompt and no outcome has brought.",
-    example: "passes #A-20417 as order_id to cancel_order; what this run has brought is #A-20471",
+    example: "passes \"bob@nowhere.org\" as to to send_email; no prompt and no outcome of this run has brought it",
     proven: true,
 };
 
-static RULES: &[&Rule] = &[&UNKNOWN_ENTITY, &ALTERED_FIGURE, &UNKNOWN_ARGUMENT];
-
-/// In a run with more entities than this, nearly equal figures are too common to mean anything.
-const FIGURES: usize = 20_000;
+static RULES: &[&Rule] = &[&UNKNOWN_ENTITY, &ALTERED_FIGURE, &ALTERED_ID, &UNKNOWN_ARGUMENT];
 
 /// The most entities remembered as told of.
 const TOLD: usize = 4096;
@@ -59,6 +52,9 @@ const ARGUMENT_BYTES: usize = 400;
 /// Words beside which an id is one of an order, a ticket and the like.
 const ID_WORDS: &[&str] = &[
     "order",
+    "item",
+    "product",
+    "user",
     "ticket",
     "reservation",
     "confirmation",
@@ -109,6 +105,7 @@ const NO_HOSTS: &[&str] = &["example.", "localhost", "127.0.0.1", "0.0.0.0", "yo
 #[derive(Debug, Default)]
 pub(super) struct Provenance {
     told: FxHashSet<u64>,
+    seen: seen::Seen,
     /// Agents of whose calls an outcome was seen. Where an agent makes none, what it observes stands
     /// in its words, and nothing can be said of their provenance.
     observing: FxHashSet<AgentId>,
@@ -149,91 +146,7 @@ fn from_nowhere(mention: &Mention, step: StepId, run: &Run) -> bool {
     !vouched(mention.hash) && !mention.file_name.is_some_and(vouched)
 }
 
-/// A spelling close to `name` that an outcome or a prompt has brought: two neighbouring characters
-/// swapped, or, of a figure, a zero more or less at its end.
-fn known_twin(name: &str, figure: bool, step: StepId, run: &Run) -> Option<(String, Option<Evidence>)> {
-    let grounded = |spelling: &str| {
-        let mut known = None;
-        scan(spelling, |mention| {
-            if mention.span.end - mention.span.start + 1 >= spelling.len()
-                && let Some(entity) = run.entities.get(mention.hash)
-            {
-                let seen = entity.first_observed.filter(|seen| *seen != step);
-                if entity.origin.prompt || seen.is_some() {
-                    known = Some(seen);
-                }
-            }
-        });
-        known
-    };
-    let bare: String = name.chars().filter(|c| *c != ',').collect();
-    let mut spellings = Vec::new();
-    if figure {
-        spellings.push(format!("{bare}0"));
-        spellings.extend(bare.strip_suffix('0').map(str::to_owned));
-    }
-    let bytes = bare.as_bytes();
-    for at in 0..bytes.len().saturating_sub(1) {
-        if let (Some(one), Some(two)) = (bytes.get(at), bytes.get(at + 1))
-            && one != two
-            && one.is_ascii_digit()
-            && two.is_ascii_digit()
-        {
-            let mut swapped = bytes.to_vec();
-            swapped.swap(at, at + 1);
-            spellings.extend(String::from_utf8(swapped).ok());
-        }
-    }
-    spellings.into_iter().find_map(|spelling| {
-        let seen = grounded(&spelling)?;
-        let record = seen.and_then(|seen| run.step(seen)).and_then(|step| step.outcome);
-        let evidence = record.map(|record| Evidence::new(record, Part::Against, &spelling));
-        Some((spelling, evidence))
-    })
-}
-
 impl Provenance {
-    /// A figure that is nearly one that was seen.
-    fn figure(
-        &mut self,
-        step: &ClosedStep<'_>,
-        message: &Passage,
-        sentence: &str,
-        (name, hash): (&str, u64),
-        run: &Run,
-        found: &mut Vec<Finding>,
-    ) {
-        let digits = name.bytes().filter(u8::is_ascii_digit).count();
-        // Years and round numbers are everywhere.
-        let year = digits == 4 && matches!(name.as_bytes(), [b'1', b'9', ..] | [b'2', b'0', ..]);
-        if digits < 4 || year || run.entities.len() > FIGURES || name.ends_with("000") {
-            return;
-        }
-        let lower = sentence.to_ascii_lowercase();
-        if speech::tentative(&lower) {
-            return;
-        }
-        let Some((twin, against)) = known_twin(name, true, step.step.id, run) else { return };
-        if !self.tell_once(hash) {
-            return;
-        }
-        let (shown, twin) = (crate::text::quoted(name, 40), crate::text::quoted(&twin, 40));
-        found.push(Finding {
-            rule: &ALTERED_FIGURE,
-            step: step.step.id,
-            root: None,
-            strength: Probability::new(0.7),
-            evidence: std::iter::once(Evidence::new(message.record, Part::Claim, sentence))
-                .chain(against)
-                .collect(),
-            sentence: format!("gives {shown}, which was seen nowhere; {twin} was"),
-            instruction: format!(
-                "Read the outcome that holds {twin} once more and give the figure exactly as it stands there."
-            ),
-            means: Vec::new(),
-        });
-    }
-
     fn tell_once(&mut self, hash: u64) -> bool {
         if self.told.len() >= TOLD {
             self.told.clear();
@@ -287,12 +200,16 @@ impl Provenance {
         named: &mut Named,
         found: &mut Vec<Finding>,
     ) {
+        self.altered_codes(step, message, sentence, run, found);
         let mut lower = None;
         scan(sentence, |mention| {
             if !from_nowhere(&mention, step.step.id, run) {
                 return;
             }
             let Some(name) = sentence.get(mention.span.clone()) else { return };
+            if self.altered_in_message(step, message, sentence, &mention, run, found) {
+                return;
+            }
             if mention.kind == EntityKind::Number {
                 self.figure(step, message, sentence, (name, mention.hash), run, found);
                 return;
@@ -335,6 +252,7 @@ impl Provenance {
         if !matches!(kind, ToolKind::Other | ToolKind::Fetch) {
             return;
         }
+        self.altered_in_call(step, run, found);
         let fault = fault::of(step);
         let strength = match (&fault, step.effects.is_empty()) {
             (Some(_), _) => 0.6,
@@ -368,25 +286,17 @@ impl Provenance {
                 }
             });
             let Some((kind, hash, value)) = first else { continue };
-            if !self.tell_once(hash) {
+            if self.seen.gave_digits(&value) || escaped(&value, run) || !self.tell_once(hash) {
                 continue;
             }
-            let twin = known_twin(&value, false, step.step.id, run);
-            let strength = match (kind, &twin) {
-                (_, Some(_)) => 0.8,
-                (EntityKind::Url, None) => strength - 0.2,
-                (_, None) => strength,
-            };
+            // A URL may well be guessed.
+            let strength = if kind == EntityKind::Url { strength - 0.2 } else { strength };
             let mut evidence = vec![Evidence::new(step.input.record, Part::Claim, &step.input.text)];
             if let (Some(fault), Some(outcome)) = (fault, step.outcome)
                 && !fault.line.is_empty()
             {
                 evidence.push(Evidence::new(outcome.record, Part::Against, fault.line));
             }
-            let twin = twin.map(|(twin, against)| {
-                evidence.extend(against);
-                crate::text::quoted(&twin, 80)
-            });
             let (shown, argument) = (crate::text::quoted(&value, 80), crate::text::excerpt(name, 40));
             let tool = crate::text::excerpt(step.tool, 60);
             found.push(Finding {
@@ -395,18 +305,12 @@ impl Provenance {
                 root: None,
                 strength: Probability::new(strength),
                 evidence,
-                sentence: match &twin {
-                    Some(twin) => format!("passes {shown} as {argument} to {tool}; what this run has brought is {twin}"),
-                    None => format!(
-                        "passes {shown} as {argument} to {tool}; no prompt and no outcome of this run has brought it"
-                    ),
-                },
-                instruction: match &twin {
-                    Some(twin) => format!("Check whether {argument} should be {twin}, take back what {shown} has changed, and call {tool} with the right one."),
-                    None => format!(
-                        "Find out the right {argument} first, by a lookup or by asking, and call {tool} with what that gives."
-                    ),
-                },
+                sentence: format!(
+                    "passes {shown} as {argument} to {tool}; no prompt and no outcome of this run has brought it"
+                ),
+                instruction: format!(
+                    "Find out the right {argument} first, by a lookup or by asking, and call {tool} with what that gives."
+                ),
                 means: vec![Means::RepairArgument { argument }],
             });
         }
@@ -433,8 +337,17 @@ impl Family for Provenance {
         if run.entities.is_full() {
             return;
         }
-        if let Observation::Step(step) = seen {
-            match step.message {
+        match seen {
+            Observation::System { passage } | Observation::Return { passage, .. } => {
+                self.seen.learn(&passage.text, passage.record);
+            }
+            Observation::Prompt { author, passage, .. } => {
+                self.seen.learn(&passage.text, passage.record);
+                if *author == Author::Person {
+                    self.seen.hear(&passage.text);
+                }
+            }
+            Observation::Step(step) => match step.message {
                 Some(message) if self.observing.contains(&step.step.agent) => {
                     self.message(step, message, run, found);
                 }
@@ -443,137 +356,16 @@ impl Family for Provenance {
                     if step.outcome.is_some() {
                         self.observing.insert(step.step.agent);
                     }
+                    for words in step.intent {
+                        self.intent(step, words, run, found);
+                    }
                     self.call(step, run, found);
+                    if let Some(outcome) = step.outcome {
+                        self.seen.learn(&outcome.text, outcome.record);
+                    }
                 }
-            }
+            },
+            _ => {}
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::scene::Scene;
-    use super::*;
-    use crate::trace::Status;
-    use serde_json::json;
-
-    fn scene() -> Scene {
-        let mut scene = Scene::of(Provenance::default());
-        scene.prompt("Cancel order #W6390527 of ann@example.org, then tidy src/app.py.");
-        scene.call("Bash", &json!({"command": "pwd"}), Status::Ok, "/w");
-        scene
-    }
-
-    #[test]
-    fn what_nothing_brought_is_told_once() {
-        let mut scene = scene();
-        scene.says("The limit is set in src/limits/table.py.");
-        scene.says("Again: the limit is set in src/limits/table.py.");
-        let found = scene.found("provenance.unknown-entity");
-        assert_eq!(found.len(), 1);
-        assert!(found[0].sentence.contains("src/limits/table.py"));
-        assert!(found[0].evidence[0].text.contains("The limit is set"));
-    }
-
-    #[test]
-    fn an_agent_that_makes_no_calls_is_left_alone() {
-        let mut scene = scene();
-        scene.acts("surfer");
-        scene.says("The page https://news.example.org/a/b.html says so.");
-        assert!(scene.all().is_empty());
-    }
-
-    #[test]
-    fn many_things_in_one_message_are_one_finding() {
-        let mut scene = scene();
-        scene.says("Limits are in lib/a/one.py.\nRates are in lib/a/two.py, fees in lib/a/four.py, costs in lib/a/five.py.");
-        let found = scene.found("provenance.unknown-entity");
-        assert_eq!((found.len(), found[0].evidence.len()), (1, 3));
-        assert!(found[0].sentence.contains("and 1 more"), "{}", found[0].sentence);
-    }
-
-    #[test]
-    fn what_was_prompted_observed_written_or_tried_well_is_known() {
-        let mut scene = scene();
-        scene.call("Bash", &json!({"command": "ls"}), Status::Ok, "notes/today.md\ncommit 1a2b3c4d");
-        scene.call("Write", &json!({"file_path": "/w/made.py", "content": "x"}), Status::Ok, "ok");
-        scene.call("Bash", &json!({"command": "python tool/run.py"}), Status::Ok, "fine");
-        scene.says("app.py, notes/today.md, /w/made.py and tool/run.py are in order at commit 1a2b3c4d.");
-        assert!(scene.all().is_empty());
-    }
-
-    #[test]
-    fn plans_and_examples_are_no_claims() {
-        let mut scene = scene();
-        scene.says("I will create src/new/thing.py. You could use https://docs.example.com/page too.");
-        scene.says("For example, lib/other/part.py would do.\n```\nopen('data/raw/in.csv')\n```");
-        assert!(scene.all().is_empty());
-    }
-
-    #[test]
-    fn an_invented_commit_is_strong() {
-        let mut scene = scene();
-        scene.says("Pushed as commit deadbee7.");
-        assert!(scene.found("provenance.unknown-entity")[0].strength.get() > 0.5);
-    }
-
-    #[test]
-    fn an_id_from_nowhere_that_fails_is_told() {
-        let mut scene = scene();
-        scene.call("get_order", &json!({"order_id": "#W1112223"}), Status::Error, "Error: order not found");
-        let found = scene.found("provenance.unknown-argument");
-        assert_eq!(found.len(), 1);
-        assert_eq!(found[0].means, [Means::RepairArgument { argument: "order_id".to_owned() }]);
-        assert_eq!(found[0].evidence[1].text, "Error: order not found");
-    }
-
-    #[test]
-    fn an_id_with_two_digits_swapped_is_strong_and_names_the_right_one() {
-        let mut scene = scene();
-        scene.call("cancel_order", &json!({"order_id": "W6309527"}), Status::Ok, "cancelled W6309527");
-        let found = scene.found("provenance.unknown-argument");
-        assert_eq!(found.len(), 1);
-        assert!(
-            found[0].strength.get() > 0.7 && found[0].sentence.contains("W6390527"),
-            "{}",
-            found[0].sentence
-        );
-    }
-
-    #[test]
-    fn a_figure_with_a_zero_too_many_is_told() {
-        let mut scene = scene();
-        scene.call("Bash", &json!({"command": "rate"}), Status::Ok, "peak 1,284 req/s in 2027, 53120 in all");
-        scene.says("The peak is 12,840 requests a second.");
-        assert_eq!(scene.found("provenance.altered-figure").len(), 1);
-    }
-
-    #[test]
-    fn other_figures_years_and_known_ones_are_left_alone() {
-        let mut scene = scene();
-        scene.call("Bash", &json!({"command": "rate"}), Status::Ok, "peak 1,284 req/s in 2207, 53120 in all");
-        scene.says("The peak is 1284, of 53,120 in all; 7740 is spare in 2027; it would be 12840 with ten.");
-        assert!(scene.all().is_empty());
-    }
-
-    #[test]
-    fn an_id_from_the_prompt_or_one_that_is_answered_is_well() {
-        let mut scene = scene();
-        scene.call("get_order", &json!({"order_id": "W6390527"}), Status::Error, "Error: order not found");
-        scene.call("get_order", &json!({"order_id": "#W1112224"}), Status::Ok, "{\"order\": \"#W1112224\"}");
-        assert!(scene.all().is_empty());
-    }
-
-    #[test]
-    fn a_message_sent_to_an_address_from_nowhere() {
-        let mut scene = scene();
-        scene.call(
-            "send_email",
-            &json!({"to": "bob@nowhere.org", "text": "hi"}),
-            Status::Ok,
-            "sent to bob@nowhere.org",
-        );
-        scene.call("send_email", &json!({"to": "ann@example.org", "text": "hi"}), Status::Ok, "sent");
-        assert_eq!(scene.found("provenance.unknown-argument").len(), 1);
     }
 }
