@@ -13,7 +13,7 @@ const MAY_NAME: &[(&str, &[&str])] = &[
     ("trace", &["text"]),
     ("format", &["text", "trace"]),
     ("detect", &["text", "trace"]),
-    ("score", &["text", "trace", "detect"]),
+    ("score", &["text", "trace", "format", "detect"]),
     ("source", &["text", "trace", "format"]),
     ("recover", &["text", "trace", "detect", "score"]),
     ("ledger", &["text", "trace", "detect", "recover"]),

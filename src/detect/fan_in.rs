@@ -585,11 +585,11 @@ impl Family for FanIn {
     fn observe(&mut self, seen: &Observation<'_>, run: &Run, found: &mut Vec<Finding>) {
         match seen {
             Observation::Step(step) => self.closed(step, run, found),
-            Observation::Handoff { from, to, passage, .. } => {
-                if self.tasks.len() < MOST_FILES || self.tasks.contains_key(&(*from, *to)) {
-                    let text = crate::text::clip(&passage.text, TASK_BYTES).to_owned();
-                    self.tasks.insert((*from, *to), text);
-                }
+            Observation::Handoff { from, to, passage, .. }
+                if self.tasks.len() < MOST_FILES || self.tasks.contains_key(&(*from, *to)) =>
+            {
+                let text = crate::text::clip(&passage.text, TASK_BYTES).to_owned();
+                self.tasks.insert((*from, *to), text);
             }
             Observation::Return { from, to, passage, .. } => self.report(*from, *to, passage, run),
             _ => {}

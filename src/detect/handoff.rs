@@ -154,6 +154,10 @@ enum Manner {
 
 /// Whether a thing that is new is a slip of one that was sent.
 fn same(manner: Manner, (name, unit, words): (&str, u64, &[u64]), sent: &Sent) -> bool {
+    let longer = if sent.kind == EntityKind::Number { 2 } else { 0 };
+    if sent.name.len().abs_diff(name.len()) > longer {
+        return false;
+    }
     let Some(changed) = slip(sent.kind, name, &sent.name) else { return false };
     match manner {
         Manner::Told if small(sent.kind, name) => unit != 0 && unit == sent.unit,

@@ -73,8 +73,9 @@ patterns! {
 const MOST_SENTENCES: usize = 200;
 /// How many figures of a message are named.
 const NAMED: usize = 3;
-/// How many findings wait for a second agent.
+/// How many findings wait for a second agent, and up to which step one is waited for.
 const MOST_HELD: usize = 32;
+const ROOM_STEPS: u32 = 32;
 
 /// The family.
 #[derive(Debug, Default)]
@@ -129,21 +130,22 @@ impl Peers {
             found.append(&mut self.held);
         }
         let first = step.step.id == StepId(0);
+        let room = parentless(agent)
+            && !first
+            && (self.acted.len() >= 2 || (step.step.id.0 < ROOM_STEPS && self.held.len() < MOST_HELD));
         if let Some((record, line)) = self.assumed_in_code(step) {
             found.push(assumed(step, record, line));
-        } else if parentless(agent)
-            && !first
-            && let Some((record, line)) = self.assumed_in_words(step)
-        {
+        } else if room && let Some((record, line)) = self.assumed_in_words(step) {
             self.keep(assumed(step, record, line), found);
         }
         if let Some(message) = step.message.filter(|_| !first) {
-            if parentless(agent) {
+            if room {
                 for finding in [figures(step, message, run), review(step, message)].into_iter().flatten() {
                     self.keep(finding, found);
                 }
             }
-            if !self.called.contains(&agent)
+            if (room || !parentless(agent))
+                && !self.called.contains(&agent)
                 && let Some(finding) = approval(step, message, run)
             {
                 match parentless(agent) {

@@ -56,6 +56,9 @@ const SOURCE: f64 = 0.35;
 const CLAIM_SOURCE: f64 = 0.5;
 const MOST_ENTITIES: usize = 256;
 const MOST_CLAIMS: usize = 64;
+const MOST_PAGES: usize = 4096;
+/// An answer longer than this is no report but a page.
+const PAGE_BYTES: usize = 1200;
 /// What is left of a taint's strength from one carrier to the next.
 const FADES: f64 = 0.9;
 /// Figures of fewer digits turn up by chance.
@@ -118,10 +121,33 @@ pub(super) struct Taint {
     /// is no independent observation.
     files: FxHashMap<u64, usize>,
     artifacts: Vec<Artifact>,
+    /// Agents that have made a call.
+    called: FxHashSet<AgentId>,
+    /// Steps that show a page: a long answer of a sub-agent that makes no calls is what it observed.
+    pages: FxHashSet<StepId>,
     claims: Vec<Claim>,
 }
 
 impl Taint {
+    fn page(&mut self, step: &ClosedStep<'_>, run: &Run) {
+        let agent = step.step.agent;
+        let parent = run.agents.get(usize::from(agent.0)).and_then(|agent| agent.parent);
+        match step.message {
+            None => {
+                self.called.insert(agent);
+            }
+            Some(message)
+                if parent.is_some()
+                    && message.text.len() > PAGE_BYTES
+                    && !self.called.contains(&agent)
+                    && self.pages.len() < MOST_PAGES =>
+            {
+                self.pages.insert(step.step.id);
+            }
+            Some(_) => {}
+        }
+    }
+
     /// Takes in the findings made since the last time.
     fn sources(&mut self, run: &Run, found: &[Finding]) {
         let start = self.read.min(found.len());
@@ -137,6 +163,9 @@ impl Taint {
     }
 
     fn source(&mut self, finding: &Finding, run: &Run) {
+        if self.pages.contains(&finding.step) {
+            return;
+        }
         let strength = finding.strength.get();
         let Some(claim) = finding.evidence.iter().find(|evidence| evidence.part == Part::Claim) else {
             return;
@@ -183,6 +212,9 @@ impl Taint {
     }
 
     fn closed(&mut self, step: &ClosedStep<'_>, run: &Run, found: &mut Vec<Finding>) {
+        if self.pages.contains(&step.step.id) {
+            return;
+        }
         let before = found.len();
         if !self.things.is_empty() {
             self.things_of(step, found);
@@ -478,6 +510,9 @@ impl Family for Taint {
         if matches!(seen, Observation::End) {
             return;
         }
+        if let Observation::Step(step) = seen {
+            self.page(step, run);
+        }
         self.sources(run, found);
         if let Observation::Step(step) = seen {
             self.closed(step, run, found);
@@ -585,6 +620,18 @@ mod tests {
         let strengths: Vec<f64> = found.iter().map(|f| f.strength.get()).collect();
         assert_eq!(strengths.len(), 3);
         assert!(strengths.windows(2).all(|pair| pair[1] < pair[0]), "{strengths:?}");
+    }
+
+    #[test]
+    fn a_page_that_a_browsing_agent_shows_neither_begins_nor_carries() {
+        let page = format!("{}\nThe bridge carries 48,210 cars.", "A line of the page. ".repeat(80));
+        let mut scene = scene();
+        scene.acts("browser");
+        let source = scene.says(&page);
+        scene.plant(finding(source, "The bridge carries 48,210 cars."));
+        scene.acts("main");
+        scene.says("The bridge carries 48,210 cars.");
+        assert!(scene.all().iter().all(|f| f.rule.id != "taint.carries-entity"));
     }
 
     #[test]

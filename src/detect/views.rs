@@ -4,7 +4,9 @@
 //! found has a part of it. And an answer that is a robot check, a refusal or a page that is not there
 //! has answered nothing.
 
-use crate::trace::{AgentId, ClosedStep, Observation, Passage, Probability, RecordRef, Run, StepId};
+use crate::trace::{
+    AgentId, ClosedStep, Observation, Passage, Probability, RecordRef, Run, StepId, ToolKind,
+};
 
 use super::pattern::patterns;
 use super::{Aspect, Basis, Class, Evidence, Family, Finding, Part, Rule, speech};
@@ -74,7 +76,12 @@ impl Views {
         {
             blocked(step, message, found);
         }
-        for passage in step.outcome.into_iter().chain(step.message) {
+        // Files and commands show no pages.
+        let browses = matches!(
+            step.step.tool_kind(),
+            None | Some(ToolKind::Fetch | ToolKind::Search | ToolKind::Other)
+        );
+        for passage in step.outcome.into_iter().chain(step.message).filter(|_| browses) {
             if let Some((share, words)) = view(&passage.text) {
                 self.latest = (share < PART).then(|| View {
                     agent: step.step.agent,

@@ -14,6 +14,7 @@ use crate::format::RunShape;
 use crate::format::{Format, Identity, Reader};
 use crate::recover::{Ground, Proposal, ProposalId, check_of, draft, rests_on};
 use crate::score::conduct::Conduct;
+use crate::score::decisive::Found;
 use crate::score::features::{Context, Feature, of_step};
 use crate::score::judge::scores;
 use crate::score::{Band, Conducted, Costs, Judged, Judgement, Model, RunJudgement, judge_run, judge_step};
@@ -272,12 +273,28 @@ impl Assessor {
 
     /// The run's judgement, as of the last [`Assessor::conclude`].
     pub fn run_judgement(&self) -> RunJudgement {
-        judge_run(&self.judge.model, &self.judge.costs, &self.conducted(), &self.judged)
+        judge_run(&self.judge.model, &self.judge.costs, &self.conducted(), &self.judged, &self.found())
     }
 
     /// For each step how likely it is to be wrong, for ranking them.
     pub fn scores(&self, p_fail: Probability) -> Vec<Probability> {
-        scores(&self.judge.model, self.shape(), p_fail, &self.judged)
+        scores(&self.judge.model, self.shape(), p_fail, &self.judged, &self.found())
+    }
+
+    /// The strongest finding of each rule at each step.
+    fn found(&self) -> Vec<Found> {
+        let mut found: Vec<Found> = self
+            .watch
+            .findings
+            .iter()
+            .filter(|f| self.judge.model.internal_signals || f.rule.basis == Basis::External)
+            .map(|f| Found { step: f.step.index(), rule: f.rule.id, strength: f.strength.get() })
+            .collect();
+        found.sort_by(|a, b| {
+            a.step.cmp(&b.step).then(a.rule.cmp(b.rule)).then(b.strength.total_cmp(&a.strength))
+        });
+        found.dedup_by(|a, b| a.step == b.step && a.rule == b.rule);
+        found
     }
 
     /// What the run's judgement rests on besides its steps.

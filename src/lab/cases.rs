@@ -9,7 +9,7 @@ use rustc_hash::{FxHashMap, FxHasher};
 use super::corpus::Label;
 use crate::detect::Class;
 use crate::engine::{Judge, read};
-use crate::score::decisive::{Choice, rows};
+use crate::score::decisive::{Choice, Found, rows};
 use crate::score::features::Feature;
 use crate::score::fit::Example;
 use crate::score::{Conducted, Costs, Judged, Linear, Model, RunJudgement, features, judge, judge_run};
@@ -138,8 +138,9 @@ impl Case {
         let steps = self.judged(&model.step, costs);
         let lexical = model.lexical_of(self.conducted.shape).map(|lexical| lexical.logit(self.terms()));
         let conducted = Conducted { lexical, ..self.conducted };
-        let run = judge_run(model, costs, &conducted, &steps);
-        let scores = judge::scores(model, conducted.shape, run.p_fail, &steps);
+        let found = self.found();
+        let run = judge_run(model, costs, &conducted, &steps, &found);
+        let scores = judge::scores(model, conducted.shape, run.p_fail, &steps, &found);
         JudgedCase { scores: scores.into_iter().map(Probability::get).collect(), steps, run, lexical }
     }
 
@@ -173,19 +174,32 @@ impl Case {
         features::of_run(&judge::totals(steps), &self.conducted.course, lexical)
     }
 
-    /// The run as a choice among its steps, if one of them is labelled.
-    pub fn choice(&self, steps: &[Judged]) -> Option<Choice> {
+    /// What the rules found, for ranking the steps.
+    pub fn found(&self) -> Vec<Found> {
+        let steps = self.steps.iter().enumerate();
+        steps
+            .flat_map(|(step, case)| {
+                let rules = case.features.iter().filter(|(name, _)| !name.starts_with("context."));
+                rules.map(move |(rule, strength)| Found { step, rule, strength: *strength })
+            })
+            .collect()
+    }
+
+    /// The run as a choice among its steps, if one of them is labelled: the manner's features, then
+    /// those of `rules`.
+    pub fn choice(&self, steps: &[Judged], rules: &[&'static str]) -> Option<Choice> {
         let wanted = self.failed_position()?.index();
         let mut chosen = None;
         let mut kept = Vec::new();
-        for (index, row) in rows(steps).into_iter().enumerate() {
+        for (index, (row, case)) in rows(steps).into_iter().zip(&self.steps).enumerate() {
+            let Some(row) = row else { continue };
             if index == wanted {
-                row?;
                 chosen = Some(kept.len());
             }
-            kept.extend(row);
+            let found = rules.iter().map(|rule| value(&case.features, rule));
+            kept.push(row.into_iter().chain(found).collect());
         }
-        Some(Choice { rows: kept, chosen: chosen?, weight: 1.0 })
+        Some(Choice { rows: kept, chosen: chosen? })
     }
 
     /// The steps as examples, if the label says which of them are wrong: those of a failed run with a

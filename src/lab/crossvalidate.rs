@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::cases::{Case, JudgedCase};
 use crate::format::RunShape;
-use crate::score::decisive::{Choice, Decisive, Row, set_of, shares};
+use crate::score::decisive::{Choice, Decisive, NAMES, set_of};
 use crate::score::features::RUN;
 use crate::score::fit::{Example, Precision, fit, fit_choices, fit_lexical, platt};
 use crate::score::lexical::Lexical;
@@ -19,7 +19,7 @@ const INNER_FOLDS: usize = 4;
 const STEP_PRECISION: Precision = Precision { weights: 1.0, context: 25.0, bias: 0.01 };
 const RUN_PRECISION: Precision = Precision { weights: 1.0, context: 1.0, bias: 0.01 };
 /// How strongly the choice among steps holds to what is known of runs of any shape.
-const CHOICE_PRECISION: f64 = 2.0;
+const CHOICE_PRECISION: f64 = 1.5;
 /// The inverse variance of a term's weight.
 const TERM_PRECISION: f64 = 1.0;
 
@@ -183,35 +183,51 @@ pub fn success_in_a_mixed_dataset(case: &Case, cases: &[&Case]) -> Option<bool> 
     mixed.then_some(success)
 }
 
+/// A failed run with its labelled step.
+struct Decided<'a> {
+    case: &'a Case,
+    judged: &'a [Judged],
+    choice: Choice,
+}
+
+/// Fits of the choice among steps, whose features have names.
+struct Chooser {
+    names: Vec<&'static str>,
+}
+
+/// A rule has a weight of its own in the choice from so many fires in labelled runs on.
+const FIRES_FOR_A_WEIGHT: usize = 5;
+
 fn fit_decisive(cases: &[&Case], judged: &[Vec<Judged>], prior: &Model, model: &mut Model) {
-    let all: Vec<(&Case, &[Judged], Choice)> = cases
+    let mut fires: BTreeMap<&'static str, usize> = BTreeMap::new();
+    for case in cases.iter().filter(|case| case.label.failed_step.is_some()) {
+        case.found().iter().for_each(|found| *fires.entry(found.rule).or_default() += 1);
+    }
+    fires.retain(|_, fires| *fires >= FIRES_FOR_A_WEIGHT);
+    let rules: Vec<&'static str> = fires.into_keys().collect();
+    let all = cases
         .iter()
         .zip(judged)
-        .filter_map(|(case, judged)| Some((*case, judged.as_slice(), case.choice(judged)?)))
-        .collect();
-    let start = prior.decisive.row();
+        .filter_map(|(case, judged)| Some(Decided { case, judged, choice: case.choice(judged, &rules)? }));
     // Where steps of talk stand and how they are worded tells nothing of other logs: there the rules
     // decide.
-    let (talk, other): (Vec<_>, Vec<_>) =
-        all.into_iter().partition(|(case, ..)| case.conducted.shape.is_talk());
-    let weights = fit_choices(&choices(&other, |_| true), &start, CHOICE_PRECISION);
-    model.decisive = Decisive::of(weights, set_share(&other, &[start; INNER_FOLDS]));
-    let of_talk = fit_choices(&choices(&talk, |_| true), &start, CHOICE_PRECISION);
-    let of_talk_without: [Row; INNER_FOLDS] = std::array::from_fn(|out| {
-        fit_choices(&choices(&talk, |c| set_fold(c) != out), &start, CHOICE_PRECISION)
-    });
+    let (talk, other): (Vec<_>, Vec<_>) = all.partition(|run| run.case.conducted.shape.is_talk());
+    let chooser = Chooser { names: NAMES.into_iter().chain(rules).collect() };
+    let (talk, other): (Vec<_>, Vec<_>) = (talk.iter().collect(), other.iter().collect());
+    let start: Vec<f64> =
+        chooser.names.iter().map(|name| prior.decisive.weights.get(*name).copied().unwrap_or(0.0)).collect();
+    let starts: Vec<Vec<f64>> = (0..INNER_FOLDS).map(|_| start.clone()).collect();
+    model.decisive = chooser.decisive(&other, &start, &starts);
+    let of_talk = chooser.fit(&talk, None, &start);
+    let of_talk_without: Vec<Vec<f64>> =
+        (0..INNER_FOLDS).map(|out| chooser.fit(&talk, Some(out), &start)).collect();
     for shape in RunShape::ALL {
-        let some: Vec<_> = talk.iter().filter(|(case, ..)| case.conducted.shape == shape).cloned().collect();
+        let some: Vec<_> = talk.iter().copied().filter(|run| run.case.conducted.shape == shape).collect();
         if some.len() >= CHOICES_FOR_A_SHAPE {
-            let weights = fit_choices(&choices(&some, |_| true), &of_talk, CHOICE_PRECISION);
-            let decisive = Decisive::of(weights, set_share(&some, &of_talk_without));
+            let decisive = chooser.decisive(&some, &of_talk, &of_talk_without);
             model.decisive_of.insert(shape.word().to_owned(), decisive);
         }
     }
-}
-
-fn choices(all: &[(&Case, &[Judged], Choice)], keep: impl Fn(&Case) -> bool) -> Vec<Choice> {
-    all.iter().filter(|(case, ..)| keep(case)).map(|(.., choice)| choice.clone()).collect()
 }
 
 /// The inner fold that a case's set is calibrated in.
@@ -219,24 +235,45 @@ fn set_fold(case: &Case) -> usize {
     fold(case, INNER_FOLDS, 5)
 }
 
-/// The summed share that the set must hold so that it held the labelled error in 90 of 100 runs (split
-/// conformal prediction: the ⌈(n + 1) · 0.9⌉-th smallest of the shares that were needed, each by weights
-/// that were fitted without the run). `priors` are the weights to start from, fitted without each fold.
-fn set_share(all: &[(&Case, &[Judged], Choice)], priors: &[Row; INNER_FOLDS]) -> f64 {
-    let mut needed: Vec<f64> = Vec::with_capacity(all.len());
-    for (out, prior) in priors.iter().enumerate() {
-        let weights = fit_choices(&choices(all, |c| set_fold(c) != out), prior, CHOICE_PRECISION);
-        for (case, judged, _) in all.iter().filter(|(c, ..)| set_fold(c) == out) {
-            if let Some(position) = case.failed_position() {
-                needed.push(share_needed(&shares(&weights, judged), position.index()));
+impl Chooser {
+    /// Fits around `prior`, without the runs of one fold if that is given.
+    fn fit(&self, runs: &[&Decided<'_>], without: Option<usize>, prior: &[f64]) -> Vec<f64> {
+        let rest: Vec<&Choice> =
+            runs.iter().filter(|run| Some(set_fold(run.case)) != without).map(|run| &run.choice).collect();
+        fit_choices(&rest, prior, CHOICE_PRECISION)
+    }
+
+    /// Fits around `prior`; `priors` are the weights to start from, fitted without each fold.
+    fn decisive(&self, runs: &[&Decided<'_>], prior: &[f64], priors: &[Vec<f64>]) -> Decisive {
+        let weights = self.fit(runs, None, prior);
+        Decisive { set_share: self.set_share(runs, priors), ..self.named(&weights) }
+    }
+
+    fn named(&self, weights: &[f64]) -> Decisive {
+        let weights = self.names.iter().map(|name| (*name).to_owned()).zip(weights.iter().copied());
+        Decisive { set_share: 1.0, weights: weights.collect() }
+    }
+
+    /// The summed share that the set must hold so that it held the labelled error in 90 of 100 runs
+    /// (split conformal prediction: the ⌈(n + 1) · 0.9⌉-th smallest of the shares that were needed, each
+    /// by weights that were fitted without the run).
+    fn set_share(&self, runs: &[&Decided<'_>], priors: &[Vec<f64>]) -> f64 {
+        let mut needed: Vec<f64> = Vec::with_capacity(runs.len());
+        for (out, prior) in priors.iter().enumerate() {
+            let decisive = self.named(&self.fit(runs, Some(out), prior));
+            for run in runs.iter().filter(|run| set_fold(run.case) == out) {
+                if let Some(position) = run.case.failed_position() {
+                    let shares = decisive.shares(run.judged, &run.case.found());
+                    needed.push(share_needed(&shares, position.index()));
+                }
             }
         }
+        needed.sort_by(f64::total_cmp);
+        let rank = ((needed.len() as f64 + 1.0) * COVERAGE).ceil() as usize;
+        let share = rank.checked_sub(1).and_then(|index| needed.get(index)).copied().unwrap_or(1.0);
+        // A few easy runs are no ground for a set of one step.
+        share.max(LEAST_SET_SHARE)
     }
-    needed.sort_by(f64::total_cmp);
-    let rank = ((needed.len() as f64 + 1.0) * COVERAGE).ceil() as usize;
-    let share = rank.checked_sub(1).and_then(|index| needed.get(index)).copied().unwrap_or(1.0);
-    // A few easy runs are no ground for a set of one step.
-    share.max(LEAST_SET_SHARE)
 }
 
 /// The smallest share, in two-hundredths, at which the set holds a position.

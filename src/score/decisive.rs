@@ -2,6 +2,9 @@
 //! the run's steps: share of step i = exp(w·xᵢ) / Σⱼ exp(w·xⱼ) (McFadden, Conditional logit analysis of
 //! qualitative choice behavior, 1974). Its features are what the rules found and the steps' manner.
 //!
+//! What all rules found counts together, by what it adds to P(wrong); beside that each rule has a weight
+//! of its own, since a rule may see an error where it began or only where it shows.
+//!
 //! From the shares come the set of consecutive steps that holds the first error, and the agent that is
 //! likeliest to have made it.
 
@@ -53,7 +56,7 @@ pub const NAMES: [&str; 30] = [
 /// The prior weights, in the order of [`NAMES`]: what the rules found counts, nothing else is known.
 pub const PRIOR: Row = {
     let mut prior = [0.0; SIZE];
-    prior[0] = 5.0;
+    prior[0] = 3.0;
     prior
 };
 
@@ -67,20 +70,44 @@ pub struct Decisive {
     /// The summed share that the set of steps must hold so that it holds the first error in 90 of 100
     /// failed runs, as fitted by split conformal prediction.
     pub set_share: f64,
-    /// Weight by feature; one that is not named weighs nothing.
+    /// Weight by feature, or by rule; one that is not named weighs nothing.
     pub weights: BTreeMap<String, f64>,
 }
 
+/// The strongest finding of one rule at one step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Found {
+    /// The step's position in the run.
+    pub step: usize,
+    /// The rule.
+    pub rule: &'static str,
+    /// The finding's strength.
+    pub strength: f64,
+}
+
 impl Decisive {
-    /// The weights in the order of [`NAMES`].
-    pub fn row(&self) -> Row {
-        NAMES.map(|name| self.weights.get(name).copied().unwrap_or(0.0))
+    /// The prior: what the rules found counts, nothing else is known.
+    pub fn prior() -> Self {
+        Self { set_share: 0.9, weights: NAMES.iter().map(|name| (*name).to_owned()).zip(PRIOR).collect() }
     }
 
-    /// From weights in the order of [`NAMES`].
-    pub fn of(weights: Row, set_share: f64) -> Self {
-        let weights = NAMES.iter().zip(weights).map(|(name, weight)| ((*name).to_owned(), weight)).collect();
-        Self { set_share, weights }
+    fn weight(&self, name: &str) -> f64 {
+        self.weights.get(name).copied().unwrap_or(0.0)
+    }
+
+    /// The shares of a run's steps; they add up to 1 unless there is no step.
+    pub fn shares(&self, steps: &[Judged], found: &[Found]) -> Vec<f64> {
+        let weights = NAMES.map(|name| self.weight(name));
+        let mut logits: Vec<f64> = rows(steps)
+            .iter()
+            .map(|row| row.as_ref().map_or(f64::NEG_INFINITY, |row| dot(&weights, row)))
+            .collect();
+        for found in found {
+            if let Some(logit) = logits.get_mut(found.step) {
+                *logit += self.weight(found.rule) * found.strength;
+            }
+        }
+        softmax(&logits)
     }
 }
 
@@ -143,15 +170,6 @@ pub fn rows(steps: &[Judged]) -> Vec<Option<Row>> {
         .collect()
 }
 
-/// The shares of a run's steps; they add up to 1 unless there is no step.
-pub fn shares(weights: &Row, steps: &[Judged]) -> Vec<f64> {
-    let logits: Vec<f64> = rows(steps)
-        .iter()
-        .map(|row| row.as_ref().map_or(f64::NEG_INFINITY, |row| dot(weights, row)))
-        .collect();
-    softmax(&logits)
-}
-
 /// Softmax; −∞ gets nothing.
 pub fn softmax(logits: &[f64]) -> Vec<f64> {
     let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
@@ -203,15 +221,13 @@ pub fn agent_of(shares: &[f64], steps: &[Judged]) -> Option<AgentId> {
     sums.into_iter().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0))).map(|(agent, _)| agent)
 }
 
-/// A failed run to fit on: the rows of its steps, and which of them is labelled.
+/// A failed run to fit on: the features of its steps, and which of them is labelled.
 #[derive(Clone, Debug)]
 pub struct Choice {
-    /// The rows of the steps that say something.
-    pub rows: Vec<Row>,
+    /// For each step that says something: the values of the features, in an order that the fit is told.
+    pub rows: Vec<Vec<f64>>,
     /// The position of the labelled one among them.
     pub chosen: usize,
-    /// How much the run counts.
-    pub weight: f64,
 }
 
 #[cfg(test)]

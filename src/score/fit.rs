@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::decisive::{Choice, Row, SIZE, softmax};
+use super::decisive::{Choice, softmax};
 use super::features::Feature;
 use super::lexical::{Lexical, sublinear};
 use super::model::Linear;
@@ -103,40 +103,42 @@ pub fn platt(logits: &[(f64, bool, f64)]) -> (f64, f64) {
     (fitted.weight("logit").max(0.0), fitted.bias)
 }
 
-/// Fits a choice among steps around the weights of `prior`.
-pub fn fit_choices(choices: &[Choice], prior: &Row, precision: f64) -> Row {
-    let w = newton(prior.to_vec(), |w| {
+/// Fits a choice among steps around the weights of `prior`, which are in the order of the rows' values.
+pub fn fit_choices(choices: &[&Choice], prior: &[f64], precision: f64) -> Vec<f64> {
+    let size = prior.len();
+    newton(prior.to_vec(), |w| {
         let mut at = Point::held(w, prior, |_| precision);
-        for Choice { rows, chosen, weight } in choices {
-            let logits: Vec<f64> =
-                rows.iter().map(|row| row.iter().zip(w).map(|(x, w)| x * w).sum()).collect();
+        for Choice { rows, chosen } in choices.iter().copied() {
+            let logits: Vec<f64> = rows.iter().map(|row| plain_dot(row, w)).collect();
             let shares = softmax(&logits);
             let (Some(wanted), Some(share)) = (rows.get(*chosen), shares.get(*chosen)) else { continue };
-            at.loss -= weight * share.max(1e-300).ln();
-            let mut mean = [0.0; SIZE];
+            at.loss -= share.max(1e-300).ln();
+            let mut mean = vec![0.0; size];
             for (row, share) in rows.iter().zip(&shares) {
                 for (mean, x) in mean.iter_mut().zip(row) {
                     *mean += share * x;
                 }
             }
             for (i, (mean, x)) in mean.iter().zip(wanted).enumerate() {
-                add(&mut at.gradient, i, weight * (mean - x));
+                add(&mut at.gradient, i, mean - x);
             }
             for (row, share) in rows.iter().zip(&shares) {
-                for (i, (x, mean_x)) in row.iter().zip(&mean).enumerate() {
-                    for (j, (y, mean_y)) in row.iter().zip(&mean).enumerate() {
-                        add(&mut at.hessian, i * SIZE + j, weight * share * (x - mean_x) * (y - mean_y));
+                let off: Vec<(usize, f64)> = row
+                    .iter()
+                    .zip(&mean)
+                    .map(|(x, mean)| x - mean)
+                    .enumerate()
+                    .filter(|(_, d)| *d != 0.0)
+                    .collect();
+                for (i, x) in &off {
+                    for (j, y) in &off {
+                        add(&mut at.hessian, i * size + j, share * x * y);
                     }
                 }
             }
         }
         at
-    });
-    let mut fitted = *prior;
-    for (place, value) in fitted.iter_mut().zip(w) {
-        *place = value;
-    }
-    fitted
+    })
 }
 
 /// A run's terms with their counts, and whether it failed.

@@ -1,7 +1,7 @@
 //! Judging steps and runs by a model.
 
 use super::conduct::{Course, Manner};
-use super::decisive;
+use super::decisive::{self, Found};
 use super::features::{self, Feature, RunTotals};
 use super::judgement::{Band, Judgement, RunJudgement};
 use super::model::{Costs, Model};
@@ -103,7 +103,13 @@ pub struct Conducted {
 }
 
 /// Judges a run by its steps.
-pub fn judge_run(model: &Model, costs: &Costs, conducted: &Conducted, steps: &[Judged]) -> RunJudgement {
+pub fn judge_run(
+    model: &Model,
+    costs: &Costs,
+    conducted: &Conducted,
+    steps: &[Judged],
+    found: &[Found],
+) -> RunJudgement {
     let features = features::of_run(&totals(steps), &conducted.course, conducted.lexical);
     let linear = model.run_of(conducted.shape);
     let p_fail = linear.probability(&features);
@@ -117,7 +123,7 @@ pub fn judge_run(model: &Model, costs: &Costs, conducted: &Conducted, steps: &[J
         band => band,
     };
     let decisive = model.decisive_of(conducted.shape);
-    let shares = decisive::shares(&decisive.row(), steps);
+    let shares = decisive.shares(steps, found);
     RunJudgement {
         p_fail,
         band,
@@ -130,8 +136,14 @@ pub fn judge_run(model: &Model, costs: &Costs, conducted: &Conducted, steps: &[J
 
 /// How likely each step is to be wrong, for ranking them: what its own findings say, or its share of
 /// the run's P(fail), whichever is more.
-pub fn scores(model: &Model, shape: RunShape, p_fail: Probability, steps: &[Judged]) -> Vec<Probability> {
-    let shares = decisive::shares(&model.decisive_of(shape).row(), steps);
+pub fn scores(
+    model: &Model,
+    shape: RunShape,
+    p_fail: Probability,
+    steps: &[Judged],
+    found: &[Found],
+) -> Vec<Probability> {
+    let shares = model.decisive_of(shape).shares(steps, found);
     steps.iter().zip(shares).map(|(step, share)| score(step, share, p_fail)).collect()
 }
 
@@ -194,7 +206,7 @@ mod tests {
     #[test]
     fn a_run_with_nothing_against_it_passes() {
         let steps: Vec<Judged> = std::iter::repeat_n(judged(0.1), 30).collect();
-        let run = judge_run(&Model::prior(false), &Costs::default(), &Conducted::default(), &steps);
+        let run = judge_run(&Model::prior(false), &Costs::default(), &Conducted::default(), &steps, &[]);
         assert_eq!((run.band, run.class), (Band::Pass, None));
     }
 }

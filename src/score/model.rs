@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::decisive::{self, Decisive};
+use super::decisive::Decisive;
 use super::features::{CONTEXT, Feature, RUN};
 use super::judgement::{Band, Contribution};
 use super::lexical::Lexical;
@@ -291,7 +291,7 @@ impl Model {
             },
             run: Linear { bias: -1.5, scale: 1.0, shift: 0.0, weights: run },
             run_of: BTreeMap::new(),
-            decisive: Decisive::of(decisive::PRIOR, 0.9),
+            decisive: Decisive::prior(),
             decisive_of: BTreeMap::new(),
             lexical_of: BTreeMap::new(),
             figures: BTreeMap::new(),
