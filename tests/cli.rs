@@ -341,3 +341,35 @@ fn tail_says_when_there_is_nothing_to_follow() {
     let home = Home::new();
     home.run(&["tail"]).refused(&[".claude/projects", ".codex/sessions"]);
 }
+
+#[test]
+fn experimental_rules_count_only_where_they_are_asked_for() {
+    let home = Home::new();
+    let mut log = String::from(LOG.lines().next().unwrap());
+    log.push('\n');
+    for round in 0..4 {
+        let input = serde_json::json!({
+            "file_path": "src/cache.rs",
+            "old_string": format!("limit = {round}"),
+            "new_string": format!("limit = {}", round + 1),
+        });
+        let call =
+            serde_json::json!({"type": "call", "id": format!("c{round}"), "tool": "Edit", "input": input});
+        let result = serde_json::json!({"type": "result", "id": format!("c{round}"), "status": "ok", "text": "edited"});
+        log.push_str(&format!("{call}\n{result}\n"));
+    }
+    home.write("run.jsonl", &log);
+    let rules = |command: &mut Command| {
+        let ran = Ran::of(command.output().unwrap());
+        assert_eq!(ran.err, "", "{ran:?}");
+        ran.out.contains("edits.flailing")
+    };
+    let check = ["check", "--json", "run.jsonl"];
+    assert!(!rules(&mut home.command(&check)), "off by default");
+    assert!(rules(home.command(&check).env("MEDBAY_EXPERIMENTAL_RULES", "true")));
+    let printed = home.run(&["config"]).out;
+    assert!(printed.contains("experimental_rules = false"), "{printed}");
+    home.write(".config/medbay/config.toml", "experimental_rules = true\n");
+    assert!(rules(&mut home.command(&check)), "the file asks for them");
+    assert!(!rules(home.command(&check).env("MEDBAY_EXPERIMENTAL_RULES", "false")), "the environment wins");
+}

@@ -170,6 +170,7 @@ impl Common {
             model: self.named_model()?.unwrap_or_else(Model::embedded),
             costs: self.costs(),
             internal_signals: *self.config.internal_signals,
+            experimental_rules: *self.config.experimental_rules,
         })
     }
 

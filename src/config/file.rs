@@ -20,6 +20,7 @@ pub(super) struct File {
     pub(super) theme: Key<String>,
     pub(super) color: Key<bool>,
     pub(super) internal_signals: Key<bool>,
+    pub(super) experimental_rules: Key<bool>,
     pub(super) operator: Key<String>,
     pub(super) paths: Key<Vec<PathBuf>>,
     pub(super) grace_seconds: Key<u32>,

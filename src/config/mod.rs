@@ -129,6 +129,8 @@ pub struct Config {
     pub color: Setting<bool>,
     /// Whether what the model said it thought counts as evidence.
     pub internal_signals: Setting<bool>,
+    /// Whether rules count whose lift has not been shown.
+    pub experimental_rules: Setting<bool>,
     /// Who decides, as decisions name the person.
     pub operator: Setting<String>,
     /// What is opened when no path is given; empty: the agents' own directories.
@@ -186,6 +188,7 @@ const VARIABLES: &[&str] = &[
     "MEDBAY_FORMAT",
     "MEDBAY_THEME",
     "MEDBAY_INTERNAL_SIGNALS",
+    "MEDBAY_EXPERIMENTAL_RULES",
     "MEDBAY_OPERATOR",
     "MEDBAY_SPOOL",
     "MEDBAY_POLICY_MODE",
@@ -267,6 +270,11 @@ impl Config {
                 .file(false, file.internal_signals)
                 .or_text(&layers, "MEDBAY_INTERNAL_SIGNALS", truth)?
                 .or_flag(flags.internal_signals, "--internal-signals"),
+            experimental_rules: layers.file(false, file.experimental_rules).or_text(
+                &layers,
+                "MEDBAY_EXPERIMENTAL_RULES",
+                truth,
+            )?,
             operator: layers
                 .file(user, file.operator)
                 .or_text(&layers, "MEDBAY_OPERATOR", |t| Ok(t.to_owned()))?

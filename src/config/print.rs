@@ -66,6 +66,13 @@ impl Config {
             ),
             row!(
                 "",
+                "experimental_rules",
+                self.experimental_rules,
+                self.experimental_rules.to_string(),
+                "whether rules count that have not been shown to beat chance"
+            ),
+            row!(
+                "",
                 "operator",
                 self.operator,
                 text(&*self.operator),

@@ -20,8 +20,8 @@ pub(super) static FLAILING: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "The same lines of a file have been changed three times or more.",
-    example: "",
-    proven: true,
+    example: "has changed the same lines of src/cache.rs 4 times",
+    proven: false,
 };
 
 /// Back to what it was.
@@ -31,8 +31,8 @@ pub(super) static REVERTED: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "An edit puts back lines that the agent had replaced before.",
-    example: "",
-    proven: true,
+    example: "puts lines back into src/cache.rs that it had replaced before",
+    proven: false,
 };
 
 /// Own work thrown away.
@@ -42,8 +42,8 @@ pub(super) static DISCARDED: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "The agent throws its own uncommitted edits away.",
-    example: "",
-    proven: true,
+    example: "throws its own uncommitted edits of src/cache.rs and 2 more away",
+    proven: false,
 };
 
 static RULES: &[&Rule] = &[&FLAILING, &REVERTED, &DISCARDED];

@@ -22,7 +22,7 @@ pub(super) static FAILED_CALL: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A call failed: exit code, error status, or an HTTP status of 400 or more.",
-    example: "",
+    example: "the call “python load.py” failed with exit code 1: \"KeyError: 'date'\"",
     proven: true,
 };
 
@@ -33,7 +33,7 @@ pub(super) static HIDDEN_ERROR: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A result that is not marked as failed tells of an error: a traceback, an error object, a bad exit.",
-    example: "",
+    example: "the result of “sync_orders” is not marked as failed, yet it says \"error: connection refused\"",
     proven: true,
 };
 
@@ -44,7 +44,7 @@ pub(super) static TIMED_OUT: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A call ran out of time.",
-    example: "",
+    example: "the call “npm install” ran out of time: \"timed out after 120 s\"",
     proven: true,
 };
 
@@ -55,7 +55,7 @@ pub(super) static IGNORED_ERROR: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "After a failed call the agent's next acts neither mention the error nor touch what it was about.",
-    example: "",
+    example: "goes on to the report without a word about the failure of “download prices.csv”: \"404 Not Found\"",
     proven: true,
 };
 

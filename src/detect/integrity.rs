@@ -14,7 +14,7 @@ pub(super) static DISORDER: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A result without a call, a second result for a call, or a call id used twice.",
-    example: "",
+    example: "a result came for the call toolu_07, which was never made",
     proven: true,
 };
 
@@ -25,7 +25,7 @@ pub(super) static TIME: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A record is older than the one above it.",
-    example: "",
+    example: "time in the log went back (2 so far): 10:04:31 stands below 10:06:02",
     proven: true,
 };
 
@@ -36,7 +36,7 @@ pub(super) static UNANSWERED: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A call has no result although its agent has gone on.",
-    example: "",
+    example: "went on although the call “run the nightly export” has no result",
     proven: true,
 };
 

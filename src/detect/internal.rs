@@ -16,8 +16,8 @@ pub(super) static OTHER_ACT: Rule = Rule {
     basis: Basis::Internal,
     speaks_of: Aspect::Consistency,
     summary: "The thought announces one sort of act and the call is another.",
-    example: "",
-    proven: true,
+    example: "thinks \"now I will run the tests\" and then makes another sort of call: \"edit src/lib.rs\"",
+    proven: false,
 };
 
 /// Two thoughts that cannot both hold.
@@ -27,8 +27,8 @@ pub(super) static CONTRADICTION: Rule = Rule {
     basis: Basis::Internal,
     speaks_of: Aspect::Consistency,
     summary: "Two thoughts about one thing contradict each other and nothing was observed in between.",
-    example: "",
-    proven: true,
+    example: "thinks \"the port is 8080\" after \"the port is 9090\", with nothing observed in between",
+    proven: false,
 };
 
 /// Thought it went well.
@@ -38,8 +38,8 @@ pub(super) static MISREAD: Rule = Rule {
     basis: Basis::Internal,
     speaks_of: Aspect::Consistency,
     summary: "The thought says that it went well while the outcome before it is a failure.",
-    example: "",
-    proven: true,
+    example: "thinks \"great, that passed\"; the outcome before it says \"1 failed\"",
+    proven: false,
 };
 
 static RULES: &[&Rule] = &[&OTHER_ACT, &CONTRADICTION, &MISREAD];

@@ -139,8 +139,9 @@ pub struct Rule {
     /// What it says of a run, as an operator would read it: one sentence, made up. For the docs.
     pub example: &'static str,
     /// Whether it has been shown to point at wrong steps more often than chance (a lift on labelled
-    /// runs, or injected faults found). A rule that is not proven runs only where the configuration
-    /// asks for experimental rules.
+    /// runs, injected faults found, or claims labelled by hand). What a rule that is not proven finds is
+    /// dropped unless the configuration asks for experimental rules; internal rules have a key of their
+    /// own.
     pub proven: bool,
 }
 

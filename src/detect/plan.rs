@@ -22,7 +22,7 @@ pub(super) static UNDONE_ITEM: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "An item of the plan was marked done although no call since it was listed could have done it.",
-    example: "",
+    example: "marks \"write the migration\" as done; no call since it was listed could have done it",
     proven: true,
 };
 
@@ -33,7 +33,7 @@ pub(super) static FAILED_ITEM: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "An item that asks for passing tests was marked done while the last check failed.",
-    example: "",
+    example: "marks \"make the tests pass\" as done; the last check (step 22) failed: \"3 failed, 39 passed\"",
     proven: true,
 };
 

@@ -26,7 +26,7 @@ pub(super) static SAME_CALL: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "The same call was made three times or more with the same outcome and nothing changed in between.",
-    example: "",
+    example: "has made the call “search flights OSL to BGO” 4 times and changed nothing in between; each time with the same outcome",
     proven: true,
 };
 
@@ -59,7 +59,7 @@ pub(super) static CYCLE: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A round of two to eight calls was gone through three times or more with the same outcomes.",
-    example: "",
+    example: "has gone 3 times through the same 2 calls with the same outcomes: open page 1 → open page 2",
     proven: true,
 };
 
@@ -70,7 +70,7 @@ pub(super) static NEAR_SAME_CALL: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "Five calls or more in a row differ in numbers only, change nothing, and fail or bring nothing.",
-    example: "",
+    example: "the last 6 calls, up to “fetch_item 17”, differ in numbers only and brought the same",
     proven: true,
 };
 
@@ -81,7 +81,7 @@ pub(super) static SAME_ERROR: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "One tool answered with the same error three times or more in a row.",
-    example: "",
+    example: "deploy has answered 3 times in a row with \"error: no such environment\"",
     proven: true,
 };
 
@@ -92,7 +92,7 @@ pub(super) static HOPELESS_RETRY: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "A call that failed for want of a right, a thing or a fitting argument was made again unchanged.",
-    example: "",
+    example: "makes the call “GET /admin/users” again unchanged; it had failed, and fails again, with \"403 Forbidden\"",
     proven: true,
 };
 
@@ -103,7 +103,7 @@ pub(super) static SAME_MESSAGE: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "An agent has said the same three times or more and its user has said nothing in between.",
-    example: "",
+    example: "has said \"I will now look at the results.\" 3 times",
     proven: true,
 };
 

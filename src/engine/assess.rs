@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use super::board::{Reach, RunDelta, RunSummary, SourceView, StepView};
 use super::desk::{RunNews, Turns};
 use crate::deliver::receipts_in;
-use crate::detect::{Basis, Family, Finding, families};
+use crate::detect::{Basis, Family, Finding, Rule, families};
 use crate::format::RunShape;
 use crate::format::{Format, Identity, Reader};
 use crate::recover::{Ground, Proposal, ProposalId, check_of, draft, rests_on};
@@ -35,12 +35,19 @@ pub struct Judge {
     pub costs: Costs,
     /// Whether what the model said that it thought counts.
     pub internal_signals: bool,
+    /// Whether rules count whose lift has not been shown.
+    pub experimental_rules: bool,
 }
 
 impl Judge {
-    /// The embedded model, even costs, external signals only.
+    /// The embedded model, even costs, external signals and proven rules only.
     pub fn embedded() -> Self {
-        Self { model: Model::embedded(), costs: Costs::default(), internal_signals: false }
+        Self {
+            model: Model::embedded(),
+            costs: Costs::default(),
+            internal_signals: false,
+            experimental_rules: false,
+        }
     }
 }
 
@@ -77,6 +84,8 @@ struct Standing {
 /// What watches the assembler: the rules, and what must be judged anew.
 struct Watch {
     families: Vec<Box<dyn Family>>,
+    /// Whether findings of rules that are not proven are kept.
+    experimental_rules: bool,
     findings: Vec<Finding>,
     /// Findings from here on were made for the end of the log as it then was.
     settled: usize,
@@ -138,7 +147,15 @@ impl Watch {
         }
         let before = self.findings.len();
         for family in &mut self.families {
+            let from = self.findings.len();
             family.observe(seen, run, &mut self.findings);
+            if !self.experimental_rules && self.findings.len() > from {
+                // At once, so that no later family builds on what is not shown. Internal rules have a
+                // key of their own, and are only there where it is set.
+                let new = self.findings.split_off(from);
+                let kept = |rule: &Rule| rule.proven || rule.basis == Basis::Internal;
+                self.findings.extend(new.into_iter().filter(|finding| kept(finding.rule)));
+            }
         }
         for (index, finding) in self.findings.iter().enumerate().skip(before) {
             self.by_step.entry(finding.step).or_default().push(index);
@@ -171,6 +188,7 @@ impl Assessor {
     /// An assessor for one run, without sources yet.
     pub fn new(run: RunId, format: &'static dyn Format, judge: Judge) -> Self {
         let families = families(judge.internal_signals);
+        let experimental_rules = judge.experimental_rules;
         Self {
             format,
             judge,
@@ -178,6 +196,7 @@ impl Assessor {
             sources: Vec::new(),
             watch: Watch {
                 families,
+                experimental_rules,
                 findings: Vec::new(),
                 settled: 0,
                 by_step: FxHashMap::default(),
@@ -514,5 +533,73 @@ fn put<T: Clone>(all: &mut Vec<T>, index: usize, value: T) {
         all.resize(index + 1, value);
     } else if let Some(place) = all.get_mut(index) {
         *place = value;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::{Aspect, Class, rules};
+    use crate::trace::Probability;
+
+    static UNPROVEN: Rule = Rule {
+        id: "test.unproven",
+        class: Class::ExecutionError,
+        basis: Basis::External,
+        speaks_of: Aspect::Execution,
+        summary: "",
+        example: "",
+        proven: false,
+    };
+    static INTERNAL: Rule = Rule { id: "internal.test", basis: Basis::Internal, ..UNPROVEN };
+    static FOLLOWS: Rule = Rule { id: "test.follows", proven: true, ..UNPROVEN };
+
+    /// Finds what it is told to at the end; without that, follows each finding that was made before.
+    struct Finds(Option<&'static Rule>);
+
+    impl Family for Finds {
+        fn rules(&self) -> &'static [&'static Rule] {
+            &[]
+        }
+
+        fn observe(&mut self, seen: &Observation<'_>, _: &Run, found: &mut Vec<Finding>) {
+            if !matches!(seen, Observation::End) {
+                return;
+            }
+            let finding = |rule| Finding {
+                rule,
+                step: StepId(0),
+                root: None,
+                strength: Probability::new(0.9),
+                evidence: Vec::new(),
+                sentence: String::new(),
+                instruction: String::new(),
+                means: Vec::new(),
+            };
+            match self.0 {
+                Some(rule) => found.push(finding(rule)),
+                None => found.extend(vec![finding(&FOLLOWS); found.len()]),
+            }
+        }
+    }
+
+    fn found(experimental_rules: bool) -> Vec<&'static str> {
+        let judge = Judge { experimental_rules, ..Judge::embedded() };
+        let mut assessor = Assessor::new(RunId::new("r"), *crate::format::ALL.first().unwrap(), judge);
+        assessor.watch.families =
+            vec![Box::new(Finds(Some(&UNPROVEN))), Box::new(Finds(Some(&INTERNAL))), Box::new(Finds(None))];
+        assessor.conclude(true);
+        assessor.findings().iter().map(|finding| finding.rule.id).collect()
+    }
+
+    #[test]
+    fn what_an_unproven_rule_finds_is_dropped_before_another_family_builds_on_it() {
+        assert_eq!(found(false), ["internal.test", "test.follows"]);
+        assert_eq!(
+            found(true),
+            ["test.unproven", "internal.test", "test.follows", "test.follows"],
+            "where it is asked for, it counts and is built on"
+        );
+        assert!(rules().iter().any(|rule| !rule.proven), "or there is nothing to drop");
     }
 }

@@ -1,6 +1,11 @@
 //! Cases: labelled runs, assessed once. Features do not depend on a model, so every fold is fitted and
 //! measured on the same cases.
 
+use std::hash::{Hash as _, Hasher as _};
+use std::path::Path;
+
+use rustc_hash::{FxHashMap, FxHasher};
+
 use super::corpus::Label;
 use crate::detect::Class;
 use crate::engine::{Judge, read};
@@ -11,11 +16,16 @@ use crate::score::{Conducted, Costs, Judged, Linear, Model, RunJudgement, featur
 use crate::trace::{Probability, StepId};
 
 /// A labelled run with what the rules found in it.
+#[derive(Clone, Debug)]
 pub struct Case {
     /// The label.
     pub label: Label,
     /// Its steps.
     pub steps: Vec<StepCase>,
+    /// How many records were read.
+    pub records: u32,
+    /// The digest of its log: two datasets may label the same one.
+    pub log: u64,
     /// Its shape and course; the lexical logit is set by [`Case::judge`].
     pub conducted: Conducted,
     /// The terms of its agents' words, with their counts, in the order of the alphabet.
@@ -23,6 +33,7 @@ pub struct Case {
 }
 
 /// A step of a case.
+#[derive(Clone, Debug)]
 pub struct StepCase {
     /// The record of its action, as labels count.
     pub record: u32,
@@ -37,6 +48,7 @@ pub struct StepCase {
 }
 
 /// A case that a model has judged.
+#[derive(Clone, Debug)]
 pub struct JudgedCase {
     /// Each step's judgement.
     pub steps: Vec<Judged>,
@@ -89,7 +101,35 @@ fn case(label: Label, judge: &Judge) -> Result<Case, String> {
     let mut terms: Vec<(String, u16)> =
         assessor.terms().map(|(term, count)| (term.to_owned(), count)).collect();
     terms.sort_unstable();
-    Ok(Case { label, steps, conducted: assessor.conducted(), terms })
+    let (records, conducted) = (run.records, assessor.conducted());
+    Ok(Case { log: log_digest(&label.file), label, steps, records, conducted, terms })
+}
+
+/// The digest of a log's bytes; of one that cannot be read, that of its name.
+fn log_digest(file: &Path) -> u64 {
+    let mut hasher = FxHasher::default();
+    match std::fs::read(file) {
+        Ok(bytes) => bytes.hash(&mut hasher),
+        Err(_) => file.hash(&mut hasher),
+    }
+    hasher.finish()
+}
+
+/// The things of a list, each log once: where two datasets label one log, that which comes first. `of`
+/// gives a thing's log and dataset.
+pub fn each_log_once<'a, T: Copy>(
+    things: impl IntoIterator<Item = T>,
+    of: impl Fn(T) -> (u64, &'a str),
+) -> Vec<T> {
+    let mut labelled_by: FxHashMap<u64, &str> = FxHashMap::default();
+    let mut kept = Vec::new();
+    for thing in things {
+        let (log, dataset) = of(thing);
+        if *labelled_by.entry(log).or_insert(dataset) == dataset {
+            kept.push(thing);
+        }
+    }
+    kept
 }
 
 impl Case {
@@ -179,6 +219,19 @@ impl Case {
                 weight,
             })
             .collect()
+    }
+
+    /// The case as it would be without one rule: what it found, and its feature, are gone.
+    pub fn without(&self, rule: &str) -> Self {
+        let mut case = self.clone();
+        for step in &mut case.steps {
+            if step.rules.iter().any(|(id, _)| *id == rule) {
+                step.rules.retain(|(id, _)| *id != rule);
+                step.features.retain(|(name, _)| *name != rule);
+                step.judged.against = step.rules.iter().any(|(_, class)| *class != Class::Operational);
+            }
+        }
+        case
     }
 
     /// The position among the steps of the labelled first error: the step whose record it is, or whose

@@ -296,8 +296,25 @@ fn share_needed(shares: &[f64], position: usize) -> f64 {
 
 /// Judges every case by a model that was fitted without its fold.
 pub fn cross_validate(cases: &[Case], prior: &Model, costs: &Costs) -> Vec<JudgedCase> {
+    cross_validate_with(cases, prior, costs, |case, judge| judge(case))
+}
+
+/// What `look` makes of every case by a model that was fitted without its fold: it is given the case
+/// and what judges it, or a variant of it.
+pub fn cross_validate_with<T>(
+    cases: &[Case],
+    prior: &Model,
+    costs: &Costs,
+    look: impl Fn(&Case, &dyn Fn(&Case) -> JudgedCase) -> T,
+) -> Vec<T> {
     let all: Vec<&Case> = cases.iter().collect();
-    out_of_fold(&all, FOLDS, 0, |rest| fit_model(rest, prior), |case, model| case.judge(model, costs))
+    out_of_fold(
+        &all,
+        FOLDS,
+        0,
+        |rest| fit_model(rest, prior),
+        |case, model| look(case, &|case| case.judge(model, costs)),
+    )
 }
 
 /// For each case what `apply` makes of it by what `learn` made of the cases of the other folds.

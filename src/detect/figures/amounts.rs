@@ -19,8 +19,8 @@ pub(super) static UNKNOWN_AMOUNT: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Support,
     summary: "A message gives a sum of money that was seen nowhere and does not follow from what was seen.",
-    example: "",
-    proven: true,
+    example: "gives the sum \"$212.40\", which was seen nowhere and follows from nothing seen",
+    proven: false,
 };
 
 /// Another amount than the call passed.
