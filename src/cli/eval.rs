@@ -80,10 +80,14 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
         .map(|file| if file.exists() { read_floors(file) } else { Ok(Floors::default()) });
     let raised = raised.transpose()?;
     let labels = corpus::read(&args.corpora)?;
-    if let Some(faults) = faults::measure(&labels, &common.judge()?, |sentence| super::complain(&sentence)) {
+    let (as_came, copies) = corpus::part(labels.clone());
+    if as_came.is_empty()
+        && let Some(faults) =
+            faults::measure(&labels, &common.judge()?, |sentence| super::complain(&sentence))
+    {
         return print_faults(&faults, args.json);
     }
-    let mut report = measure(&args, &labels, common)?;
+    let mut report = measure(&args, &as_came, &copies, common)?;
     if let (Some(file), Some(floors)) = (&args.floors, known_floors) {
         report.floors = Some((file.display().to_string(), floors.check(&report.measured)));
     }
@@ -114,25 +118,28 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
     super::finish(out, if missed { super::FOUND } else { super::CLEAN })
 }
 
-fn measure(args: &Args, labels: &[Label], common: &Common) -> anyhow::Result<Report> {
+/// Measures labels of runs as they came; `copies` with a fault help to fit.
+fn measure(args: &Args, labels: &[Label], copies: &[Label], common: &Common) -> anyhow::Result<Report> {
     let costs = common.costs();
     let given = common.named_model()?;
     let internal = *common.config.internal_signals;
     let experimental = *common.config.experimental_rules;
-    let assess = |internal_signals, experimental_rules, complain: fn(&str)| {
+    let assess = |labels: &[Label], internal_signals, experimental_rules, complain: fn(&str)| {
         let judge = Judge { internal_signals, experimental_rules, ..Judge::embedded() };
         cases::assess(labels.to_vec(), &judge, |sentence| complain(&sentence))
     };
-    let cases = assess(internal, experimental, super::complain);
-    let judged = judge(&cases, given.as_deref(), internal, &costs, report::judged_with_variants);
+    let cases = assess(labels, internal, experimental, super::complain);
+    let faulty = assess(copies, internal, experimental, super::complain);
+    let judged = judge(&cases, &faulty, given.as_deref(), internal, &costs, report::judged_with_variants);
     // Every rule is measured, also those that are off.
-    let mut rules = report::measure_rules(&assess(true, true, |_| ()));
+    let mut rules = report::measure_rules(&assess(labels, true, true, |_| ()));
     report::add_losses(&mut rules, &cases, &judged, &costs);
     let judged: Vec<JudgedCase> = judged.into_iter().map(|(judged, _)| judged).collect();
     let measured = report::measure(&cases, &judged, &costs);
     let other = (!args.no_comparison).then(|| {
-        let cases = assess(!internal, experimental, |_| ());
-        let judged = judge(&cases, given.as_deref(), !internal, &costs, |case, judge| judge(case));
+        let cases = assess(labels, !internal, experimental, |_| ());
+        let faulty = assess(copies, !internal, experimental, |_| ());
+        let judged = judge(&cases, &faulty, given.as_deref(), !internal, &costs, |case, judge| judge(case));
         report::measure(&cases, &judged, &costs)
     });
     if let Some(file) = &args.predictions {
@@ -140,7 +147,13 @@ fn measure(args: &Args, labels: &[Label], common: &Common) -> anyhow::Result<Rep
             .with_context(|| format!("predictions cannot be written to {}", file.display()))?;
     }
     let judged_by = given.map_or_else(
-        || format!("models fitted on the runs of other tasks ({} folds)", crossvalidate::FOLDS),
+        || {
+            let with = match copies.len() {
+                0 => String::new(),
+                n => format!(", {n} copies with a fault put in among what they were fitted on"),
+            };
+            format!("models fitted on the runs of other tasks ({} folds){with}", crossvalidate::FOLDS)
+        },
         |model| format!("{} as it is: in-sample where it was fitted on these runs", model.name),
     );
     let misses = report::misses(&cases);
@@ -200,6 +213,7 @@ fn write(file: &Path, text: &str) -> anyhow::Result<()> {
 /// fitted without the case's task.
 fn judge<T>(
     cases: &[Case],
+    copies: &[Case],
     given: Option<&Model>,
     internal: bool,
     costs: &Costs,
@@ -210,7 +224,7 @@ fn judge<T>(
             let by = |case: &Case| case.judge(model, costs);
             cases.iter().map(|case| look(case, &by)).collect()
         }
-        None => crossvalidate::cross_validate_with(cases, &Model::prior(internal), costs, look),
+        None => crossvalidate::cross_validate_with(cases, copies, &Model::prior(internal), costs, look),
     }
 }
 

@@ -63,27 +63,33 @@ fn fit(args: &Args, common: &Common) -> anyhow::Result<Fitted> {
         experimental_rules: *common.config.experimental_rules,
         ..Judge::embedded()
     };
-    let cases = cases::assess(corpus::read(&args.corpora)?, &judge, |sentence| super::complain(&sentence));
+    let (as_came, copies) = corpus::part(corpus::read(&args.corpora)?);
+    let assess = |labels| cases::assess(labels, &judge, |sentence| super::complain(&sentence));
+    let (cases, copies) = (assess(as_came), assess(copies));
     let prior = Model::prior(internal);
     let costs = common.costs();
-    let measured = report::measure(&cases, &crossvalidate::cross_validate(&cases, &prior, &costs), &costs);
-    let all: Vec<&cases::Case> = cases.iter().collect();
+    let measured =
+        report::measure(&cases, &crossvalidate::cross_validate(&cases, &copies, &prior, &costs), &costs);
+    let all: Vec<&cases::Case> = cases.iter().chain(&copies).collect();
     let mut model = crossvalidate::fit_model(&all, &prior);
     model.name.clone_from(&args.name);
-    describe(&mut model, &measured);
+    describe(&mut model, &measured, copies.len());
     let text = model.to_text().context("the model cannot be written as TOML")?;
     let card = card::card(&model, &card::digest(&text), &today(), &card::data_of(&cases), &measured);
     Ok(Fitted { model: text, card })
 }
 
 /// Writes into a model what it was fitted on, and its figures.
-fn describe(model: &mut Model, measured: &[Measured]) {
+fn describe(model: &mut Model, measured: &[Measured], copies: usize) {
     let parts: Vec<String> = measured
         .iter()
         .filter(|part| part.dataset != report::ALL)
         .map(|part| format!("{} ({} runs)", part.dataset, part.runs))
         .collect();
     model.fitted_on = parts.join(", ");
+    if copies > 0 {
+        model.fitted_on.push_str(&format!("; {copies} copies of good runs with a fault put in"));
+    }
     if let Some(part) = measured.last() {
         model.figures = part
             .figures

@@ -10,7 +10,7 @@ use anyhow::{Context as _, anyhow, bail};
 
 use super::Common;
 use crate::engine::read;
-use crate::lab::corpus;
+use crate::lab::corpus::{self, Label};
 use crate::lab::inject::{self, KINDS, Kind, Recording, label_of};
 
 /// Arguments of `inject`.
@@ -66,7 +66,7 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
             failed += 1;
             continue;
         }
-        match copies_of(file, &args, common, &kinds, success) {
+        match copies_of(file, &args, common, &kinds, label) {
             Ok(made) => {
                 twins += 1;
                 copies += made.len().saturating_sub(1);
@@ -141,7 +141,7 @@ fn copies_of(
     args: &Args,
     common: &Common,
     kinds: &[&'static Kind],
-    success: Option<bool>,
+    label: Option<&Label>,
 ) -> anyhow::Result<Vec<serde_json::Value>> {
     let unread = || format!("{} cannot be read; it is left out", file.display());
     let found = read::run_of(file, common.format).ok_or_else(|| anyhow!("{}", unread()))?;
@@ -149,14 +149,16 @@ fn copies_of(
     let bytes = fs::read(file).with_context(unread)?;
     let name = name_of(file, &args.path);
     let recording = Recording::read(&name, found.format, &source.identity, &bytes);
-    let mut labels = vec![label_of(&name, &name, success, None)];
+    let success = label.and_then(|label| label.success);
+    let task = label.map_or(name.as_str(), |label| label.task.as_str());
+    let mut labels = vec![label_of(&name, &name, task, success, None)];
     write_run(&args.output, &name, &bytes, file)?;
     for kind in kinds {
         match inject::inject(&recording, kind, args.seed) {
             Ok((draft, placed)) => {
                 let copy = format!("{name}--{}", kind.name);
                 write_run(&args.output, &copy, &draft.bytes(), file)?;
-                labels.push(label_of(&copy, &name, success, Some((kind, &placed))));
+                labels.push(label_of(&copy, &name, task, success, Some((kind, &placed))));
             }
             Err(why) => super::complain(&format!(
                 "{} has no place for {}: {why}",

@@ -15,6 +15,12 @@ use crate::score::fit::Example;
 use crate::score::{Conducted, Costs, Judged, Linear, Model, RunJudgement, features, judge, judge_run};
 use crate::trace::{Probability, StepId};
 
+/// A copy with a fault counts so much of a run that others labelled: there are many of them, and what
+/// they hold is known to be simple.
+const FAULT_WEIGHT: f64 = 0.1;
+/// How many steps off a fault still counts as found.
+pub const NEAR_A_FAULT: usize = 3;
+
 /// A labelled run with what the rules found in it.
 #[derive(Clone, Debug)]
 pub struct Case {
@@ -210,6 +216,9 @@ impl Case {
         if !labelled || self.steps.is_empty() {
             return Vec::new();
         }
+        if self.label.fault.is_some() {
+            return self.fault_examples();
+        }
         let weight = (20.0 / self.steps.len() as f64).min(1.0);
         self.steps
             .iter()
@@ -232,6 +241,20 @@ impl Case {
             }
         }
         case
+    }
+
+    /// What a fault that was put into the run teaches: what fires near it points at an error. The rest of
+    /// the copy is its twin's, and steps near the fault with nothing against them teach nothing.
+    fn fault_examples(&self) -> Vec<Example> {
+        let Some(at) = self.failed_position() else { return Vec::new() };
+        let near = self.steps.iter().enumerate().filter(|(i, _)| i.abs_diff(at.index()) <= NEAR_A_FAULT);
+        let found: Vec<&StepCase> =
+            near.map(|(_, step)| step).filter(|step| !step.rules.is_empty()).collect();
+        let weight = FAULT_WEIGHT / found.len().max(1) as f64;
+        found
+            .into_iter()
+            .map(|step| Example { features: step.features.clone(), wrong: true, weight })
+            .collect()
     }
 
     /// The position among the steps of the labelled first error: the step whose record it is, or whose

@@ -7,6 +7,7 @@
 //! runs. The first form may name the `fault` that was put into the run and the `twin` that it was put
 //! into: the run of the same dataset that holds everything but the fault.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -122,6 +123,16 @@ pub fn read(paths: &[PathBuf]) -> Result<Vec<Label>, CorpusError> {
         }
     }
     Ok(all)
+}
+
+/// Parts labels into those of runs as they came and those of copies with a fault put in. What lies beside
+/// copies are their untouched twins, which are left out.
+pub fn part(labels: Vec<Label>) -> (Vec<Label>, Vec<Label>) {
+    let (copies, mut as_came): (Vec<Label>, Vec<Label>) =
+        labels.into_iter().partition(|label| label.fault.is_some());
+    let folders: BTreeSet<Option<&Path>> = copies.iter().map(|label| label.file.parent()).collect();
+    as_came.retain(|label| !folders.contains(&label.file.parent()));
+    (as_came, copies)
 }
 
 fn shown(path: &Path) -> String {

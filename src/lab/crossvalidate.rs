@@ -48,9 +48,12 @@ fn fold(case: &Case, folds: usize, salt: u64) -> usize {
     ((hash >> 20) as usize) % folds
 }
 
-/// Fits a model on cases, starting from `prior`.
+/// Fits a model on cases, starting from `prior`. Copies with a fault teach how much the rules' findings
+/// weigh and nothing else: how often runs fail, and where, is learnt of runs as they came.
 pub fn fit_model(cases: &[&Case], prior: &Model) -> Model {
     let step = fit_steps(cases, &prior.step);
+    let as_came: Vec<&Case> = cases.iter().copied().filter(|case| case.label.fault.is_none()).collect();
+    let cases = as_came.as_slice();
     // What rests on judged steps must see them judged as they will be later: by a model that did not
     // see them.
     let judged = out_of_fold(
@@ -79,7 +82,8 @@ fn fit_steps(cases: &[&Case], prior: &Linear) -> Linear {
             case.step_examples().iter().map(|e| (m.logit(&e.features), e.wrong, e.weight)).collect::<Vec<_>>()
         },
     );
-    let (scale, shift) = platt(&held_out.into_iter().flatten().collect::<Vec<_>>());
+    let as_came = cases.iter().zip(held_out).filter(|(case, _)| case.label.fault.is_none());
+    let (scale, shift) = platt(&as_came.flat_map(|(_, logits)| logits).collect::<Vec<_>>());
     Linear { scale, shift, ..fit(&examples(cases), prior, STEP_PRECISION) }
 }
 
@@ -295,26 +299,32 @@ fn share_needed(shares: &[f64], position: usize) -> f64 {
 }
 
 /// Judges every case by a model that was fitted without its fold.
-pub fn cross_validate(cases: &[Case], prior: &Model, costs: &Costs) -> Vec<JudgedCase> {
-    cross_validate_with(cases, prior, costs, |case, judge| judge(case))
+pub fn cross_validate(cases: &[Case], copies: &[Case], prior: &Model, costs: &Costs) -> Vec<JudgedCase> {
+    cross_validate_with(cases, copies, prior, costs, |case, judge| judge(case))
 }
 
 /// What `look` makes of every case by a model that was fitted without its fold: it is given the case
-/// and what judges it, or a variant of it.
+/// and what judges it, or a variant of it. `copies` are cases with a fault put in, of which those of
+/// other folds help to fit.
 pub fn cross_validate_with<T>(
     cases: &[Case],
+    copies: &[Case],
     prior: &Model,
     costs: &Costs,
     look: impl Fn(&Case, &dyn Fn(&Case) -> JudgedCase) -> T,
 ) -> Vec<T> {
-    let all: Vec<&Case> = cases.iter().collect();
-    out_of_fold(
+    let all: Vec<&Case> = cases.iter().chain(copies).collect();
+    let looked = out_of_fold(
         &all,
         FOLDS,
         0,
         |rest| fit_model(rest, prior),
-        |case, model| look(case, &|case| case.judge(model, costs)),
-    )
+        |case, model| {
+            let as_came = case.label.fault.is_none();
+            as_came.then(|| look(case, &|case| case.judge(model, costs)))
+        },
+    );
+    looked.into_iter().flatten().collect()
 }
 
 /// For each case what `apply` makes of it by what `learn` made of the cases of the other folds.

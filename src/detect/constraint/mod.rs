@@ -43,7 +43,7 @@ pub(super) static CALL_WITH_MESSAGE: Rule = Rule {
     speaks_of: Aspect::Consistency,
     summary: "The instructions say that a call and a message to the user do not go together, and here a consequential act came with one.",
     example: "calls cancel_stay and speaks to the user in one go",
-    proven: true,
+    proven: false,
 };
 
 static RULES: &[&Rule] = &[

@@ -31,7 +31,7 @@ pub(super) static CONDITION_UNMET: Rule = Rule {
     speaks_of: Aspect::Consistency,
     summary: "The instructions allow an act on things of this sort only under a condition, and what was observed of this thing says that it is not met.",
     example: "calls cancel_stay for R77QX2, a saver stay with cover = no; the instructions ask for cover",
-    proven: true,
+    proven: false,
 };
 
 /// Locked.
@@ -42,7 +42,7 @@ pub(super) static LOCKED_OUT: Rule = Rule {
     speaks_of: Aspect::Consistency,
     summary: "An act changed the state of a thing, and on account of that state a later act on it was refused: the order was wrong.",
     example: "modify_items made order 1042 'pending (items modified)'; modify_address was then refused: non-pending order cannot be modified",
-    proven: true,
+    proven: false,
 };
 
 /// Words of a user who says that the other side has cancelled: a condition of its own.
