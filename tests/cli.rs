@@ -130,7 +130,7 @@ fn a_wrong_usage_is_one_sentence() {
     home.run(&["check", "--fromat", "chat", "x"]).refused(&["--fromat", "--format", "check --help"]);
     home.run(&["check"]).refused(&["PATH", "check --help"]);
     home.run(&["completions", "cobol"]).refused(&["cobol"]);
-    home.run(&["inject", "x"]).refused(&["inject", "not built yet"]);
+    home.run(&["inject", "x"]).refused(&["x is not there", "name a recorded run"]);
     home.run(&["export", "x"]).refused(&["export", "not built yet"]);
 }
 

@@ -255,6 +255,6 @@ mod tests {
     fn a_finding_outweighs_the_manner_before_any_fit() {
         let plain = row(0.0, Manner::default(), 3, 10);
         let found = row(5.0, Manner::default(), 7, 10);
-        assert!(dot(&PRIOR, &found) > dot(&PRIOR, &plain) + 3.0);
+        assert!(dot(&PRIOR, &found) > dot(&PRIOR, &plain) + 2.0);
     }
 }
