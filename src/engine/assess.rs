@@ -302,6 +302,7 @@ impl Assessor {
         let shape = self.shape();
         let lexical = self.judge.model.lexical_of(shape);
         Conducted {
+            talk: self.format.is_talk(),
             shape,
             course: *self.watch.conduct.course(),
             lexical: lexical.map(|lexical| lexical.logit(self.watch.conduct.terms())),
@@ -337,6 +338,7 @@ impl Assessor {
         if let Some(first) = self.watch.changed.take() {
             self.sent_steps = self.sent_steps.min(first.index());
         }
+        let talk = self.format.is_talk();
         for id in touched {
             let Some(step) = run.step(id) else { continue };
             let findings = self.watch.at(id);
@@ -344,11 +346,12 @@ impl Assessor {
             let effects = self.watch.effects_of.get(&id).copied();
             let effects = effects.and_then(|(from, to)| run.effects.get(from as usize..to as usize));
             let effects = effects.unwrap_or_default();
-            let shown = judge_step(&self.judge.model, &self.judge.costs, step, &findings, context, effects);
+            let shown =
+                judge_step(&self.judge.model, talk, &self.judge.costs, step, &findings, context, effects);
             let judged = Judged {
                 agent: step.agent,
                 p_wrong: shown.p_wrong.get(),
-                evidence: self.judge.model.step.evidence(&of_step(findings.iter().copied(), &[])),
+                evidence: self.judge.model.step_of(talk).evidence(&of_step(findings.iter().copied(), &[])),
                 manner: self.watch.conduct.manner(id.index()),
                 against: findings.iter().any(|f| f.rule.class != crate::detect::Class::Operational),
                 class: shown.class,

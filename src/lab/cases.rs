@@ -141,7 +141,7 @@ pub fn each_log_once<'a, T: Copy>(
 impl Case {
     /// Judges the case by a model.
     pub fn judge(&self, model: &Model, costs: &Costs) -> JudgedCase {
-        let steps = self.judged(&model.step, costs);
+        let steps = self.judged(model.step_of(self.conducted.talk), costs);
         let lexical = model.lexical_of(self.conducted.shape).map(|lexical| lexical.logit(self.terms()));
         let conducted = Conducted { lexical, ..self.conducted };
         let found = self.found();

@@ -51,7 +51,7 @@ fn fold(case: &Case, folds: usize, salt: u64) -> usize {
 /// Fits a model on cases, starting from `prior`. Copies with a fault teach how much the rules' findings
 /// weigh and nothing else: how often runs fail, and where, is learnt of runs as they came.
 pub fn fit_model(cases: &[&Case], prior: &Model) -> Model {
-    let step = fit_steps(cases, &prior.step);
+    let steps = StepModels::fit(cases, prior);
     let as_came: Vec<&Case> = cases.iter().copied().filter(|case| case.label.fault.is_none()).collect();
     let cases = as_came.as_slice();
     // What rests on judged steps must see them judged as they will be later: by a model that did not
@@ -60,14 +60,31 @@ pub fn fit_model(cases: &[&Case], prior: &Model) -> Model {
         cases,
         INNER_FOLDS,
         1,
-        |rest| fit_steps(rest, &prior.step),
-        |case, step| case.judged(step, &Costs::default()),
+        |rest| StepModels::fit(rest, prior),
+        |case, steps| case.judged(steps.of(case), &Costs::default()),
     );
-    let mut model = Model { step, ..prior.clone() };
+    let mut model = Model { step: steps.talk, step_of_work: steps.work, ..prior.clone() };
     fit_runs(cases, &judged, prior, &mut model);
     fit_decisive(cases, &judged, prior, &mut model);
     model.round();
     model
+}
+
+/// The models of P(step wrong).
+struct StepModels {
+    talk: Linear,
+    work: Linear,
+}
+
+impl StepModels {
+    fn fit(cases: &[&Case], prior: &Model) -> Self {
+        let (talk, work): (Vec<&Case>, Vec<&Case>) = cases.iter().partition(|case| case.conducted.talk);
+        Self { talk: fit_steps(&talk, &prior.step), work: fit_steps(&work, &prior.step_of_work) }
+    }
+
+    fn of(&self, case: &Case) -> &Linear {
+        if case.conducted.talk { &self.talk } else { &self.work }
+    }
 }
 
 fn fit_steps(cases: &[&Case], prior: &Linear) -> Linear {

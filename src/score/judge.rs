@@ -12,9 +12,10 @@ use crate::trace::{AgentId, Effect, EffectStatus, Probability, Step};
 /// The logit of an aspect with nothing against it.
 const ASPECT_BIAS: f64 = -4.0;
 
-/// Judges a step. `findings` are those made at it, `effects` what it changed outside.
+/// Judges a step of a run of talk, or of work. `findings` are those made at it, `effects` what it changed outside.
 pub fn judge_step(
     model: &Model,
+    talk: bool,
     costs: &Costs,
     step: &Step,
     findings: &[&Finding],
@@ -24,9 +25,10 @@ pub fn judge_step(
     let counted =
         || findings.iter().copied().filter(|f| model.internal_signals || f.rule.basis == Basis::External);
     let features = features::of_step(counted(), context);
-    let p_wrong = model.step.probability(&features);
-    let why = model.step.contributions(&features);
-    let weight = |finding: &Finding| model.step.weight(finding.rule.id) * finding.strength.get();
+    let linear = model.step_of(talk);
+    let p_wrong = linear.probability(&features);
+    let why = linear.contributions(&features);
+    let weight = |finding: &Finding| linear.weight(finding.rule.id) * finding.strength.get();
     let class = counted()
         .filter(|f| f.rule.class != Class::Operational)
         .max_by(|a, b| weight(a).total_cmp(&weight(b)))
@@ -35,7 +37,7 @@ pub fn judge_step(
     let aspect = |aspect: Aspect| {
         let against: f64 =
             counted().filter(|f| f.rule.speaks_of == aspect).map(weight).filter(|w| *w > 0.0).sum();
-        Probability::from_logit(model.step.scale.max(0.2) * (ASPECT_BIAS + against)).complement()
+        Probability::from_logit(linear.scale.max(0.2) * (ASPECT_BIAS + against)).complement()
     };
     let scored = counted().any(|f| f.rule.class != Class::Operational);
     let band = if scored {
@@ -94,6 +96,8 @@ pub struct Judged {
 /// What a run's judgement needs besides its steps.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Conducted {
+    /// Whether it is of talk and look-ups rather than of work on files and commands, by its format.
+    pub talk: bool,
     /// The run's shape.
     pub shape: RunShape,
     /// Its course.

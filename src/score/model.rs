@@ -29,8 +29,10 @@ pub struct Model {
     pub fitted_on: String,
     /// Whether internal signals were among its features.
     pub internal_signals: bool,
-    /// P(step wrong).
+    /// P(step wrong) in runs of talk and look-ups.
     pub step: Linear,
+    /// P(step wrong) in runs of work on files and commands, where findings rest on firmer ground.
+    pub step_of_work: Linear,
     /// P(run failed), for runs of any shape.
     pub run: Linear,
     /// P(run failed), for runs of a shape that there was enough data of, by the shape's word.
@@ -235,7 +237,7 @@ impl Model {
             let bad = bad.or((!lexical.bias.is_finite()).then_some("bias"));
             bad.map(|name| format!("lexical_of.{shape}.{}", crate::text::excerpt(name, 40)))
         };
-        let linears = [("step", &self.step), ("run", &self.run)];
+        let linears = [("step", &self.step), ("step_of_work", &self.step_of_work), ("run", &self.run)];
         let shaped = self.run_of.iter().map(|(shape, linear)| (shape.as_str(), linear));
         let decisives = self.decisive_of.iter().map(|(shape, d)| (shape.as_str(), d));
         linears
@@ -249,6 +251,11 @@ impl Model {
     /// The model of P(run failed) for a shape.
     pub fn run_of(&self, shape: RunShape) -> &Linear {
         self.run_of.get(shape.word()).unwrap_or(&self.run)
+    }
+
+    /// The model of P(step wrong) for runs of talk, or of work.
+    pub fn step_of(&self, talk: bool) -> &Linear {
+        if talk { &self.step } else { &self.step_of_work }
     }
 
     /// The model of the decisive step for a shape.
@@ -278,17 +285,19 @@ impl Model {
             .map(|rule| (rule.id.to_owned(), prior_weight(rule.basis)));
         let context = CONTEXT.iter().map(|(name, weight)| ((*name).to_owned(), *weight));
         let run = RUN.iter().filter(|f| f.general).map(|f| (f.name.to_owned(), f.prior)).collect();
+        let step = Linear {
+            bias: PRIOR_BIAS,
+            scale: 1.0,
+            shift: 0.0,
+            weights: rule_weights.chain(context).collect(),
+        };
         Self {
             form: FORM,
             name: "prior".to_owned(),
             fitted_on: "nothing".to_owned(),
             internal_signals,
-            step: Linear {
-                bias: PRIOR_BIAS,
-                scale: 1.0,
-                shift: 0.0,
-                weights: rule_weights.chain(context).collect(),
-            },
+            step: step.clone(),
+            step_of_work: step,
             run: Linear { bias: -1.5, scale: 1.0, shift: 0.0, weights: run },
             run_of: BTreeMap::new(),
             decisive: Decisive::prior(),
@@ -302,7 +311,10 @@ impl Model {
     /// memory judge alike.
     pub fn round(&mut self) {
         let round = |number: &mut f64| *number = (*number * 1e4).round() / 1e4;
-        for linear in [&mut self.step, &mut self.run].into_iter().chain(self.run_of.values_mut()) {
+        for linear in [&mut self.step, &mut self.step_of_work, &mut self.run]
+            .into_iter()
+            .chain(self.run_of.values_mut())
+        {
             [&mut linear.bias, &mut linear.scale, &mut linear.shift].into_iter().for_each(round);
             linear.weights.values_mut().for_each(round);
         }
