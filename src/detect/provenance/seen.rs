@@ -58,10 +58,12 @@ fn is_date(name: &str) -> bool {
 /// that hold too few digits to be known as such anywhere.
 pub(super) fn codes(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).filter(|word| {
+        if !(6..=10).contains(&word.len()) {
+            return false;
+        }
         let digits = word.bytes().filter(u8::is_ascii_digit).count();
         let letters = word.bytes().filter(u8::is_ascii_uppercase).count();
-        (6..=10).contains(&word.len())
-            && digits + letters == word.len()
+        digits + letters == word.len()
             && (1..=2).contains(&digits)
             && letters >= 2
     })

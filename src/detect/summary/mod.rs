@@ -60,6 +60,7 @@ patterns! {
     COVERAGE = r"(?i-u)cover|\bstmts\b";
     // A percentage, or a cell of the table that istanbul prints.
     SHARE = r"\b(\d{1,3})(?:\.(\d+))?\s?%|\|\s+(\d{1,3})(?:\.(\d+))? ";
+    MAY_EXIT = r"(?i-u)exit|code|\brc";
     PRINTED_EXIT = r"(?i)^\W{0,3}(?:(?:command|process|script|program)\s+)?(?:exit(?:ed)?(?:\s+with)?(?:[\s_-]?(?:status|code))?|return[\s_-]?code|exitcode|rc)\W{0,3}(-?\d{1,3})\W{0,3}(?:</returncode>)?$";
 }
 
@@ -119,11 +120,14 @@ pub(crate) fn could_not_start(text: &str) -> Option<&str> {
 /// Exit codes that the text prints on lines of their own: where each line ends, and the code.
 pub(crate) fn printed_exits(text: &str) -> Vec<(usize, i32)> {
     let mut found = Vec::new();
+    if !MAY_EXIT.is_in(text) {
+        return found;
+    }
     let mut at = 0usize;
     for line in text.split_inclusive('\n') {
         at += line.len();
         let line = line.trim();
-        if line.is_empty() || line.len() > 60 {
+        if line.is_empty() || line.len() > 60 || !MAY_EXIT.is_in(line) {
             continue;
         }
         let line = line.strip_prefix("<returncode>").map_or(line, |_| line);

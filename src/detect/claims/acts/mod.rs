@@ -211,11 +211,20 @@ impl Acts {
     }
 
     fn note_all(&mut self, text: &str) {
-        for token in text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '_' | '-'))) {
-            let token = token.trim_matches('.');
+        let parts = |c: char| !(c.is_alphanumeric() || matches!(c, '.' | '_' | '-'));
+        // A name of a file has a dot in it: only the words around dots are looked at.
+        let mut from = 0;
+        while let Some(dot) = memchr::memchr(b'.', text.as_bytes().get(from..).unwrap_or_default()) {
+            let (before, after) = text.split_at(from + dot);
+            let before = before.get(from..).unwrap_or_default();
+            let begin = before.char_indices().rev().take_while(|(_, c)| !parts(*c)).last();
+            let begin = begin.map_or(from + dot, |(at, _)| from + at);
+            let end = from + dot + after.find(parts).unwrap_or(after.len());
+            let token = text.get(begin..end).unwrap_or_default().trim_matches('.');
             if token.len() <= 64 && token.as_bytes().contains(&b'.') {
                 self.note(token);
             }
+            from = end;
         }
     }
 

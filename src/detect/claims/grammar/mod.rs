@@ -220,8 +220,8 @@ fn read_sentence(sentence: &Sentence, context: &mut Context, said: &mut Said) {
             said.claims.push(claim(&found, words, ran, sentence.span.clone()));
         }
     }
-    let told = !sentence.question && !MODAL.is_in(words) && !NOT_RUN.is_in(words);
-    context.ran = if ran && told { kind_named(words) } else { None };
+    let told = ran && !sentence.question && !MODAL.is_in(words) && !NOT_RUN.is_in(words);
+    context.ran = if told { kind_named(words) } else { None };
 }
 
 /// The first kind of check that a sentence names.
