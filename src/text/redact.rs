@@ -40,7 +40,7 @@ static PATTERNS: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|| {
 static HINT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(concat!(
         r"(?i-u:BEGIN [A-Z ]*PRIVATE|sk-|gh[pousr]_|github_pat|glpat-|AKIA|ASIA|AIza|xox[abposr]-",
-        r"|[rs]k_(?:live|test)|hf_|npm_|eyJ|authorization|passw|secret|api[_-]?key|token)|://[^\s/:@]+:",
+        r"|[rs]k_(?:live|test)|hf_|npm_|eyJ|authorization|passw|secret|api[_-]?key|(?:access|auth|private)[_-]?token)|://[^\s/:@]+:",
     ))
     .ok()
 });

@@ -104,11 +104,23 @@ impl Entities {
 
     /// Takes in all entities of a text, and the file names at the end of its paths.
     pub fn note(&mut self, text: &str, brought: Brought, step: Option<StepId>) {
+        self.note_each(text, brought, step, |_| {});
+    }
+
+    /// Does the same, and hands each mention on.
+    pub fn note_each(
+        &mut self,
+        text: &str,
+        brought: Brought,
+        step: Option<StepId>,
+        mut found: impl FnMut(Mention),
+    ) {
         scan(text, |mention| {
             self.note_one(mention.hash, brought, step);
             if let Some(name) = mention.file_name {
                 self.note_one(name, brought, step);
             }
+            found(mention);
         });
     }
 
@@ -168,7 +180,9 @@ pub fn scan(text: &str, mut found: impl FnMut(Mention)) {
         }
         let end = at + length;
         // Most words are plain: no entity is without one of these.
-        if seen & TELLS != 0 && let Some(mention) = text.get(at..end).and_then(|token| classify(token, at)) {
+        if seen & TELLS != 0
+            && let Some(mention) = text.get(at..end).and_then(|token| classify(token, at))
+        {
             found(mention);
         }
         at = end.max(at + 1);

@@ -120,14 +120,11 @@ pub(crate) fn could_not_start(text: &str) -> Option<&str> {
 /// Exit codes that the text prints on lines of their own: where each line ends, and the code.
 pub(crate) fn printed_exits(text: &str) -> Vec<(usize, i32)> {
     let mut found = Vec::new();
-    if !MAY_EXIT.is_in(text) {
-        return found;
-    }
     let mut at = 0usize;
     for line in text.split_inclusive('\n') {
         at += line.len();
         let line = line.trim();
-        if line.is_empty() || line.len() > 60 || !MAY_EXIT.is_in(line) {
+        if line.is_empty() || line.len() > 60 || !ends_in_code(line) || !MAY_EXIT.is_in(line) {
             continue;
         }
         let line = line.strip_prefix("<returncode>").map_or(line, |_| line);
@@ -145,6 +142,13 @@ pub(crate) fn printed_exits(text: &str) -> Vec<(usize, i32)> {
         }
     }
     found
+}
+
+/// Whether a line ends as one does that prints an exit code: with a digit, but for a few marks.
+fn ends_in_code(line: &str) -> bool {
+    let line = line.trim_end_matches("</returncode>");
+    let last = line.bytes().rev().find(|b| b.is_ascii_alphanumeric() || !b.is_ascii());
+    last.is_some_and(|b| b.is_ascii_digit() || !b.is_ascii())
 }
 
 #[cfg(test)]

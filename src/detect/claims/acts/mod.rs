@@ -1,6 +1,8 @@
 //! Claims about single acts: that something was done whose last call failed (8), that a file was
 //! written which nothing wrote (11), that something was looked at with no call at all (18).
 
+use std::cell::LazyCell;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 mod deeds;
@@ -293,9 +295,10 @@ impl Acts {
     ) {
         let last = self.last.remove(&step.step.agent);
         let lower = message.text.to_ascii_lowercase().replace('’', "'");
-        let lower = COURTESY.replace(&lower, "");
+        let courteous = ["hesitate", "problem", "issue", "error"].iter().any(|word| lower.contains(word));
+        let lower = if courteous { COURTESY.replace(&lower, "") } else { lower.as_str().into() };
         let trouble = said.admits || TROUBLE.is_in(&lower);
-        let told_of_failure = ADMITS_FAILURE.is_in(&lower);
+        let told_of_failure = LazyCell::new(|| ADMITS_FAILURE.is_in(&lower));
         let mut failures: Vec<&Failure> = self.failures.values().collect();
         failures.sort_by_key(|f| std::cmp::Reverse(f.step));
         let (mut after_error, mut recorded, mut unwritten) = (false, false, 0u8);
@@ -309,7 +312,7 @@ impl Acts {
             }
             if !after_error
                 && let Some(last) = &last
-                && !(if last.application { told_of_failure } else { trouble })
+                && !(if last.application { *told_of_failure } else { trouble })
                 && let Some(strength) = says_success(&sentence, last.application, last.looks_up)
             {
                 after_error = true;
