@@ -137,14 +137,13 @@ impl Edits {
             file.put.insert(*line, put);
         }
         let name = file.name.clone();
-        let mut evidence = vec![Evidence::new(
-            step.input.record,
-            Part::Claim,
-            request.new_text.as_deref().unwrap_or_default(),
-        )];
-        if let Some(old) = &request.old_text {
-            evidence.push(Evidence::new(step.input.record, Part::Against, old));
-        }
+        let evidence = || {
+            let span = |part, text: &Option<String>| {
+                text.as_ref().map(|text| Evidence::new(step.input.record, part, text))
+            };
+            let new = span(Part::Claim, &request.new_text);
+            new.into_iter().chain(span(Part::Against, &request.old_text)).collect()
+        };
         if reverted {
             file.reverts = file.reverts.saturating_add(1);
             let again = file.reverts >= 2;
@@ -153,7 +152,7 @@ impl Edits {
                 step: step.step.id,
                 root: back_to,
                 strength: Probability::new(if again { 0.6 } else { 0.3 }),
-                evidence,
+                evidence: evidence(),
                 sentence: if again {
                     format!("goes back and forth in {name}: puts the earlier lines back for the {}. time", file.reverts)
                 } else {
@@ -173,7 +172,7 @@ impl Edits {
                 step: step.step.id,
                 root: Some(put.first),
                 strength: Probability::new(if put.changes > CHANGES { 0.45 } else { 0.25 }),
-                evidence,
+                evidence: evidence(),
                 sentence: format!("has changed the same lines of {name} {} times", put.changes),
                 instruction: format!(
                     "Read {name} around these lines and the latest error once more, write down the cause in one sentence, and make one edit that removes it; then run the check."

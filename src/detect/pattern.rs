@@ -26,7 +26,8 @@ impl Pattern {
 
     /// Its first occurrence, with groups.
     pub(crate) fn captures<'t>(&self, text: &'t str) -> Option<Captures<'t>> {
-        self.0.as_ref()?.captures(text)
+        // Most texts do not match: only one that does is worth the room for its groups.
+        self.0.as_ref()?.is_match(text).then(|| self.0.as_ref()?.captures(text))?
     }
 
     /// All occurrences, with groups.

@@ -127,11 +127,13 @@ impl Views {
 /// How much of a page a text says that it shows, in hundredths, and its words for it.
 fn view(text: &str) -> Option<(u32, &str)> {
     let text = crate::text::clip(text, speech::READ_BYTES);
-    if let Some(found) = SHARE.captures(text) {
+    if text.contains('%')
+        && let Some(found) = SHARE.captures(text)
+    {
         let share = found.get(1)?.as_str().parse().ok()?;
         return Some((share, found.get(0)?.as_str()));
     }
-    let found = PAGES.captures(text)?;
+    let found = text.contains(" 1 ").then(|| PAGES.captures(text))??;
     let pages: u32 = found.get(1)?.as_str().parse().ok()?;
     Some((100u32.checked_div(pages)?, found.get(0)?.as_str()))
 }

@@ -7,26 +7,27 @@ use regex::{Captures, Regex};
 use super::Maybe;
 
 /// Shapes of secrets, each with a name that stands in for what was taken out. The first group, where
-/// there is one, is kept in front.
+/// there is one, is kept in front. The ends of words are those of ASCII: others make a search slow where
+/// the text is not ASCII, as every text is in which the gate has made line ends visible.
 const SHAPES: &[(&str, &str)] = &[
     ("private key", r"-----BEGIN [A-Z ]*PRIVATE KEY-----[\s\S]*?(?:-----END [A-Z ]*PRIVATE KEY-----|\z)"),
-    ("Anthropic key", r"\bsk-ant-[A-Za-z0-9_-]{8,}"),
-    ("API key", r"\bsk-(?:proj-|svcacct-|or-v1-)?[A-Za-z0-9_-]{16,}"),
-    ("GitHub token", r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})"),
-    ("GitLab token", r"\bglpat-[A-Za-z0-9_-]{16,}"),
-    ("AWS key", r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b"),
-    ("Google key", r"\bAIza[0-9A-Za-z_-]{30,}"),
-    ("Slack token", r"\bxox[abposr]-[A-Za-z0-9-]{10,}"),
-    ("Stripe key", r"\b[rs]k_(?:live|test)_[A-Za-z0-9]{10,}"),
-    ("Hugging Face token", r"\bhf_[A-Za-z0-9]{20,}"),
-    ("npm token", r"\bnpm_[A-Za-z0-9]{30,}"),
-    ("JSON web token", r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}"),
-    ("bearer token", r"(?i)(\bauthorization\s*[:=]\s*(?:bearer|basic|token)\s+)[A-Za-z0-9._~+/=-]{8,}"),
+    ("Anthropic key", r"(?-u:\b)sk-ant-[A-Za-z0-9_-]{8,}"),
+    ("API key", r"(?-u:\b)sk-(?:proj-|svcacct-|or-v1-)?[A-Za-z0-9_-]{16,}"),
+    ("GitHub token", r"(?-u:\b)(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,})"),
+    ("GitLab token", r"(?-u:\b)glpat-[A-Za-z0-9_-]{16,}"),
+    ("AWS key", r"(?-u:\b)(?:AKIA|ASIA)[0-9A-Z]{16}(?-u:\b)"),
+    ("Google key", r"(?-u:\b)AIza[0-9A-Za-z_-]{30,}"),
+    ("Slack token", r"(?-u:\b)xox[abposr]-[A-Za-z0-9-]{10,}"),
+    ("Stripe key", r"(?-u:\b)[rs]k_(?:live|test)_[A-Za-z0-9]{10,}"),
+    ("Hugging Face token", r"(?-u:\b)hf_[A-Za-z0-9]{20,}"),
+    ("npm token", r"(?-u:\b)npm_[A-Za-z0-9]{30,}"),
+    ("JSON web token", r"(?-u:\b)eyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}"),
+    ("bearer token", r"(?i)((?-u:\b)authorization\s*[:=]\s*(?:bearer|basic|token)\s+)[A-Za-z0-9._~+/=-]{8,}"),
     (
         "password",
-        r#"(?i)(\b[a-z0-9_-]*(?:password|passwd|secret|api[_-]?key|access[_-]?token|auth[_-]?token|private[_-]?token)["']?\s*[:=]\s*["']?)[^\s"',;&]{8,}"#,
+        r#"(?i)((?-u:\b)[a-z0-9_-]*(?:password|passwd|secret|api[_-]?key|access[_-]?token|auth[_-]?token|private[_-]?token)["']?\s*[:=]\s*["']?)[^\s"',;&]{8,}"#,
     ),
-    ("credentials", r"(\b[a-z][a-z0-9+.-]*://[^\s/:@]+:)[^\s/@]{3,}(?:@)"),
+    ("credentials", r"((?-u:\b)[a-z][a-z0-9+.-]*://[^\s/:@]+:)[^\s/@]{3,}(?:@)"),
 ];
 
 static PATTERNS: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|| {
@@ -39,7 +40,7 @@ static PATTERNS: LazyLock<Vec<(&'static str, Regex)>> = LazyLock::new(|| {
 static HINT: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(concat!(
         r"(?i-u:BEGIN [A-Z ]*PRIVATE|sk-|gh[pousr]_|github_pat|glpat-|AKIA|ASIA|AIza|xox[abposr]-",
-        r"|[rs]k_(?:live|test)|hf_|npm_|eyJ|authorization|passw|secret|api[_-]?key|token)|://[^\s/:@]+:",
+        r"|[rs]k_(?:live|test)|hf_|npm_|eyJ|authorization|passw|secret|api[_-]?key|(?:access|auth|private)[_-]?token)|://[^\s/:@]+:",
     ))
     .ok()
 });

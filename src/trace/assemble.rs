@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 
 use super::effect::{Effect, effects_of, mark_undone};
-use super::entity::{Brought, hash_lower};
+use super::entity::{Brought, Mention, hash_lower};
 use super::event::{Author, Closing, Event, EventKind, FactOf, Lifecycle, PlanItem, Status, Usage};
 use super::identity::{AgentId, RecordRef, RunId, StepId};
 use super::observe::{ClosedStep, Disorder, Observation, Passage};
@@ -41,6 +41,8 @@ pub struct Assembler {
     titled: bool,
     /// How often each agent said or called the same without an id.
     said: FxHashMap<u64, u32>,
+    /// The entities of the outcome at hand.
+    mentions: Vec<Mention>,
 }
 
 /// What an agent has said since its last step.
@@ -75,6 +77,7 @@ impl Assembler {
             latest: FxHashMap::default(),
             titled: false,
             said: FxHashMap::default(),
+            mentions: Vec::new(),
         }
     }
 
@@ -319,6 +322,7 @@ impl Assembler {
                 outcome: None,
                 message: Some(&message),
                 effects: &[],
+                mentions: &[],
             };
             watch(&Observation::Step(closed), &self.run);
         }
@@ -427,7 +431,8 @@ impl Assembler {
         let status = settled(status, exit_code, open.request.background);
         // What another agent reports is its word, not an observation.
         let brought = if open.kind == ToolKind::Agent { Brought::Prompt } else { Brought::Outcome };
-        self.run.entities.note(text, brought, Some(open.step));
+        self.mentions.clear();
+        self.run.entities.note_each(text, brought, Some(open.step), |mention| self.mentions.push(mention));
         if status == Status::Ok && matches!(open.kind, ToolKind::Write | ToolKind::Edit) {
             for path in &open.request.paths {
                 self.run.entities.note(path, Brought::OwnWrite, Some(open.step));
@@ -449,7 +454,8 @@ impl Assembler {
         self.state(StateWord::Working, "a call has come back", false);
         if let Some(step) = self.run.steps.get(open.step.index()) {
             let effects = self.run.effects.get(first_effect..).unwrap_or_default();
-            watch(&Observation::Step(open.view(step, Some(&outcome), effects)), &self.run);
+            let closed = ClosedStep { mentions: &self.mentions, ..open.view(step, Some(&outcome), effects) };
+            watch(&Observation::Step(closed), &self.run);
         }
     }
 
@@ -574,6 +580,7 @@ impl Open {
             outcome,
             message: None,
             effects,
+            mentions: &[],
         }
     }
 }

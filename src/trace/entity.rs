@@ -104,11 +104,23 @@ impl Entities {
 
     /// Takes in all entities of a text, and the file names at the end of its paths.
     pub fn note(&mut self, text: &str, brought: Brought, step: Option<StepId>) {
+        self.note_each(text, brought, step, |_| {});
+    }
+
+    /// Does the same, and hands each mention on.
+    pub fn note_each(
+        &mut self,
+        text: &str,
+        brought: Brought,
+        step: Option<StepId>,
+        mut found: impl FnMut(Mention),
+    ) {
         scan(text, |mention| {
             self.note_one(mention.hash, brought, step);
             if let Some(name) = mention.file_name {
                 self.note_one(name, brought, step);
             }
+            found(mention);
         });
     }
 
@@ -153,58 +165,60 @@ pub struct Mention {
 pub fn scan(text: &str, mut found: impl FnMut(Mention)) {
     let bytes = text.as_bytes();
     let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        if !begins(byte) {
-            at += 1;
-            continue;
-        }
+    while let Some(skipped) = bytes.get(at..).and_then(|b| b.iter().position(|b| class(*b) & BEGINS != 0)) {
+        at += skipped;
         let rest = bytes.get(at..).unwrap_or_default();
-        let mut telling = false;
+        let mut seen = 0;
         let mut length = 0;
         for byte in rest {
-            if !continues(*byte) {
+            let class = class(*byte);
+            if class & CONTINUES == 0 {
                 break;
             }
-            telling |= tells(*byte);
+            seen |= class;
             length += 1;
         }
         let end = at + length;
         // Most words are plain: no entity is without one of these.
-        if telling && let Some(mention) = text.get(at..end).and_then(|token| classify(token, at)) {
+        if seen & TELLS != 0
+            && let Some(mention) = text.get(at..end).and_then(|token| classify(token, at))
+        {
             found(mention);
         }
         at = end.max(at + 1);
     }
 }
 
-/// What every entity holds at least one of.
-fn tells(byte: u8) -> bool {
-    byte.is_ascii_digit() || matches!(byte, b'/' | b'.' | b'@')
+/// A byte that an entity may begin with.
+const BEGINS: u8 = 1;
+/// A byte that may stand in an entity.
+const CONTINUES: u8 = 2;
+/// A byte of which every entity holds at least one.
+const TELLS: u8 = 4;
+
+/// What each byte may be in an entity.
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        classes[byte] = class_of(byte as u8);
+        byte += 1;
+    }
+    classes
+};
+
+const fn class_of(byte: u8) -> u8 {
+    match byte {
+        b'0'..=b'9' | b'/' | b'.' => BEGINS | CONTINUES | TELLS,
+        b'@' => CONTINUES | TELLS,
+        b'a'..=b'z' | b'A'..=b'Z' | b'~' | b'#' | b'_' | b'$' => BEGINS | CONTINUES,
+        b'-' | b':' | b'+' | b'%' | b'?' | b'=' | b'&' | b',' => CONTINUES,
+        _ => 0,
+    }
 }
 
-fn begins(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'~' | b'#' | b'_' | b'$')
-}
-
-fn continues(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric()
-        || matches!(
-            byte,
-            b'/' | b'.'
-                | b'~'
-                | b'#'
-                | b'_'
-                | b'-'
-                | b':'
-                | b'@'
-                | b'+'
-                | b'%'
-                | b'?'
-                | b'='
-                | b'&'
-                | b','
-                | b'$'
-        )
+fn class(byte: u8) -> u8 {
+    CLASSES.get(usize::from(byte)).copied().unwrap_or(0)
 }
 
 fn classify(token: &str, at: usize) -> Option<Mention> {

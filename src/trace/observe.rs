@@ -2,6 +2,7 @@
 //! else that happened, in the order of the log. The texts live only as long as the call.
 
 use super::effect::Effect;
+use super::entity::Mention;
 use super::event::{Author, Lifecycle, PlanItem};
 use super::identity::{AgentId, RecordRef, StepId};
 use super::step::Step;
@@ -37,6 +38,9 @@ pub struct ClosedStep<'a> {
     pub message: Option<&'a Passage>,
     /// What the step changed outside the agent.
     pub effects: &'a [Effect],
+    /// The entities of what came back, in its order, so that nobody need look for them again; of the
+    /// whole text, even where only a part of it is kept.
+    pub mentions: &'a [Mention],
 }
 
 impl ClosedStep<'_> {

@@ -17,11 +17,13 @@ use crate::trace::{ClosedStep, Passage, Probability, StepId};
 const KEPT: usize = 32 * 1024;
 /// The longest outcome that is taken in, in bytes.
 const TAKEN: usize = 16 * 1024;
+/// How many characters a quotation that is looked at has.
+const QUOTED_CHARS: std::ops::RangeInclusive<usize> = 12..=300;
 /// The fewest words of a quotation that is looked at.
 const WORDS: usize = 4;
 
 patterns! {
-    QUOTED = "(?i)\\b(?:printed|output was|output reads?|returned|reported|showed|responded with|ended with|came back with)\\b[^\\n\"`“.]{0,32}(?:\"([^\"\\n]{12,300})\"|`([^`\\n]{12,300})`|“([^”\\n]{12,300})”)";
+    QUOTED = "(?i)\\b(?:printed|output was|output reads?|returned|reported|showed|responded with|ended with|came back with)\\b[^\\n\"`“.]{0,32}(?:\"([^\"\\n]+)\"|`([^`\\n]+)`|“([^”\\n]+)”)";
     NOT_SEEN = r"\b(?:should|would|will|could|might|may|if|when|once|expect\w*|before|earlier|previously|you|user|example|like|instead of|not)\b|n't\b";
 }
 
@@ -35,7 +37,24 @@ pub(super) struct Heard {
 
 /// Whether a text quotes something as output.
 pub(super) fn quotes_output(text: &str) -> bool {
-    QUOTED.is_in(text)
+    quoted_in(text).is_some()
+}
+
+/// The first quotation of output in a text. The pattern leaves its length open, because a bound there
+/// would make it a hundred times as large.
+fn quoted_in(text: &str) -> Option<&str> {
+    let mut rest = text;
+    loop {
+        let found = QUOTED.captures(rest)?;
+        let quoted = found.iter().skip(1).flatten().next()?.as_str();
+        if QUOTED_CHARS.contains(&quoted.chars().count()) {
+            return Some(quoted);
+        }
+        // Past the verb; another may stand before the same quotation.
+        let at = found.get(0)?.start();
+        let next = rest.get(at..)?.char_indices().nth(1).map(|(step, _)| at + step)?;
+        rest = rest.get(next..)?;
+    }
 }
 
 /// The hashes of three words in a row.
@@ -82,8 +101,7 @@ impl Heard {
         if sentence.question || NOT_SEEN.is_in(&sentence.words) {
             return None;
         }
-        let found = QUOTED.captures(raw)?;
-        let quoted = found.iter().skip(1).flatten().next()?.as_str();
+        let quoted = quoted_in(raw)?;
         let known = grams(quoted).any(|gram| self.grams.contains(&gram));
         if known || speech::words(quoted).count() < WORDS {
             return None;

@@ -360,9 +360,7 @@ impl Family for Provenance {
                         self.intent(step, words, run, found);
                     }
                     self.call(step, run, found);
-                    if let Some(outcome) = step.outcome {
-                        self.seen.learn(&outcome.text, outcome.record);
-                    }
+                    self.seen.learn_outcome(step);
                 }
             },
             _ => {}

@@ -5,7 +5,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::detect::speech;
 use crate::trace::entity::{Mention, hash_lower, scan};
-use crate::trace::{EntityKind, RecordRef};
+use crate::trace::{ClosedStep, EntityKind, Passage, RecordRef};
 
 const MOST_IDS: usize = 8192;
 const MOST_DIGITS: usize = 8192;
@@ -39,6 +39,9 @@ pub(super) struct Seen {
 
 /// Whether a mention may be an id, and its bare spelling.
 pub(super) fn bare<'t>(mention: &Mention, text: &'t str) -> Option<&'t str> {
+    if matches!(mention.kind, EntityKind::Path | EntityKind::Url) {
+        return None;
+    }
     let name = text.get(mention.span.clone())?.trim_start_matches('#');
     let fits = match mention.kind {
         EntityKind::Id | EntityKind::Email => true,
@@ -50,20 +53,19 @@ pub(super) fn bare<'t>(mention: &Mention, text: &'t str) -> Option<&'t str> {
 
 /// Whether it begins as a date does: dates are reckoned.
 fn is_date(name: &str) -> bool {
-    let look: Vec<u8> = name.bytes().take(8).map(look).collect();
-    look.starts_with(b"0000-00-")
+    name.len() >= 8 && name.bytes().take(8).map(look).eq(*b"0000-00-")
 }
 
 /// Finds codes: six to ten capitals and digits, with at least one digit and two letters. They are ids
 /// that hold too few digits to be known as such anywhere.
 pub(super) fn codes(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).filter(|word| {
+        if !(6..=10).contains(&word.len()) {
+            return false;
+        }
         let digits = word.bytes().filter(u8::is_ascii_digit).count();
         let letters = word.bytes().filter(u8::is_ascii_uppercase).count();
-        (6..=10).contains(&word.len())
-            && digits + letters == word.len()
-            && (1..=2).contains(&digits)
-            && letters >= 2
+        digits + letters == word.len() && (1..=2).contains(&digits) && letters >= 2
     })
 }
 
@@ -110,14 +112,31 @@ impl Seen {
             return;
         }
         let text = crate::text::clip(text, READ_BYTES);
-        scan(text, |mention| {
-            if self.ids.len() >= MOST_IDS || self.known.contains(&mention.hash) {
-                return;
-            }
-            if let Some(name) = bare(&mention, text) {
-                self.put(name, mention.hash, record);
-            }
-        });
+        scan(text, |mention| self.mention(&mention, text, record));
+        self.learn_codes(text, record);
+    }
+
+    /// Takes in what a call brought.
+    pub(super) fn learn_outcome(&mut self, step: &ClosedStep<'_>) {
+        let Some(Passage { text, record }) = step.outcome else { return };
+        if text.len() > READ_BYTES {
+            self.learn(text, *record);
+        } else if self.ids.len() < MOST_IDS {
+            step.mentions.iter().for_each(|mention| self.mention(mention, text, *record));
+            self.learn_codes(text, *record);
+        }
+    }
+
+    fn mention(&mut self, mention: &Mention, text: &str, record: RecordRef) {
+        if self.ids.len() < MOST_IDS
+            && let Some(name) = bare(mention, text)
+            && !self.known.contains(&mention.hash)
+        {
+            self.put(name, mention.hash, record);
+        }
+    }
+
+    fn learn_codes(&mut self, text: &str, record: RecordRef) {
         for code in codes(text) {
             let hash = hash_lower(code);
             if self.ids.len() < MOST_IDS && !self.known.contains(&hash) {

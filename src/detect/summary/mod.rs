@@ -60,6 +60,7 @@ patterns! {
     COVERAGE = r"(?i-u)cover|\bstmts\b";
     // A percentage, or a cell of the table that istanbul prints.
     SHARE = r"\b(\d{1,3})(?:\.(\d+))?\s?%|\|\s+(\d{1,3})(?:\.(\d+))? ";
+    MAY_EXIT = r"(?i-u)exit|code|\brc";
     PRINTED_EXIT = r"(?i)^\W{0,3}(?:(?:command|process|script|program)\s+)?(?:exit(?:ed)?(?:\s+with)?(?:[\s_-]?(?:status|code))?|return[\s_-]?code|exitcode|rc)\W{0,3}(-?\d{1,3})\W{0,3}(?:</returncode>)?$";
 }
 
@@ -123,7 +124,7 @@ pub(crate) fn printed_exits(text: &str) -> Vec<(usize, i32)> {
     for line in text.split_inclusive('\n') {
         at += line.len();
         let line = line.trim();
-        if line.is_empty() || line.len() > 60 {
+        if line.is_empty() || line.len() > 60 || !ends_in_code(line) || !MAY_EXIT.is_in(line) {
             continue;
         }
         let line = line.strip_prefix("<returncode>").map_or(line, |_| line);
@@ -141,6 +142,13 @@ pub(crate) fn printed_exits(text: &str) -> Vec<(usize, i32)> {
         }
     }
     found
+}
+
+/// Whether a line ends as one does that prints an exit code: with a digit, but for a few marks.
+fn ends_in_code(line: &str) -> bool {
+    let line = line.trim_end_matches("</returncode>");
+    let last = line.bytes().rev().find(|b| b.is_ascii_alphanumeric() || !b.is_ascii());
+    last.is_some_and(|b| b.is_ascii_digit() || !b.is_ascii())
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use crate::detect::pattern::patterns;
 use crate::detect::runner::CheckKind;
 
 patterns! {
+    // What no line does without that one of the patterns below finds.
+    MAY_TELL = r"(?i-u)error|fail|warn|finish|built|build|compil|succe|problem|format|unchanged|passed|issue|offense|prettier|violation|remaining|\*\*\*|err!";
     COMPILE_FAILED = r"(?i)^(?:error: could not compile|error: aborting due to|.*: error: .*|make(?:\[\d+\])?: \*\*\* .*(?:Error|Stop)|.*BUILD FAILED|.*BUILD FAILURE|FAILURE: Build failed|Build FAILED\.?|Failed to compile|ERROR: failed to (?:solve|build)|npm (?:ERR!|error) code|error during build|.*compiled with \d+ errors?|.*COMPILATION ERROR|collect2: error|ninja: build stopped|# \S+$)";
     BUILT = r"(?i)^(?:\s*Finished .*(?:dev|release|test|profile)|.*BUILD SUCCESS(?:FUL)?|Build succeeded|.*compiled successfully|.*Compiled successfully|✓ built in|.*built in [\d.]+m?s|Successfully (?:built|tagged)|Build completed)";
     PROBLEMS = r"(?i)(?:✖ (\d+) problems? \((\d+) errors?|^Found (\d+) errors?\b|^(\d+) errors?, \d+ warnings?|found (\d+) (?:errors?|issues?|violations?)|^(\d+) files? would be reformatted|(\d+) files? need formatting|could not compile `[^`]+`.* due to (\d+) previous errors?|Found (\d+) errors? in)";
@@ -18,11 +20,14 @@ patterns! {
 /// What a build, a linter, a type checker or a deployment says at its end.
 pub(crate) fn other(kind: CheckKind, text: &str) -> Option<Summary> {
     let mut found: Option<Summary> = None;
+    if !MAY_TELL.is_in(text) {
+        return None;
+    }
     let (mut at, mut warnings) = (0usize, 0u32);
     for line in text.split_inclusive('\n') {
         at += line.len();
         let line = line.trim_end_matches(['\n', '\r']);
-        if line.len() > 600 || !HINT.is_in(line) {
+        if line.len() > 600 || !HINT.is_in(line) || !MAY_TELL.is_in(line) {
             continue;
         }
         warnings =

@@ -6,6 +6,8 @@ use crate::detect::checks::name_of;
 use crate::detect::pattern::patterns;
 
 patterns! {
+    // What every line has that a summary of a test run, or the name of a failing test, is read from.
+    MAY_TELL = r"(?i-u)pass|fail|\bok\b|tests?\b|examples?\b|error|succe|warning|selected|skipped|rerun|collected 0|rspec";
     ONLY_FAILED = r"(?i)^\W*\d+ (?:failed|failing|fail|tests? failed)\b(?: in [\d.]+ ?m?s| \([\d.]+ ?m?s\))?\W*$";
     PYTEST_END = r"(?i)^=*\s*(?:\x22?\d+ (?:passed|failed|skipped|errors?|xfailed|xpassed|deselected|warnings?|rerun)(?:, )?)+ in [\d.:]+ ?s?";
     NO_TESTS = r"(?i)^\W*(?:no tests ran|no tests? (?:found|were found|files? found|executed|to run|collected|specified)|collected 0 items|ran 0 tests|0 tests? (?:run|executed)|no test files? found|no test suites? found|no tests? matched|NO TESTS RAN|0 passing|0 examples, 0 failures)\b";
@@ -67,6 +69,9 @@ impl Reader {
 
 /// The last summary of a test run in a text.
 pub(crate) fn tests(text: &str) -> Option<Summary> {
+    if !MAY_TELL.is_in(text) && !text.contains(MARKS) {
+        return None;
+    }
     let mut reader = Reader::default();
     let mut failing: Vec<u64> = Vec::new();
     let mut ran: Option<u32> = None;
@@ -76,10 +81,14 @@ pub(crate) fn tests(text: &str) -> Option<Summary> {
     for (row, line) in text.split_inclusive('\n').enumerate() {
         at += line.len();
         let line = line.trim_end_matches(['\n', '\r']);
-        if line.len() > 600 || !HINT.is_in(line) {
+        if line.len() > 600
+            || !HINT.is_in(line)
+            || !(MAY_TELL.is_in(line) || !line.is_ascii() && line.contains(MARKS))
+        {
             continue;
         }
         if failing.len() < NAMES
+            && may_name(line)
             && let Some(found) = FAILING_NAME.captures(line)
         {
             failing.extend(found.iter().skip(1).flatten().map(|name| name_hash(name_of(name.as_str()))));
@@ -336,6 +345,16 @@ pub(crate) fn tests(text: &str) -> Option<Summary> {
 fn counts_of_all(line: &str) -> Counts {
     let n = line.split(|c: char| !c.is_ascii_digit()).find_map(|w| w.parse().ok());
     Counts { passed: n, failed: Some(0), skipped: 0, total: n }
+}
+
+/// Marks of a failing test.
+const MARKS: [char; 5] = ['✕', '✗', '×', '✘', '❯'];
+
+/// Whether a line may name a failing test: spares most lines the pattern.
+fn may_name(line: &str) -> bool {
+    ["FAIL", "ERROR", "Failed", "rspec"].iter().any(|word| line.contains(word))
+        || !line.is_ascii() && line.contains(MARKS)
+        || line.contains("::") && line.starts_with(char::is_numeric)
 }
 
 /// A line that holds little besides its numbers.

@@ -1,6 +1,8 @@
 //! Claims about single acts: that something was done whose last call failed (8), that a file was
 //! written which nothing wrote (11), that something was looked at with no call at all (18).
 
+use std::cell::LazyCell;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 mod deeds;
@@ -211,11 +213,20 @@ impl Acts {
     }
 
     fn note_all(&mut self, text: &str) {
-        for token in text.split(|c: char| !(c.is_alphanumeric() || matches!(c, '.' | '_' | '-'))) {
-            let token = token.trim_matches('.');
+        let parts = |c: char| !(c.is_alphanumeric() || matches!(c, '.' | '_' | '-'));
+        // A name of a file has a dot in it: only the words around dots are looked at.
+        let mut from = 0;
+        while let Some(dot) = memchr::memchr(b'.', text.as_bytes().get(from..).unwrap_or_default()) {
+            let (before, after) = text.split_at(from + dot);
+            let before = before.get(from..).unwrap_or_default();
+            let begin = before.char_indices().rev().take_while(|(_, c)| !parts(*c)).last();
+            let begin = begin.map_or(from + dot, |(at, _)| from + at);
+            let end = from + dot + after.find(parts).unwrap_or(after.len());
+            let token = text.get(begin..end).unwrap_or_default().trim_matches('.');
             if token.len() <= 64 && token.as_bytes().contains(&b'.') {
                 self.note(token);
             }
+            from = end;
         }
     }
 
@@ -284,9 +295,10 @@ impl Acts {
     ) {
         let last = self.last.remove(&step.step.agent);
         let lower = message.text.to_ascii_lowercase().replace('’', "'");
-        let lower = COURTESY.replace(&lower, "");
+        let courteous = ["hesitate", "problem", "issue", "error"].iter().any(|word| lower.contains(word));
+        let lower = if courteous { COURTESY.replace(&lower, "") } else { lower.as_str().into() };
         let trouble = said.admits || TROUBLE.is_in(&lower);
-        let told_of_failure = ADMITS_FAILURE.is_in(&lower);
+        let told_of_failure = LazyCell::new(|| ADMITS_FAILURE.is_in(&lower));
         let mut failures: Vec<&Failure> = self.failures.values().collect();
         failures.sort_by_key(|f| std::cmp::Reverse(f.step));
         let (mut after_error, mut recorded, mut unwritten) = (false, false, 0u8);
@@ -300,7 +312,7 @@ impl Acts {
             }
             if !after_error
                 && let Some(last) = &last
-                && !(if last.application { told_of_failure } else { trouble })
+                && !(if last.application { *told_of_failure } else { trouble })
                 && let Some(strength) = says_success(&sentence, last.application, last.looks_up)
             {
                 after_error = true;

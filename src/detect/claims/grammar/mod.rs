@@ -10,6 +10,7 @@ mod patterns;
 mod reach;
 mod success;
 
+use std::cell::LazyCell;
 use std::ops::Range;
 
 use super::sentences::{Sentence, Sentences};
@@ -203,25 +204,30 @@ fn read_sentence(sentence: &Sentence, context: &mut Context, said: &mut Said) {
     read_admissions(words, sentence.question, said);
     let ran = RAN.is_in(words);
     let noun = TEST_NOUN.is_in(words);
-    if !sentence.question && !QUOTED_SAY.is_in(words) && !LABEL.is_in(words) {
-        if DONE.is_in(words) && !WORKS_NOT.is_in(words) && said.done.is_none() {
+    // Asked only of a sentence in which something was found.
+    let own = LazyCell::new(|| !QUOTED_SAY.is_in(words) && !LABEL.is_in(words));
+    if !sentence.question {
+        if said.done.is_none() && DONE.is_in(words) && !WORKS_NOT.is_in(words) && *own {
             said.done = Some(sentence.span.clone());
         }
-        if WORKS.is_in(words) && !WORKS_NOT.is_in(words) && said.works.is_none() {
+        if said.works.is_none() && WORKS.is_in(words) && !WORKS_NOT.is_in(words) && *own {
             said.works = Some(sentence.span.clone());
         }
-        if let Some(m) = ACTED.find(words) {
-            said.acted |= stands(words, m.start(), m.start(), words.get(m.end()..).unwrap_or(""));
+        if !said.acted
+            && let Some(m) = ACTED.find(words)
+            && *own
+        {
+            said.acted = stands(words, m.start(), m.start(), words.get(m.end()..).unwrap_or(""));
         }
         for found in claims_of(words, context.ran, noun) {
-            if said.claims.iter().any(|c| c.about == found.about && c.span == sentence.span) {
+            if !*own || said.claims.iter().any(|c| c.about == found.about && c.span == sentence.span) {
                 continue;
             }
             said.claims.push(claim(&found, words, ran, sentence.span.clone()));
         }
     }
-    let told = !sentence.question && !MODAL.is_in(words) && !NOT_RUN.is_in(words);
-    context.ran = if ran && told { kind_named(words) } else { None };
+    let told = ran && !sentence.question && !MODAL.is_in(words) && !NOT_RUN.is_in(words);
+    context.ran = if told { kind_named(words) } else { None };
 }
 
 /// The first kind of check that a sentence names.
