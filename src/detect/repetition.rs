@@ -27,7 +27,7 @@ pub(super) static SAME_CALL: Rule = Rule {
     speaks_of: Aspect::Execution,
     summary: "The same call was made three times or more with the same outcome and nothing changed in between.",
     example: "has made the call “search flights OSL to BGO” 4 times and changed nothing in between; each time with the same outcome",
-    proven: true,
+    proven: false,
 };
 
 /// The same call with the same outcome, with nothing else between.
@@ -60,7 +60,7 @@ pub(super) static CYCLE: Rule = Rule {
     speaks_of: Aspect::Execution,
     summary: "A round of two to eight calls was gone through three times or more with the same outcomes.",
     example: "has gone 3 times through the same 2 calls with the same outcomes: open page 1 → open page 2",
-    proven: true,
+    proven: false,
 };
 
 /// Calls that differ in a counter only.
@@ -71,7 +71,7 @@ pub(super) static NEAR_SAME_CALL: Rule = Rule {
     speaks_of: Aspect::Execution,
     summary: "Five calls or more in a row differ in numbers only, change nothing, and fail or bring nothing.",
     example: "the last 6 calls, up to “fetch_item 17”, differ in numbers only and brought the same",
-    proven: true,
+    proven: false,
 };
 
 /// The same error, whatever the arguments.
@@ -82,7 +82,7 @@ pub(super) static SAME_ERROR: Rule = Rule {
     speaks_of: Aspect::Execution,
     summary: "One tool answered with the same error three times or more in a row.",
     example: "deploy has answered 3 times in a row with \"error: no such environment\"",
-    proven: true,
+    proven: false,
 };
 
 /// Again what cannot succeed.
@@ -104,7 +104,7 @@ pub(super) static SAME_MESSAGE: Rule = Rule {
     speaks_of: Aspect::Consistency,
     summary: "An agent has said the same three times or more and its user has said nothing in between.",
     example: "has said \"I will now look at the results.\" 3 times",
-    proven: true,
+    proven: false,
 };
 
 /// The shortest message that counts when it is said again, in bytes.

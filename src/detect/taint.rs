@@ -35,7 +35,7 @@ pub(super) static CARRIES_CLAIM: Rule = Rule {
     speaks_of: Aspect::Support,
     summary: "An agent repeats a claim of another agent that the log contradicts.",
     example: "repeats what helper said at step 6; the log contradicts it there",
-    proven: true,
+    proven: false,
 };
 
 /// Work goes on from a file that holds it.

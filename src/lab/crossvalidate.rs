@@ -19,6 +19,8 @@ const INNER_FOLDS: usize = 4;
 const SET_FOLDS: usize = 8;
 
 const STEP_PRECISION: Precision = Precision { weights: 1.0, context: 25.0, bias: 0.01 };
+/// Labelled runs of work are few: how often its steps are wrong stays near what is expected.
+const WORK_PRECISION: Precision = Precision { bias: 4.0, ..STEP_PRECISION };
 const RUN_PRECISION: Precision = Precision { weights: 1.0, context: 1.0, bias: 0.01 };
 /// How strongly the choice among steps holds to what is known of runs of any shape.
 const CHOICE_PRECISION: f64 = 1.5;
@@ -79,7 +81,10 @@ struct StepModels {
 impl StepModels {
     fn fit(cases: &[&Case], prior: &Model) -> Self {
         let (talk, work): (Vec<&Case>, Vec<&Case>) = cases.iter().partition(|case| case.conducted.talk);
-        Self { talk: fit_steps(&talk, &prior.step), work: fit_steps(&work, &prior.step_of_work) }
+        Self {
+            talk: fit_steps(&talk, &prior.step, STEP_PRECISION),
+            work: fit_steps(&work, &prior.step_of_work, WORK_PRECISION),
+        }
     }
 
     fn of(&self, case: &Case) -> &Linear {
@@ -87,21 +92,21 @@ impl StepModels {
     }
 }
 
-fn fit_steps(cases: &[&Case], prior: &Linear) -> Linear {
+fn fit_steps(cases: &[&Case], prior: &Linear, precision: Precision) -> Linear {
     let examples =
         |cases: &[&Case]| -> Vec<Example> { cases.iter().flat_map(|c| c.step_examples()).collect() };
     let held_out = out_of_fold(
         cases,
         INNER_FOLDS,
         2,
-        |rest| fit(&examples(rest), prior, STEP_PRECISION),
+        |rest| fit(&examples(rest), prior, precision),
         |case, m| {
             case.step_examples().iter().map(|e| (m.logit(&e.features), e.wrong, e.weight)).collect::<Vec<_>>()
         },
     );
     let as_came = cases.iter().zip(held_out).filter(|(case, _)| case.label.fault.is_none());
     let (scale, shift) = platt(&as_came.flat_map(|(_, logits)| logits).collect::<Vec<_>>());
-    Linear { scale, shift, ..fit(&examples(cases), prior, STEP_PRECISION) }
+    Linear { scale, shift, ..fit(&examples(cases), prior, precision) }
 }
 
 /// A run to fit P(run failed) on.
