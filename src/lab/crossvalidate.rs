@@ -246,8 +246,9 @@ fn fit_decisive(cases: &[&Case], judged: &[Vec<Judged>], prior: &Model, model: &
     let (talk, other): (Vec<_>, Vec<_>) = (talk.iter().collect(), other.iter().collect());
     let start: Vec<f64> =
         chooser.names.iter().map(|name| prior.decisive.weights.get(*name).copied().unwrap_or(0.0)).collect();
-    let starts: Vec<Vec<f64>> = (0..SET_FOLDS).map(|_| start.clone()).collect();
-    model.decisive = chooser.decisive(&other, &start, &starts);
+    let as_expected = chooser.named(&start);
+    model.decisive =
+        Decisive { set_share: set_share(&other, |_| as_expected.clone()), ..as_expected.clone() };
     let of_talk = chooser.fit(&talk, None, &start);
     let of_talk_without: Vec<Vec<f64>> =
         (0..SET_FOLDS).map(|out| chooser.fit(&talk, Some(out), &start)).collect();
@@ -288,26 +289,34 @@ impl Chooser {
         Decisive { set_share: 1.0, weights: weights.collect() }
     }
 
-    /// The summed share that the set must hold so that it held the labelled error in 90 of 100 runs
-    /// (split conformal prediction: the ⌈(n + 1) · 0.9⌉-th smallest of the shares that were needed, each
-    /// by weights that were fitted without the run).
+    /// See [`set_share`]; `priors` are the weights to start from, fitted without each fold.
     fn set_share(&self, runs: &[&Decided<'_>], priors: &[Vec<f64>]) -> f64 {
-        let mut needed: Vec<f64> = Vec::with_capacity(runs.len());
-        for (out, prior) in priors.iter().enumerate() {
-            let decisive = self.named(&self.fit(runs, Some(out), prior));
-            for run in runs.iter().filter(|run| set_fold(run.case) == out) {
-                if let Some(position) = run.case.failed_position() {
-                    let shares = decisive.shares(run.judged, &run.case.found());
-                    needed.push(share_needed(&shares, position.index()));
-                }
+        set_share(runs, |out| {
+            let prior = priors.get(out).map_or(&[][..], Vec::as_slice);
+            self.named(&self.fit(runs, Some(out), prior))
+        })
+    }
+}
+
+/// The summed share that the set must hold so that it held the labelled error in 90 of 100 runs (split
+/// conformal prediction: the ⌈(n + 1) · 0.9⌉-th smallest of the shares that were needed, each by weights
+/// that were fitted `without` the run's fold).
+fn set_share(runs: &[&Decided<'_>], without: impl Fn(usize) -> Decisive) -> f64 {
+    let mut needed: Vec<f64> = Vec::with_capacity(runs.len());
+    for out in 0..SET_FOLDS {
+        let decisive = without(out);
+        for run in runs.iter().filter(|run| set_fold(run.case) == out) {
+            if let Some(position) = run.case.failed_position() {
+                let shares = decisive.shares(run.judged, &run.case.found());
+                needed.push(share_needed(&shares, position.index()));
             }
         }
-        needed.sort_by(f64::total_cmp);
-        let rank = ((needed.len() as f64 + 1.0) * COVERAGE).ceil() as usize;
-        let share = rank.checked_sub(1).and_then(|index| needed.get(index)).copied().unwrap_or(1.0);
-        // A few easy runs are no ground for a set of one step.
-        share.max(LEAST_SET_SHARE)
     }
+    needed.sort_by(f64::total_cmp);
+    let rank = ((needed.len() as f64 + 1.0) * COVERAGE).ceil() as usize;
+    let share = rank.checked_sub(1).and_then(|index| needed.get(index)).copied().unwrap_or(1.0);
+    // A few easy runs are no ground for a set of one step.
+    share.max(LEAST_SET_SHARE)
 }
 
 /// The smallest share, in two-hundredths, at which the set holds a position.

@@ -98,9 +98,15 @@ impl Decisive {
     /// The shares of a run's steps; they add up to 1 unless there is no step.
     pub fn shares(&self, steps: &[Judged], found: &[Found]) -> Vec<f64> {
         let weights = NAMES.map(|name| self.weight(name));
-        let mut logits: Vec<f64> = rows(steps)
-            .iter()
-            .map(|row| row.as_ref().map_or(f64::NEG_INFINITY, |row| dot(&weights, row)))
+        // Where only findings count, as in work on files, a long run need not be looked at in detail.
+        let manner_counts = weights.iter().skip(1).any(|weight| *weight != 0.0);
+        let mut logits: Vec<f64> = positions(steps)
+            .zip(steps)
+            .map(|(position, step)| match position {
+                None => f64::NEG_INFINITY,
+                Some((at, of)) if manner_counts => dot(&weights, &row(step.evidence, step.manner, at, of)),
+                Some(_) => weights[0] * evidence(step.evidence),
+            })
             .collect();
         for found in found {
             if let Some(logit) = logits.get_mut(found.step) {
@@ -121,7 +127,7 @@ pub fn row(evidence: f64, manner: Manner, at: usize, of: usize) -> Row {
     let position = at as f64;
     let call = manner.has(Mark::Call);
     [
-        (evidence / 5.0).clamp(0.0, 1.2),
+        self::evidence(evidence),
         flag(at == 0 && call),
         flag(at == 0 && !call),
         (-position / 2.0).exp(),
@@ -154,20 +160,28 @@ pub fn row(evidence: f64, manner: Manner, at: usize, of: usize) -> Row {
     ]
 }
 
-/// The rows of a run's steps; `None` for a step that says next to nothing and has nothing against it.
-pub fn rows(steps: &[Judged]) -> Vec<Option<Row>> {
-    let counts = |step: &&Judged| step.against || !step.manner.has(Mark::Trivial);
-    let of = steps.iter().filter(counts).count();
+fn evidence(logit: f64) -> f64 {
+    (logit / 5.0).clamp(0.0, 1.2)
+}
+
+/// For each step its position among those that count, and how many do; `None` for a step that says next
+/// to nothing and has nothing against it.
+fn positions(steps: &[Judged]) -> impl Iterator<Item = Option<(usize, usize)>> {
+    let counts = |step: &Judged| step.against || !step.manner.has(Mark::Trivial);
+    let of = steps.iter().filter(|step| counts(step)).count();
     let mut at = 0;
-    steps
-        .iter()
-        .map(|step| {
-            counts(&step).then(|| {
-                at += 1;
-                row(step.evidence, step.manner, at - 1, of)
-            })
+    steps.iter().map(move |step| {
+        counts(step).then(|| {
+            at += 1;
+            (at - 1, of)
         })
-        .collect()
+    })
+}
+
+/// The rows of a run's steps; `None` for a step that does not count.
+pub fn rows(steps: &[Judged]) -> Vec<Option<Row>> {
+    let rows = positions(steps).zip(steps);
+    rows.map(|(position, step)| position.map(|(at, of)| row(step.evidence, step.manner, at, of))).collect()
 }
 
 /// Softmax; −∞ gets nothing.
