@@ -172,6 +172,9 @@ fn folded(raw: &str) -> String {
         text = MAKE_OTHER.replace(&text, "${1}run").into_owned();
     }
     let text = text.trim_start_matches(['-', '+', '•', ' ', '\t']);
+    if !text.contains(',') {
+        return text.to_owned();
+    }
     ASIDE.replace(text, "").into_owned()
 }
 
@@ -207,6 +210,7 @@ fn fold_into(part: &str, out: &mut String) {
             '✅' | '✓' | '✔' | '☑' | '🟢' => out.push_str(" okmark "),
             '❌' | '✗' | '✘' | '⚠' | '🔴' => out.push_str(" failmark "),
             '\u{fe0f}' => {}
+            c if c.is_ascii() => out.push(c.to_ascii_lowercase()),
             c => out.extend(c.to_lowercase()),
         }
     }

@@ -59,14 +59,16 @@ fn is_date(name: &str) -> bool {
 /// Finds codes: six to ten capitals and digits, with at least one digit and two letters. They are ids
 /// that hold too few digits to be known as such anywhere.
 pub(super) fn codes(text: &str) -> impl Iterator<Item = &str> {
-    text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_')).filter(|word| {
+    let words = text.as_bytes().split(|b| !(b.is_ascii_alphanumeric() || *b == b'_'));
+    let codes = words.filter(|word| {
         if !(6..=10).contains(&word.len()) {
             return false;
         }
-        let digits = word.bytes().filter(u8::is_ascii_digit).count();
-        let letters = word.bytes().filter(u8::is_ascii_uppercase).count();
+        let digits = word.iter().filter(|b| b.is_ascii_digit()).count();
+        let letters = word.iter().filter(|b| b.is_ascii_uppercase()).count();
         digits + letters == word.len() && (1..=2).contains(&digits) && letters >= 2
-    })
+    });
+    codes.filter_map(|word| std::str::from_utf8(word).ok())
 }
 
 /// In how many places an id of this length may differ from another and still be nearly that one.

@@ -69,7 +69,7 @@ impl Reader {
 
 /// The last summary of a test run in a text.
 pub(crate) fn tests(text: &str) -> Option<Summary> {
-    if !MAY_TELL.is_in(text) && !text.contains(MARKS) {
+    if !MAY_TELL.is_in(text) && (text.is_ascii() || !text.contains(MARKS)) {
         return None;
     }
     let mut reader = Reader::default();
