@@ -79,7 +79,7 @@ pub struct Check {
 
 impl Default for Floors {
     fn default() -> Self {
-        Self { slack: 0.02, slack_per_thousand: 1.0, floors: BTreeMap::new() }
+        Self { slack: 0.05, slack_per_thousand: 1.0, floors: BTreeMap::new() }
     }
 }
 
