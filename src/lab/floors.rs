@@ -335,7 +335,7 @@ mod tests {
 
     #[test]
     fn a_ceiling_falls_to_what_was_measured_and_the_slack() {
-        let mut floors = Floors::default();
+        let mut floors = Floors { slack: 0.02, ..Floors::default() };
         floors.raise(&[measured("d", &[("false_alarms_per_1000", 2.0), ("run_ece", 0.05)])], "2026-02-02");
         assert_eq!(floors.floors["d"]["false_alarms_per_1000"].at_most, Some(3.0));
         assert_eq!(floors.floors["d"]["run_ece"].at_most, Some(0.07));

@@ -10,7 +10,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::wording::{Cue, Wording, each_word};
 use crate::text::clip;
 use crate::trace::{
-    AgentId, Author, ClosedStep, EffectKind, EffectStatus, Observation, Run, Status, ToolKind,
+    AgentId, Author, ClosedStep, Effect, EffectKind, EffectStatus, Observation, Run, Status, ToolKind,
 };
 
 /// Distinct words of observations that are remembered at most.
@@ -25,7 +25,7 @@ const ANSWER_WORDS: u32 = 12;
 /// The manner of a step, in a few bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Manner {
-    marks: u32,
+    marks: u16,
     /// Words of the step: its intent, its message, its call's arguments.
     pub words: u16,
     /// Figures among them.
@@ -34,9 +34,9 @@ pub struct Manner {
     pub worker_act: u16,
     /// How many steps its agent had before, at most 255.
     pub turn: u8,
-    /// Figures of at least two digits that stood nowhere in the log before, at most 255. Kept of talk.
+    /// Figures of at least two digits that stood nowhere in the log before, at most 255.
     pub new_figures: u8,
-    /// The share of its words, in hundredths, that stood nowhere in the log before. Kept of talk.
+    /// The share of its words, in hundredths, that stood nowhere in the log before.
     pub novelty: u8,
 }
 
@@ -65,29 +65,27 @@ pub enum Mark {
     Structured = 512,
     /// It says next to nothing: an end mark, the name of the next speaker.
     Trivial = 1024,
-    /// The first step of its agent.
-    FirstOfAgent = 2048,
     /// The same call was made before.
-    Repeated = 4096,
+    Repeated = 2048,
     /// A message in a line.
-    Bare = 8192,
+    Bare = 4096,
     /// It asks for something.
-    Asks = 16_384,
+    Asks = 8192,
     /// Its call went well and brought next to nothing.
-    EmptyOutcome = 32_768,
+    EmptyOutcome = 16_384,
     /// See [`Cue::Refuses`].
-    Refuses = 65_536,
+    Refuses = 32_768,
 }
 
 impl Manner {
     /// Whether it bears a mark.
     pub fn has(self, mark: Mark) -> bool {
-        self.marks & mark as u32 != 0
+        self.marks & mark as u16 != 0
     }
 
     fn set(&mut self, mark: Mark, on: bool) {
         if on {
-            self.marks |= mark as u32;
+            self.marks |= mark as u16;
         }
     }
 }
@@ -117,12 +115,21 @@ impl Course {
 /// Watches a run and keeps its steps' manner and its course.
 #[derive(Debug, Default)]
 pub struct Conduct {
-    manner: Vec<Manner>,
     course: Course,
-    observed: FxHashMap<u64, u32>,
-    /// What makes a run of talk: the words of the whole log so far, and the terms of the agents' words
-    /// with their counts. `None` for work on files and commands, where they tell little and cost much.
+    /// `None` for work on files and commands, where manner and words tell little and cost much.
     talk: Option<Talk>,
+}
+
+/// What is kept of a run of talk.
+#[derive(Debug, Default)]
+struct Talk {
+    manner: Vec<Manner>,
+    /// How often each word was observed.
+    observed: FxHashMap<u64, u32>,
+    /// The words of the whole log so far.
+    seen: FxHashSet<u64>,
+    /// The terms of the agents' words with their counts.
+    terms: FxHashMap<Box<str>, u16>,
     calls: FxHashSet<u64>,
     turns: FxHashMap<AgentId, u8>,
     lead: Option<AgentId>,
@@ -132,35 +139,18 @@ pub struct Conduct {
     before: (bool, bool),
 }
 
-#[derive(Debug, Default)]
-struct Talk {
-    seen: FxHashSet<u64>,
-    terms: FxHashMap<Box<str>, u16>,
-}
-
-impl Talk {
-    fn see(&mut self, text: &str) {
-        let seen = &mut self.seen;
-        each_word(text, |word| {
-            if seen.len() < MOST_SEEN {
-                seen.insert(hash(word));
-            }
-        });
-    }
-}
-
 impl Conduct {
     /// A watch over a run of talk.
     pub fn of_talk() -> Self {
         Self { talk: Some(Talk::default()), ..Self::default() }
     }
 
-    /// The manner of each closed step.
+    /// The manner of a closed step; nothing is known of steps of work.
     pub fn manner(&self, step: usize) -> Manner {
-        self.manner.get(step).copied().unwrap_or_default()
+        self.talk.as_ref().and_then(|talk| talk.manner.get(step)).copied().unwrap_or_default()
     }
 
-    /// The course so far.
+    /// The course so far. Of work only whether there is an answer.
     pub fn course(&self) -> &Course {
         &self.course
     }
@@ -173,31 +163,33 @@ impl Conduct {
 
     /// Takes in one observation.
     pub fn observe(&mut self, seen: &Observation<'_>, run: &Run) {
+        match (&mut self.talk, seen) {
+            (Some(talk), _) => talk.observe(seen, run, &mut self.course),
+            (None, Observation::Step(step)) => {
+                let said = step.message.is_some_and(|message| !message.text.trim().is_empty());
+                self.course.answer_words = if said { ANSWER_WORDS + 1 } else { 0 };
+            }
+            (None, _) => {}
+        }
+    }
+}
+
+impl Talk {
+    fn observe(&mut self, seen: &Observation<'_>, run: &Run, course: &mut Course) {
         match seen {
-            Observation::Step(step) => self.step(step),
+            Observation::Step(step) => self.step(step, course),
             Observation::Prompt { author, passage, .. } => {
                 if *author == Author::Person {
-                    let read = Wording::of(&passage.text, |_| {});
-                    self.course.heard += read.words;
+                    course.heard += Wording::of(&passage.text, |_| {}).words;
                 }
-                if let Some(talk) = &mut self.talk {
-                    talk.see(&passage.text);
-                }
+                self.see(&passage.text);
             }
-            Observation::System { passage } => {
-                if let Some(talk) = &mut self.talk {
-                    talk.see(&passage.text);
-                }
-            }
-            Observation::Handoff { step: None, passage, .. } => {
-                // The message that hands over is the latest step.
-                let last = run.steps.last().filter(|step| step.record == passage.record);
-                if let Some(manner) = last.and_then(|step| self.manner.get_mut(step.id.index())) {
-                    manner.set(Mark::HandsOver, true);
-                }
-            }
-            Observation::Handoff { step: Some(step), .. } => {
-                if let Some(manner) = self.manner.get_mut(step.index()) {
+            Observation::System { passage } => self.see(&passage.text),
+            Observation::Handoff { step, passage, .. } => {
+                // Where no call hands over, the latest message does.
+                let latest = || run.steps.last().filter(|s| s.record == passage.record).map(|s| s.id);
+                if let Some(manner) = step.or_else(latest).and_then(|step| self.manner.get_mut(step.index()))
+                {
                     manner.set(Mark::HandsOver, true);
                 }
             }
@@ -205,24 +197,30 @@ impl Conduct {
         }
     }
 
-    fn step(&mut self, seen: &ClosedStep<'_>) {
+    fn see(&mut self, text: &str) {
+        let seen = &mut self.seen;
+        each_word(text, |word| {
+            if seen.len() < MOST_SEEN {
+                seen.insert(hash(word));
+            }
+        });
+    }
+
+    fn step(&mut self, seen: &ClosedStep<'_>, course: &mut Course) {
         let step = seen.step;
         let mut said = Wording::default();
         let (mut structured, mut asks, mut bytes) = (false, false, 0);
         let (mut new_words, mut new_figures) = (0u32, 0u32);
         for passage in seen.words() {
             let text = passage.text.as_str();
-            said = said.and(match &mut self.talk {
-                None => Wording::of(text, |_| {}),
-                Some(Talk { seen, terms }) => Wording::of(text, |word| {
-                    count(terms, word);
-                    if !seen.contains(&hash(word)) {
-                        new_words += 1;
-                        let figure = word.len() >= 2 && word.bytes().all(|b| b.is_ascii_digit());
-                        new_figures += u32::from(figure);
-                    }
-                }),
-            });
+            said = said.and(Wording::of(text, |word| {
+                count(&mut self.terms, word);
+                if !self.seen.contains(&hash(word)) {
+                    new_words += 1;
+                    let figure = word.len() >= 2 && word.bytes().all(|b| b.is_ascii_digit());
+                    new_figures += u32::from(figure);
+                }
+            }));
             structured |= text.contains("\": {") || text.contains("\":{");
             asks |= text.contains('?') || text.contains("lease ") || text.contains("ould you");
             bytes += text.len();
@@ -232,11 +230,9 @@ impl Conduct {
             Some(ToolKind::Write | ToolKind::Edit) | None => Wording::default(),
             Some(_) => Wording::of(&seen.input.text, |_| {}),
         };
-        if let Some(talk) = &mut self.talk {
-            each_word(seen.tool, |word| count(&mut talk.terms, word));
-            for passage in seen.words().chain([seen.input]).chain(seen.outcome) {
-                talk.see(&passage.text);
-            }
+        each_word(seen.tool, |word| count(&mut self.terms, word));
+        for passage in seen.words().chain([seen.input]).chain(seen.outcome) {
+            self.see(&passage.text);
         }
         let all = said.and(argument);
         let lead = *self.lead.get_or_insert(step.agent);
@@ -255,9 +251,9 @@ impl Conduct {
             self.worker_acts = self.worker_acts.saturating_add(1);
             manner.worker_act = self.worker_acts;
         }
+        let brought = seen.outcome.map(|outcome| outcome.text.trim());
         manner.set(Mark::Call, call);
         manner.set(Mark::FirstCall, call && !self.called);
-        self.called |= call;
         manner.set(Mark::Failed, step.failed());
         manner.set(Mark::AfterOutcome, self.before.0);
         manner.set(Mark::AfterFailure, self.before.1);
@@ -266,15 +262,15 @@ impl Conduct {
         manner.set(Mark::Replans, said.has(Cue::Replans));
         manner.set(Mark::Structured, structured);
         manner.set(Mark::Trivial, !call && all.words < 4);
-        manner.set(Mark::FirstOfAgent, manner.turn == 0);
         manner.set(Mark::Bare, !call && bytes < 120);
         manner.set(Mark::Asks, !call && asks);
         manner.set(Mark::Refuses, said.has(Cue::Refuses));
-        let brought = seen.outcome.map(|outcome| outcome.text.trim());
         manner.set(Mark::EmptyOutcome, call && !step.failed() && brought.is_some_and(is_next_to_nothing));
         manner.set(Mark::Repeated, step.call_hash != 0 && !self.calls.insert(step.call_hash));
+        self.called |= call;
         self.before = (call && seen.outcome.is_some(), step.failed());
-        self.take_course(seen, said);
+        course.said += said.words;
+        self.take_course(seen, course);
         let index = step.id.index();
         if self.manner.len() <= index {
             self.manner.resize(index + 1, Manner::default());
@@ -284,47 +280,36 @@ impl Conduct {
         }
     }
 
-    fn take_course(&mut self, seen: &ClosedStep<'_>, said: Wording) {
-        let course = &mut self.course;
-        course.said += said.words;
-        match seen.message {
-            Some(message) => {
-                let observed = &self.observed;
-                let (mut words, mut seen_least) = (0, u32::MAX);
-                each_word(&message.text, |word| {
-                    words += 1;
-                    if !STOP_WORDS.contains(&word) {
-                        seen_least = seen_least.min(observed.get(&hash(word)).copied().unwrap_or(0));
-                    }
-                });
-                course.answer_words = words;
-                course.answer_seen = if seen_least == u32::MAX { 0 } else { seen_least };
-            }
-            None => {
-                course.answer_words = 0;
-                course.answer_seen = 0;
-                let done = |e: &&crate::trace::Effect| {
-                    matches!(e.kind, EffectKind::Transaction | EffectKind::Request | EffectKind::Message)
-                        && matches!(e.status, EffectStatus::Done | EffectStatus::Unknown)
-                };
-                course.transactions += seen.effects.iter().filter(done).count() as u32;
-                let talk = !matches!(
-                    seen.step.tool_kind(),
-                    Some(ToolKind::Shell | ToolKind::Edit | ToolKind::Write | ToolKind::Read)
-                );
-                if let Some(outcome) = seen.outcome.filter(|_| talk && seen.step.status != Status::Error) {
-                    let observed = &mut self.observed;
-                    each_word(&outcome.text, |word| {
-                        let key = hash(word);
-                        if let Some(known) = observed.get_mut(&key) {
-                            *known = known.saturating_add(1);
-                        } else if observed.len() < MOST_OBSERVED {
-                            observed.insert(key, 1);
-                        }
-                    });
+    fn take_course(&mut self, seen: &ClosedStep<'_>, course: &mut Course) {
+        if let Some(message) = seen.message {
+            let (mut words, mut seen_least) = (0, u32::MAX);
+            each_word(&message.text, |word| {
+                words += 1;
+                if !STOP_WORDS.contains(&word) {
+                    seen_least = seen_least.min(self.observed.get(&hash(word)).copied().unwrap_or(0));
                 }
-            }
+            });
+            course.answer_words = words;
+            course.answer_seen = if seen_least == u32::MAX { 0 } else { seen_least };
+            return;
         }
+        course.answer_words = 0;
+        course.answer_seen = 0;
+        let done = |e: &&Effect| {
+            matches!(e.kind, EffectKind::Transaction | EffectKind::Request | EffectKind::Message)
+                && matches!(e.status, EffectStatus::Done | EffectStatus::Unknown)
+        };
+        course.transactions += seen.effects.iter().filter(done).count() as u32;
+        let Some(outcome) = seen.outcome.filter(|_| seen.step.status != Status::Error) else { return };
+        let observed = &mut self.observed;
+        each_word(&outcome.text, |word| {
+            let key = hash(word);
+            if let Some(known) = observed.get_mut(&key) {
+                *known = known.saturating_add(1);
+            } else if observed.len() < MOST_OBSERVED {
+                observed.insert(key, 1);
+            }
+        });
     }
 }
 
@@ -365,4 +350,32 @@ fn hash(word: &str) -> u64 {
     let mut hasher = rustc_hash::FxHasher::default();
     word.hash(&mut hasher);
     hasher.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_without_news_is_told() {
+        for outcome in
+            ["", "exitcode: 0 (execution succeeded)\nCode output: ", "[]", "result: None", "No results."]
+        {
+            assert!(is_next_to_nothing(outcome), "{outcome:?}");
+        }
+        for outcome in ["42", "exitcode: 0\nCode output: 17", "{\"id\": \"W1\"}"] {
+            assert!(!is_next_to_nothing(outcome), "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn terms_are_words_of_two_letters_and_more() {
+        let mut terms = FxHashMap::default();
+        for word in ["refund", "refund", "a", "42", "x2"] {
+            count(&mut terms, word);
+        }
+        let mut all: Vec<_> = terms.into_iter().map(|(term, n)| (String::from(term), n)).collect();
+        all.sort();
+        assert_eq!(all, [("refund".to_owned(), 2), ("x2".to_owned(), 1)]);
+    }
 }
