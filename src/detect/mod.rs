@@ -175,6 +175,15 @@ pub enum Means {
         /// Its name.
         argument: String,
     },
+    /// What an argument of the call should have been. Stands beside [`Means::RepairArgument`].
+    CorrectArgument {
+        /// Its name.
+        argument: String,
+        /// What was passed; through the gate.
+        from: String,
+        /// What this run has brought; through the gate.
+        to: String,
+    },
 }
 
 /// One rule's observation at a step.

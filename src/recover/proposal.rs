@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use super::means::StructuralMeans;
 use crate::detect::Class;
 use crate::trace::{Probability, RunId};
 
@@ -135,6 +136,9 @@ pub struct Proposal {
     pub payload: String,
     /// The command whose success shows that it is mended, where there is one.
     pub check: Option<String>,
+    /// What a channel can do besides, which needs no goodwill of the model.
+    #[serde(default)]
+    pub means: Vec<StructuralMeans>,
     /// Expected cost in tokens.
     pub tokens: u32,
     /// Expected cost in seconds.
@@ -150,4 +154,43 @@ pub struct Proposal {
 /// SHA-256 of a text as 64 hex digits: what an approval binds to.
 pub fn digest(text: &str) -> String {
     Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A proposal about the second step of a run.
+    pub(crate) fn proposal(rule: &str) -> Proposal {
+        let run = RunId::new("r");
+        let id = ProposalId::of(&run, "main", "a", rule, "m");
+        Proposal {
+            target: Target {
+                run,
+                format: "medbay".into(),
+                agent: "main".into(),
+                step: 1,
+                record: 2,
+                call_id: String::new(),
+                position: 3,
+            },
+            remedy: Remedy::CorrectivePrompt,
+            rule: rule.into(),
+            class: Class::Hallucination,
+            p_wrong: Probability::new(0.9),
+            sentence: "says that all tests pass; the runner printed 3 failed".into(),
+            claim: "All tests pass.".into(),
+            fact: "3 failed, 39 passed".into(),
+            fact_record: Some(1),
+            payload: format!("Operator: run `cargo test` again.\n{}", id.tag()),
+            check: Some("cargo test".into()),
+            means: Vec::new(),
+            tokens: 100,
+            seconds: 5,
+            why: String::new(),
+            effects: Vec::new(),
+            model: "m".into(),
+            id,
+        }
+    }
 }

@@ -1,53 +1,66 @@
 //! Replans: what stands and stays, what is dropped and why, what is redone in which order, with a check
-//! after each; made against the run's own plan where it has one.
+//! after each; as a diff against the run's own plan where it has one.
 
 use rustc_hash::FxHashSet;
 
+use super::remedies::Case;
 use crate::detect::{Finding, Part};
-use crate::text::excerpt;
+use crate::text::{excerpt, quoted};
 use crate::trace::{PlanLine, PlanStatus, Run, Status, Step, StepId};
 
-const LINE_BYTES: usize = 160;
-const MOST_LINES: usize = 12;
+const LINE_BYTES: usize = 120;
+const MOST_LINES: usize = 10;
+/// How many effects a proposal names.
+pub(super) const MOST_EFFECTS: usize = 20;
 
-/// The text of a replan for a step, from the earliest step that is wrong.
-pub(super) fn replan(run: &Run, step: &Step, finding: &Finding) -> String {
-    let root = finding.root.unwrap_or(step.id).min(step.id);
-    let mut text = excerpt(&finding.instruction, 600);
-    let kept = kept(run, root);
-    if kept.count > 0 {
-        text.push_str("\nKeep, as it was seen to work:");
-        push_lines(&mut text, &kept);
-    }
-    let dropped = dropped(run, root, step.id);
-    if dropped.count > 0 {
-        text.push_str(&format!("\nDrop, as it rests on step {}:", root.0));
-        push_lines(&mut text, &dropped);
-    }
-    let redo = redo(run, finding);
-    text.push_str("\nThen, in this order, with a check that you can show after each:");
-    if redo.is_empty() {
-        text.push_str(&format!(
-            "\n1. Look again, at its source, at what step {} says{}.\n2. Repeat what was built on it.",
-            root.0,
-            run.step(root).map(|s| format!(" ({})", excerpt(&s.label, 100))).unwrap_or_default(),
-        ));
-    } else {
-        for (number, line) in redo.iter().take(MOST_LINES).enumerate() {
-            text.push_str(&format!("\n{}. {line}; then check its result and quote it.", number + 1));
+/// The text of a replan from the earliest step that is wrong, and how many things it has redone. Every
+/// word of the log stands in quotes.
+pub(super) fn replan(case: &Case<'_>) -> (String, usize) {
+    let (run, root) = (case.ground.run, case.root);
+    let mut text = excerpt(&case.finding.instruction, 600);
+    text.push_str("\nThe plan from here, against your own (= stays, - goes, + is done now):");
+    let doubted = doubted(run, case.finding);
+    let stays = kept(run, root);
+    push_lines(&mut text, "=", &stays, " was seen to work");
+    let done = run.plan.iter().filter(|line| line.status == PlanStatus::Done && !doubted.contains(&&line.text));
+    let redo = redo(run, &doubted);
+    // Where nothing is open, what is said to be done is looked at again instead.
+    if !redo.verifies {
+        for line in done.take(MOST_LINES) {
+            text.push_str(&format!("\n= {}", quoted(&line.text, LINE_BYTES)));
         }
     }
-    text.push_str("\nSay that it is done only when every check above has been seen to pass.");
-    text
+    let goes = dropped(run, root, case.step.id);
+    push_lines(&mut text, "-", &goes, &format!(" rests on step {}", root.0));
+    let check = super::draft::check_of(case.finding);
+    let first = if root < case.step.id || redo.lines.is_empty() {
+        let label = run.step(root).map_or_else(String::new, |step| format!(", {}", quoted(&step.label, 100)));
+        Some(format!("Look again, at its source, at what step {} says{label}", root.0))
+    } else {
+        None
+    };
+    let verb = if redo.verifies { "Verify " } else { "" };
+    let rest = redo.lines.iter().map(|line| format!("{verb}{}", quoted(line, LINE_BYTES)));
+    let all: Vec<String> = first.into_iter().chain(rest).take(MOST_LINES + 1).collect();
+    for (number, line) in all.iter().enumerate() {
+        text.push_str(&format!("\n+ {}. {line}; then check its result and quote it.", number + 1));
+    }
+    match check {
+        Some(check) => text.push_str(&format!(
+            "\nSay that it is done only when {} has been seen to succeed after the last of these.",
+            quoted(&check, 200)
+        )),
+        None => text.push_str("\nSay that it is done only when every check above has been seen to pass."),
+    }
+    (text, all.len())
 }
 
-fn push_lines(text: &mut String, lines: &Lines) {
+fn push_lines(text: &mut String, sign: &str, lines: &Lines, why: &str) {
     for line in &lines.first {
-        text.push_str("\n- ");
-        text.push_str(line);
+        text.push_str(&format!("\n{sign} {line}{why}"));
     }
     if lines.count > lines.first.len() {
-        text.push_str(&format!("\n- and {} more", lines.count - lines.first.len()));
+        text.push_str(&format!("\n{sign} and {} more", lines.count - lines.first.len()));
     }
 }
 
@@ -62,7 +75,7 @@ impl Lines {
         let mut lines = Self { first: Vec::new(), count: 0 };
         for step in steps {
             if lines.count < MOST_LINES {
-                lines.first.push(format!("step {}: {}", step.id.0, excerpt(&step.label, LINE_BYTES)));
+                lines.first.push(format!("step {}, {},", step.id.0, quoted(&step.label, LINE_BYTES)));
             }
             lines.count += 1;
         }
@@ -88,24 +101,30 @@ fn dropped(run: &Run, root: StepId, shows: StepId) -> Lines {
     Lines::of(since.filter(|s| s.id == root || s.is_message() || with_effects.contains(&s.id)))
 }
 
-/// The plan's items that are not done, and before them those that the finding says are not.
-fn redo(run: &Run, finding: &Finding) -> Vec<String> {
-    let doubted = |line: &&PlanLine| {
-        let claims = finding.evidence.iter().filter(|e| e.part == Part::Claim);
-        line.status == PlanStatus::Done && claims.into_iter().any(|e| e.text == line.text)
+/// Items of the plan that are said to be done and that the finding says are not.
+fn doubted<'r>(run: &'r Run, finding: &Finding) -> Vec<&'r String> {
+    let claimed = |line: &PlanLine| {
+        finding.evidence.iter().filter(|e| e.part == Part::Claim).any(|e| e.text == line.text)
     };
+    let done = run.plan.iter().filter(|line| line.status == PlanStatus::Done);
+    done.filter(|line| claimed(line)).map(|line| &line.text).collect()
+}
+
+/// What is to be done again or still.
+struct Redo<'r> {
+    lines: Vec<&'r str>,
+    /// All of it is said to be done and nothing names what is not.
+    verifies: bool,
+}
+
+/// The plan's items that are not done, and before them those that the finding says are not.
+fn redo<'r>(run: &'r Run, doubted: &[&'r String]) -> Redo<'r> {
     let open = |line: &&PlanLine| matches!(line.status, PlanStatus::Pending | PlanStatus::Active);
-    let lines = run.plan.iter();
-    let all: Vec<String> = lines
-        .clone()
-        .filter(doubted)
-        .chain(lines.clone().filter(open))
-        .map(|line| excerpt(&line.text, LINE_BYTES))
-        .collect();
-    if all.is_empty() {
-        // All is said to be done and nothing names what is not: then all of it is to be shown.
-        let done = lines.filter(|line| line.status == PlanStatus::Done);
-        return done.map(|line| format!("Verify: {}", excerpt(&line.text, LINE_BYTES))).collect();
+    let still = run.plan.iter().filter(open).map(|line| line.text.as_str());
+    let lines: Vec<&str> = doubted.iter().map(|text| text.as_str()).chain(still).collect();
+    if !lines.is_empty() {
+        return Redo { lines, verifies: false };
     }
-    all
+    let done = run.plan.iter().filter(|line| line.status == PlanStatus::Done);
+    Redo { lines: done.map(|line| line.text.as_str()).collect(), verifies: true }
 }

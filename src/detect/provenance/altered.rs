@@ -296,7 +296,14 @@ impl Provenance {
                 instruction: format!(
                     "Check whether {argument} should be {twin}, take back what {shown} has changed, and call {tool} with the right one."
                 ),
-                means: vec![Means::RepairArgument { argument }],
+                means: vec![
+                    Means::RepairArgument { argument: argument.clone() },
+                    Means::CorrectArgument {
+                        argument,
+                        from: crate::text::excerpt(&id, 80),
+                        to: twin.trim_matches('"').to_owned(),
+                    },
+                ],
             });
         }
     }
