@@ -171,6 +171,8 @@ impl Common {
             costs: self.costs(),
             internal_signals: *self.config.internal_signals,
             experimental_rules: *self.config.experimental_rules,
+            // Whoever drafts for an agent sets what its ledger shows.
+            record: Arc::default(),
         })
     }
 

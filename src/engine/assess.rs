@@ -9,10 +9,10 @@ use rustc_hash::FxHashMap;
 use super::board::{Reach, RunDelta, RunSummary, SourceView, StepView};
 use super::desk::{RunNews, Turns};
 use crate::deliver::receipts_in;
-use crate::detect::{Basis, Family, Finding, Rule, families};
+use crate::detect::{Basis, Family, Finding, Rule, families, propagation};
 use crate::format::RunShape;
 use crate::format::{Format, Identity, Reader};
-use crate::recover::{Ground, Proposal, ProposalId, check_of, draft, rests_on};
+use crate::recover::{Ground, Proposal, ProposalId, Record, Trail, check_of, draft, rests_on, trail};
 use crate::score::conduct::Conduct;
 use crate::score::decisive::Found;
 use crate::score::features::{Context, Feature, of_step};
@@ -25,6 +25,8 @@ use crate::trace::{
 
 /// After how many further prompts of a person a step is long past.
 const LONG_PAST: usize = 3;
+/// How many declared tools are kept, for drafts that name another one.
+const MOST_TOOLS: usize = 1024;
 
 /// How a run is to be judged.
 #[derive(Clone, Debug)]
@@ -37,16 +39,19 @@ pub struct Judge {
     pub internal_signals: bool,
     /// Whether rules count whose lift has not been shown.
     pub experimental_rules: bool,
+    /// What earlier recoveries have shown: which remedy is tried first.
+    pub record: Arc<Record>,
 }
 
 impl Judge {
-    /// The embedded model, even costs, external signals and proven rules only.
+    /// The embedded model, even costs, external signals and proven rules only, no recoveries yet.
     pub fn embedded() -> Self {
         Self {
             model: Model::embedded(),
             costs: Costs::default(),
             internal_signals: false,
             experimental_rules: false,
+            record: Arc::default(),
         }
     }
 }
@@ -75,8 +80,6 @@ struct Source {
 struct Standing {
     /// Steps in alarm.
     alarms: BTreeSet<StepId>,
-    /// For each agent: its messages with nothing against them.
-    clean: FxHashMap<AgentId, BTreeSet<StepId>>,
     /// For each check that a finding asks for: the latest step that passed it.
     passed: FxHashMap<String, Option<StepId>>,
 }
@@ -102,6 +105,10 @@ struct Watch {
     spoken_to: FxHashMap<AgentId, VecDeque<StepId>>,
     /// Proposals whose text was seen in the log, since they were last asked for.
     receipts: Vec<(ProposalId, RecordRef)>,
+    /// Whether an operator's text was ever seen in the log.
+    corrected: bool,
+    /// Names of the tools that were declared.
+    declared: Vec<String>,
 }
 
 impl Watch {
@@ -143,8 +150,13 @@ impl Watch {
             Observation::Receipt { passage, .. } => {
                 self.receipts.extend(receipts_in(&passage.text).map(|id| (id, passage.record)));
             }
+            Observation::Tools { tools } => {
+                let room = MOST_TOOLS.saturating_sub(self.declared.len());
+                self.declared.extend(tools.iter().take(room).map(|(name, _)| name.to_string()));
+            }
             _ => {}
         }
+        self.corrected |= !self.receipts.is_empty();
         let before = self.findings.len();
         for family in &mut self.families {
             let from = self.findings.len();
@@ -208,6 +220,8 @@ impl Assessor {
                 conduct: if format.is_talk() { Conduct::of_talk() } else { Conduct::default() },
                 spoken_to: FxHashMap::default(),
                 receipts: Vec::new(),
+                corrected: false,
+                declared: Vec::new(),
             },
             judged: Vec::new(),
             shown: Vec::new(),
@@ -363,7 +377,7 @@ impl Assessor {
                     Some(ToolKind::Shell | ToolKind::Edit | ToolKind::Write | ToolKind::Read)
                 ),
             };
-            self.standing.take(run, step, &shown, &judged, &findings);
+            self.standing.take(run, step, &shown, &findings);
             // What was said for an earlier end is mostly said again: only what differs is sent again.
             if self.shown.get(id.index()) != Some(&shown) {
                 self.sent_steps = self.sent_steps.min(id.index());
@@ -377,7 +391,18 @@ impl Assessor {
     /// unless the run has moved on from it. As of the last [`Assessor::conclude`].
     pub fn proposals(&self) -> Vec<Proposal> {
         let run = self.assembler.run();
-        let ground = Ground { run, format: self.format.name(), model: &self.judge.model.name };
+        if self.standing.alarms.is_empty() {
+            return Vec::new();
+        }
+        let edges = propagation::edges(&self.watch.findings);
+        let ground = Ground {
+            run,
+            format: self.format.name(),
+            model: &self.judge.model.name,
+            declared: &self.watch.declared,
+            edges: &edges,
+            record: &self.judge.record,
+        };
         let mut all: Vec<Proposal> = Vec::new();
         let mut seen: Vec<(AgentId, &'static str)> = Vec::new();
         for id in self.standing.alarms.iter().rev() {
@@ -414,11 +439,6 @@ impl Assessor {
         passed.flatten().is_some_and(|passed| passed > step)
     }
 
-    /// The latest message of an agent with nothing against it.
-    fn clean_turn(&self, agent: AgentId) -> Option<StepId> {
-        self.standing.clean.get(&agent)?.last().copied()
-    }
-
     /// What the desk must know of the run as it now stands. As of the last [`Assessor::conclude`].
     pub fn news(&mut self) -> RunNews {
         let run = self.assembler.run();
@@ -427,7 +447,6 @@ impl Assessor {
             .map(|agent| Turns {
                 agent: run.agent_name(agent).to_owned(),
                 long_past: self.long_past(agent).map(|step| step.0),
-                clean: self.clean_turn(agent).map(|step| step.0),
             })
             .collect();
         RunNews {
@@ -436,11 +455,26 @@ impl Assessor {
             model: self.judge.model.name.clone(),
             proposals: self.proposals(),
             turns,
+            trail: self.trail(),
             receipts: std::mem::take(&mut self.watch.receipts)
                 .into_iter()
                 .map(|(id, at)| (id, at.index))
                 .collect(),
         }
+    }
+
+    /// The end of the run, where something was proposed or sent, or may have been; else nothing, as
+    /// nobody follows anything.
+    pub fn trail(&self) -> Trail {
+        if self.standing.alarms.is_empty() && !self.watch.corrected {
+            return Trail::default();
+        }
+        let found = |step: StepId| {
+            let indices = self.watch.by_step.get(&step).map_or(&[][..], Vec::as_slice);
+            let settled = self.watch.settled;
+            indices.iter().filter_map(move |at| self.watch.findings.get(*at).map(|f| (f, *at < settled)))
+        };
+        Trail::of(self.assembler.run(), found)
     }
 
     /// What has changed since the last call, for the board.
@@ -499,21 +533,13 @@ impl Assessor {
 
 impl Standing {
     /// Takes in what has just been said of a step.
-    fn take(&mut self, run: &Run, step: &Step, shown: &Judgement, judged: &Judged, findings: &[&Finding]) {
+    fn take(&mut self, run: &Run, step: &Step, shown: &Judgement, findings: &[&Finding]) {
         let id = step.id;
         if step.status == Status::Ok {
             for (check, latest) in &mut self.passed {
-                if *latest < Some(id) && step.label.contains(check.as_str()) {
+                if *latest < Some(id) && trail::runs(check, &step.label) {
                     *latest = Some(id);
                 }
-            }
-        }
-        if step.is_message() {
-            let clean = self.clean.entry(step.agent).or_default();
-            if judged.against {
-                clean.remove(&id);
-            } else {
-                clean.insert(id);
             }
         }
         if shown.band != Band::Alarm {
@@ -524,7 +550,7 @@ impl Standing {
         if let Some(check) = rests_on(findings).and_then(check_of) {
             // A check that is new is looked for among all steps, once; later ones are told of above.
             self.passed.entry(check).or_insert_with_key(|check| {
-                let passed = |s: &&Step| s.status == Status::Ok && s.label.contains(check.as_str());
+                let passed = |s: &&Step| s.status == Status::Ok && trail::runs(check, &s.label);
                 run.steps.iter().rev().find(passed).map(|s| s.id)
             });
         }

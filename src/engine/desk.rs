@@ -11,10 +11,12 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::board::Reach;
+use super::watching::watch;
 use crate::deliver::outbox::{Carried, Outbox};
 use crate::deliver::spool::Spool;
-use crate::ledger::{Chain, Decided, Entry, Ledger, LedgerError, Operator, Outcome, State, Undo, Verdict};
-use crate::recover::{Policy, Proposal, ProposalId};
+use crate::ledger::{Chain, Decided, Entry, Ledger, LedgerError, Operator, State, Undo, Verdict};
+use crate::recover::outcome::after_failures;
+use crate::recover::{Policy, Proposal, ProposalId, Trail};
 use crate::trace::RunId;
 
 /// How soon another process's write is noticed.
@@ -39,6 +41,8 @@ pub struct RunNews {
     pub proposals: Vec<Proposal>,
     /// Where its agents are.
     pub turns: Vec<Turns>,
+    /// Its end, where something is followed.
+    pub trail: Trail,
     /// Proposals whose text was seen in its log, with the record.
     pub receipts: Vec<(ProposalId, u32)>,
 }
@@ -52,6 +56,7 @@ impl RunNews {
             model: String::new(),
             proposals: Vec::new(),
             turns: Vec::new(),
+            trail: Trail::default(),
             receipts: Vec::new(),
         }
     }
@@ -64,8 +69,6 @@ pub struct Turns {
     pub agent: String,
     /// Steps before this one are long past: a person has spoken to it several times since.
     pub long_past: Option<u32>,
-    /// Its latest message with nothing against it.
-    pub clean: Option<u32>,
 }
 
 /// How the desk is kept.
@@ -305,11 +308,14 @@ impl Keeper {
         }
         self.runs.insert(news.run.clone());
         let mut used = self.ledger.used(&news.run)?;
+        used.tokens = used.tokens.saturating_add(self.ledger.written_tokens(&news.run)?);
         for proposal in &news.proposals {
             if known.iter().any(|entry| entry.proposal.id == proposal.id) {
                 continue;
             }
-            let proposal = self.rules.policy.bound(used, proposal.clone());
+            let target = &proposal.target;
+            let failures = self.ledger.failures(&target.run, &target.agent, &proposal.rule)?;
+            let proposal = self.rules.policy.bound(used, after_failures(proposal.clone(), failures));
             used.tokens = used.tokens.saturating_add(u64::from(proposal.tokens));
             let mode = self.rules.policy.mode;
             match self.ledger.propose(&proposal, mode, now) {
@@ -324,14 +330,17 @@ impl Keeper {
         for (id, record) in news.receipts.iter().filter(|(id, _)| sent_here(id)) {
             changed |= self.ledger.confirm(id, Some(*record), now)?;
         }
+        let watched = self.ledger.watched(&news.run)?;
         for entry in known {
+            if let Some(noted) = watched.get(&entry.proposal.id) {
+                changed |= watch(&self.ledger, &entry, noted, &news, now)?;
+            }
             changed |= self.follow(&entry, &news, now)?;
         }
         Ok(changed)
     }
 
-    /// Follows what was put down before: superseded where the run has moved on, recovered or not where
-    /// it was delivered.
+    /// Follows what was put down before: superseded where the run has moved on.
     fn follow(&self, entry: &Entry, news: &RunNews, now: Timestamp) -> Result<bool, LedgerError> {
         let target = &entry.proposal.target;
         if target.step >= news.steps {
@@ -341,7 +350,6 @@ impl Keeper {
         let turns = news.turns.iter().find(|turns| turns.agent == target.agent);
         let long_past = turns.and_then(|t| t.long_past).is_some_and(|since| target.step < since);
         let stands = news.proposals.iter().any(|p| p.id == entry.proposal.id);
-        let clean = turns.and_then(|t| t.clean).filter(|clean| target.step < *clean);
         let again = news.proposals.iter().find(|p| {
             p.id != entry.proposal.id
                 && p.rule == entry.proposal.rule
@@ -358,15 +366,6 @@ impl Keeper {
             }
             State::Waiting if !stands && entry.proposal.model == news.model => {
                 self.ledger.supersede(id, "the run has mended itself", now)
-            }
-            State::Delivered | State::Confirmed if entry.outcome == Outcome::Unknown => {
-                match (again, clean) {
-                    (Some(again), _) => {
-                        self.ledger.outcome(id, Outcome::NotRecovered, Some(again.target.step), now)
-                    }
-                    (None, Some(step)) => self.ledger.outcome(id, Outcome::Recovered, Some(step), now),
-                    (None, None) => Ok(false),
-                }
             }
             _ => Ok(false),
         }

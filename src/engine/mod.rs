@@ -15,6 +15,7 @@ pub mod replay;
 pub mod reread;
 pub mod running;
 pub mod turn;
+mod watching;
 mod workers;
 
 pub use assess::{Assessor, Judge};

@@ -10,6 +10,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+pub use crate::recover::Outcome;
 use crate::recover::Proposal;
 
 /// How far a proposal is.
@@ -168,29 +169,6 @@ pub struct Delivery {
     pub failure: Option<String>,
     /// How often it was tried.
     pub attempts: u32,
-}
-
-/// What happened to the run after a delivery.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// The finding cleared.
-    Recovered,
-    /// It did not.
-    NotRecovered,
-    /// Nobody can say yet.
-    Unknown,
-}
-
-impl Outcome {
-    /// The words for it.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Recovered => "recovered",
-            Self::NotRecovered => "not recovered",
-            Self::Unknown => "unknown",
-        }
-    }
 }
 
 /// A proposal with all that is known of it.

@@ -14,9 +14,12 @@ mod decisions;
 mod deliveries;
 pub mod entry;
 mod error;
+mod figures;
 mod hooks;
 mod proposals;
+mod rewrites;
 mod schema;
+mod watched;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,6 +33,8 @@ pub use entry::{Decision, Delivery, Entry, Operator, Outcome, State, Verdict};
 pub use error::{LedgerError, Result};
 pub use hooks::{Held, HookSeen};
 pub use proposals::Standing;
+pub use rewrites::Rewrite;
+pub use watched::Watched;
 
 pub use crate::recover::Mode;
 

@@ -218,11 +218,7 @@ impl Ledger {
         let id = ProposalId::stored(row.id);
         let proposal: Proposal = serde_json::from_str(&row.body).map_err(|e| self.damaged(&id, &e))?;
         let state = State::of_word(&row.state).ok_or_else(|| self.damaged(&id, &"an unknown state"))?;
-        let outcome = match row.outcome.as_str() {
-            "recovered" => Outcome::Recovered,
-            "not recovered" => Outcome::NotRecovered,
-            _ => Outcome::Unknown,
-        };
+        let outcome = Outcome::of_words(&row.outcome);
         Ok(Entry {
             decision: self.holding(&id, row.round)?,
             delivery: self.last_delivery(&id)?,

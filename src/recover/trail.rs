@@ -188,6 +188,10 @@ pub fn runs(check: &str, label: &str) -> bool {
         let head = head.trim_end();
         return head.len() >= 40 && check.starts_with(head);
     }
+    // Spares most labels the taking apart.
+    if check.split_whitespace().next().is_none_or(|word| !label.contains(word)) {
+        return false;
+    }
     let (wanted, run) = (split(check), split(label));
     if wanted.is_empty() {
         return false;
