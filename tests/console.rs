@@ -9,7 +9,7 @@ use medbay::console::{
     Chain, Key, Keymap, LedgerView, Mouse, MouseAct, Msg, Overlay, Replay, ReplayTask, Screen, Seek, Task,
 };
 use medbay::engine::{Reach, Update};
-use medbay::ledger::{State, Verdict};
+use medbay::ledger::{Rewrite, State, Verdict};
 use medbay::recover::{ProposalId, Remedy};
 use medbay::screen::{Depth, Theme};
 use medbay::trace::{RunId, StepId};
@@ -314,6 +314,77 @@ fn a_second_verdict_waits_for_the_ledger_and_a_refusal_is_said() {
     assert_eq!(verdicts(&mut staged).len(), 1);
 }
 
+/// The desk with one proposal, and what a model wrote for it.
+fn rewritten(text: Result<String, String>) -> Msg {
+    let id = ProposalId::stored("5e5e5e5e5e5e");
+    let waits = entry(proposal("5e5e5e5e5e5e", "5f1c-import", Remedy::Retry, 0.7), State::Waiting, 60);
+    let rewrite = Rewrite { text, writer: "small-1".into(), tokens: 240, usd: 0.1, seconds: 2.0 };
+    Msg::Ledger(Box::new(LedgerView {
+        desk: vec![waits],
+        rewrites: [(id, rewrite)].into(),
+        ..LedgerView::default()
+    }))
+}
+
+#[test]
+fn what_a_model_wrote_is_shown_as_such_and_taken_into_the_editor() {
+    let mut staged = Staged::empty(120, 40);
+    staged.keys("3");
+    staged.send(rewritten(Ok("Operator: Look again.\n[medbay 5e5e5e5e5e5e]".to_owned())));
+    let screen = staged.screen();
+    assert!(screen.contains("small-1 wrote, as an alternative"), "{screen}");
+    assert!(screen.contains("Operator: Look again."), "{screen}");
+    staged.pass(1_000);
+    staged.keys("m");
+    assert!(verdicts(&mut staged).is_empty(), "nothing is decided by looking at it");
+    staged.pass(1_000);
+    staged.keys("<C-s>");
+    let said = verdicts(&mut staged);
+    let text = "Operator: Look again.\n[medbay 5e5e5e5e5e5e]".to_owned();
+    assert_eq!(said, [("5e5e5e5e5e5e".to_owned(), Verdict::Edit { text })]);
+}
+
+#[test]
+fn where_a_model_wrote_nothing_the_template_stands_and_the_reason_is_said() {
+    let mut staged = Staged::empty(120, 40);
+    staged.keys("3");
+    staged.send(rewritten(Err("no answer within 20 s".to_owned())));
+    let screen = staged.screen();
+    assert!(screen.contains("small-1 wrote nothing: no answer within 20 s"), "{screen}");
+    staged.pass(1_000);
+    staged.keys("m");
+    assert!(staged.screen().contains("no model wrote another text"), "{}", staged.screen());
+    staged.pass(1_000);
+    staged.keys("a");
+    assert_eq!(verdicts(&mut staged), [("5e5e5e5e5e5e".to_owned(), Verdict::Approve)]);
+}
+
+#[test]
+fn a_new_proposal_is_notified_once_and_not_while_it_is_being_looked_at() {
+    let notices = |staged: &mut Staged| {
+        staged.asked().into_iter().filter(|task| matches!(task, Task::Notify(_))).count()
+    };
+    for (keys, wanted) in [("1", 1), ("3", 0)] {
+        let mut staged = Staged::empty(120, 40);
+        staged.model.notifier.settings.bell = true;
+        let mut waits =
+            entry(proposal("5e5e5e5e5e5e", "5f1c-import", Remedy::Retry, 0.7), State::Waiting, 60);
+        let mut approved = waits.clone();
+        approved.state = State::Approved;
+        staged.send(ledger(vec![approved], Vec::new()));
+        staged.keys(keys);
+        // Its approval is undone: it waits again.
+        staged.send(ledger(vec![waits.clone()], Vec::new()));
+        staged.send(ledger(vec![waits.clone()], Vec::new()));
+        assert_eq!(notices(&mut staged), wanted, "on {keys}");
+        // Another one comes while this one is looked at.
+        waits.proposal.id = ProposalId::stored("6f6f6f6f6f6f");
+        waits.proposal.rule = "claim.other".into();
+        staged.send(ledger(vec![waits], Vec::new()));
+        assert_eq!(notices(&mut staged), 1, "on {keys}");
+    }
+}
+
 #[test]
 fn a_failed_delivery_is_tried_again_by_hand() {
     let mut staged = Staged::new(80, 24);
@@ -340,9 +411,8 @@ fn what_an_agent_is_held_for_comes_first_then_what_can_reach_its_agent() {
                 entry(proposal(likely, "likely", Remedy::Retry, 0.9), State::Waiting, 60),
                 entry(proposal(unlikely, "unlikely", Remedy::Retry, 0.6), State::Waiting, 60),
             ],
-            history: Vec::new(),
-            chain: Chain::NotChecked,
             reach: reach.into_iter().map(|(run, reach, held)| (RunId::new(run), reach, held)).collect(),
+            ..LedgerView::default()
         })));
         staged.keys("3");
         let screen = staged.screen();
@@ -390,10 +460,9 @@ fn decisions_are_loaded_verified_and_opened() {
     staged.keys("6V");
     assert_eq!(staged.asked(), [Task::LoadDecisions, Task::Verify]);
     staged.send(Msg::Ledger(Box::new(LedgerView {
-        desk: Vec::new(),
         history: history(),
         chain: Chain::Broken("decision 2 does not follow from decision 1".to_owned()),
-        reach: Vec::new(),
+        ..LedgerView::default()
     })));
     staged.keys("<Enter>");
     let screen = staged.screen();

@@ -138,3 +138,19 @@ fn without_a_ledger_it_says_so() {
     }
     assert!(!db.exists());
 }
+
+#[test]
+fn the_summary_says_what_recoveries_were_worth() {
+    let (_folder, db, _) = filled();
+    let (code, out, _) = medbay(&db, &["list", "--summary"]);
+    assert_eq!(code, 0);
+    assert!(out.contains("by class") && out.contains("by rule") && out.contains("claim.tests-pass"), "{out}");
+    assert!(out.contains("regret"), "{out}");
+    let (code, out, _) = medbay(&db, &["list", "--summary", "--json"]);
+    assert_eq!((code, out.lines().count()), (0, 1));
+    let read: serde_json::Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(read["all"]["proposals"], read["by_rule"]["claim.tests-pass"]["proposals"]);
+    assert_eq!(read["all"]["interval"], serde_json::json!([0.0, 1.0]), "nothing was followed yet");
+    let (code, _, complaint) = medbay(&db, &["list", "--json"]);
+    assert!(code != 0 && complaint.contains("--summary"), "{complaint}");
+}

@@ -253,8 +253,10 @@ fn an_approval_by_keystroke_reaches_the_agent_and_its_receipt_is_seen() {
     terminal.type_keys("6");
     terminal.until("receipt");
     terminal.until("delivered");
-    // It is said once.
-    assert_eq!(machine.stop(), None);
+    // It is said once; the turn stays open for the check that it names.
+    let reminder = machine.stop().expect("the check has not passed");
+    let reminder = reminder["hookSpecificOutput"]["additionalContext"].as_str().unwrap().to_owned();
+    assert!(reminder.contains("has not been seen to succeed") && !reminder.contains("[medbay"), "{reminder}");
     machine.took(&text);
     terminal.type_keys("\r");
     let screen = terminal.until(" in record ");
@@ -264,6 +266,57 @@ fn an_approval_by_keystroke_reaches_the_agent_and_its_receipt_is_seen() {
     assert!(list.contains("confirmed") && list.contains("approve"), "{list}");
     let verified = machine.medbay(&["decisions", "verify"], "");
     assert!(verified.starts_with("1 decision"), "{verified}");
+}
+
+#[test]
+fn a_turn_stays_open_until_the_named_check_was_seen_to_pass_and_the_outcome_says_so() {
+    let mut machine = Machine::new("grace_seconds = 0\n\n[policy]\nmax_stop_blocks = 3\n");
+    let mut terminal = until_it_waits(&mut machine);
+    terminal.until("MENDED when `python3 -m pytest -q` succeeds");
+    terminal.decide("a", "goes out with the agent's next event");
+    let said = machine.stop_until_said();
+    let text = said["hookSpecificOutput"]["additionalContext"].as_str().unwrap().to_owned();
+    machine.took(&text);
+    terminal.type_keys("6");
+    terminal.until("confirmed");
+    let again = |machine: &Machine| {
+        machine.hook("Stop", json!({"stop_hook_active": true, "last_assistant_message": "It is fine."}))
+    };
+    machine.says(json!({"type": "text", "text": "It is fine."}), "end_turn");
+    assert!(again(&machine).is_some(), "the check was not run");
+    machine.calls("toolu_03", "Bash", json!({"command": "python3 -m pytest -q || true"}));
+    machine.result(
+        "toolu_03",
+        false,
+        "3 passed in 0.02s",
+        json!({"stdout": "3 passed in 0.02s", "stderr": ""}),
+    );
+    machine.says(json!({"type": "text", "text": "It is fine."}), "end_turn");
+    assert!(again(&machine).is_some(), "its exit status was thrown away");
+    machine.says(json!({"type": "text", "text": "It is fine."}), "end_turn");
+    assert_eq!(again(&machine), None, "only so many times");
+    machine.calls("toolu_04", "Bash", json!({"command": "python3 -m pytest -q"}));
+    machine.result(
+        "toolu_04",
+        false,
+        "3 passed in 0.02s",
+        json!({"stdout": "3 passed in 0.02s", "stderr": ""}),
+    );
+    machine.says(json!({"type": "text", "text": "It is fine."}), "end_turn");
+    assert_eq!(machine.stop(), None, "it passed");
+    terminal.until("recovered");
+    quit(terminal);
+    let list = machine.list();
+    let id = list.split_whitespace().nth(2).unwrap();
+    let shown = machine.medbay(&["decisions", "show", id], "");
+    assert!(shown.contains("recovered, step 7: `python3 -m pytest -q` was seen to pass"), "{shown}");
+    let summary = machine.medbay(&["decisions", "list", "--summary", "--json"], "");
+    let summary: Value = serde_json::from_str(&summary).unwrap();
+    assert_eq!(
+        (&summary["all"]["recovered"], &summary["all"]["followed"]),
+        (&json!(1), &json!(1)),
+        "{summary}"
+    );
 }
 
 #[test]

@@ -66,7 +66,11 @@ impl Services for Clerk {
             Task::LoadDecisions => Errand::Ask(Ask::Show),
             Task::Verify => Errand::Ask(Ask::Verify),
             // The terminal does these itself, or there is no replay.
-            Task::EditExternally { .. } | Task::Copy { .. } | Task::Quit | Task::Replay(_) => return,
+            Task::EditExternally { .. }
+            | Task::Copy { .. }
+            | Task::Notify(_)
+            | Task::Quit
+            | Task::Replay(_) => return,
         };
         self.send(errand);
     }
@@ -124,8 +128,8 @@ pub(super) fn heard(said: Said) -> Msg {
     let toast = |grave, text: String| Msg::Toast { grave, text };
     let of = |id: &ProposalId| format!("the text of proposal {id}");
     match said {
-        Said::Ledger { desk, history, reach } => {
-            Msg::Ledger(Box::new(LedgerView { desk, history, chain: Chain::NotChecked, reach }))
+        Said::Ledger { desk, history, rewrites, reach } => {
+            Msg::Ledger(Box::new(LedgerView { desk, history, chain: Chain::NotChecked, rewrites, reach }))
         }
         Said::Done(proposal, what) => {
             let what = match what.as_str() {

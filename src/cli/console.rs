@@ -6,16 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
 use super::Common;
 use super::clerk::{Clerk, heard};
-use crate::config::Origin;
+use crate::config::{self, Origin};
+use crate::console::notify::{Sequence, Settings};
 use crate::console::{Keymap, Model, Msg};
 use crate::engine::desk::{Ask, Desk, Rules};
+use crate::engine::proposer::Endpoint;
 use crate::engine::{Engine, Sources};
+use crate::ledger::Ledger;
+use crate::recover::Record;
 use crate::screen::Theme;
 use crate::terminal::{Capabilities, Exit, install_panic_hook};
 
@@ -40,6 +44,7 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
     let look = Look::of(common, args.ascii)?;
     let (sources, ledger) = sources(&args.paths, common)?;
     let mut model = look.model()?;
+    model.notifier.settings = notify_settings(common);
     model.looked =
         sources.roots.all().map(|path| crate::text::excerpt(&path.display().to_string(), 200)).collect();
     let (inbox, messages) = mpsc::channel(INBOX);
@@ -54,6 +59,7 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
         }
     };
     let mut options = common.engine_options()?;
+    options.judge.record = Arc::new(earlier(common));
     if let Some(desk) = desk.clone() {
         options.seen = Some(Arc::new(move |_, delta| {
             desk.ask(Ask::News(Box::new(delta.news.clone())));
@@ -132,11 +138,52 @@ fn open_desk(common: &Common, ledger: PathBuf, inbox: mpsc::Sender<Msg>) -> anyh
         operator: config.operator.to_string(),
         grace: Duration::from_secs(u64::from(*config.grace_seconds)),
         policy: common.policy(),
+        proposer: endpoint(common),
     };
     // A console that has left hears nothing more.
     Ok(Desk::start(rules, move |said| {
         let _ = inbox.blocking_send(heard(said));
     })?)
+}
+
+/// What earlier recoveries have shown; nothing where there is no ledger yet.
+fn earlier(common: &Common) -> Record {
+    Ledger::open_read_only(common.db()).and_then(|ledger| ledger.record()).unwrap_or_default()
+}
+
+/// Who writes in place of templates, if an address is given.
+fn endpoint(common: &Common) -> Option<Endpoint> {
+    let proposer = &common.config.proposer;
+    if proposer.base_url.is_empty() {
+        return None;
+    }
+    let name = proposer.api_key_env.as_str();
+    // The environment that is kept holds no keys of others; this one was named.
+    let key = Some(name).filter(|name| !name.is_empty()).and_then(|name| std::env::var(name).ok());
+    Some(Endpoint {
+        base_url: proposer.base_url.to_string(),
+        model: proposer.model.to_string(),
+        key,
+        time: Duration::from_secs(u64::from(*proposer.seconds)),
+        tokens: *proposer.tokens,
+        usd_per_thousand_tokens: *proposer.usd_per_thousand_tokens,
+    })
+}
+
+/// How the operator is told outside of the screen.
+fn notify_settings(common: &Common) -> Settings {
+    let notify = &common.config.notify;
+    Settings {
+        bell: *notify.bell,
+        sequence: match *notify.sequence {
+            config::Sequence::None => Sequence::None,
+            config::Sequence::Osc9 => Sequence::Osc9,
+            config::Sequence::Osc777 => Sequence::Osc777,
+        },
+        command: notify.command.to_vec(),
+        cool_down: SignedDuration::from_secs(i64::from(*notify.cool_down_seconds)),
+        quiet: notify.quiet(),
+    }
 }
 
 /// What is to be read: what was named, else what the configuration names, else the agents' own

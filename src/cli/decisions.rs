@@ -9,6 +9,9 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::{CLEAN, Common, FOUND, finish, stdout};
+
+mod summary;
+
 use crate::ledger::{Entry, Ledger, LoggedDecision, Verdict};
 use crate::text;
 
@@ -27,6 +30,12 @@ pub(crate) enum What {
         /// How many at most
         #[arg(long, value_name = "N", default_value_t = 200)]
         limit: usize,
+        /// What recoveries were worth, by class, rule and remedy, in place of the list
+        #[arg(long)]
+        summary: bool,
+        /// The summary as one JSON object
+        #[arg(long, requires = "summary")]
+        json: bool,
     },
     /// One proposal with its evidence, texts, decisions and delivery
     Show {
@@ -56,8 +65,9 @@ pub(crate) enum Form {
 pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
     let ledger = Ledger::open_read_only(common.db())?;
     let out = stdout();
-    match args.what.unwrap_or(What::List { limit: 200 }) {
-        What::List { limit } => list(&ledger, limit, out),
+    match args.what.unwrap_or(What::List { limit: 200, summary: false, json: false }) {
+        What::List { summary: true, json, .. } => summary::print(&ledger, json, out),
+        What::List { limit, .. } => list(&ledger, limit, out),
         What::Show { id } => show(&ledger, &id, out),
         What::Export { form } => export(&ledger, form, out),
         What::Verify => verify(&ledger, out),
@@ -171,7 +181,28 @@ fn write_entry(ledger: &Ledger, entry: &Entry, out: &mut impl Write) -> anyhow::
             line("failed", why)?;
         }
     }
-    line("outcome", entry.outcome.words())?;
+    for means in &p.means {
+        line("means", &means.words())?;
+    }
+    if let Some(rewrite) = ledger.rewrite(&p.id)? {
+        let cost = format!("{} tokens, {:.1} s", rewrite.tokens, rewrite.seconds);
+        match &rewrite.text {
+            Ok(written) => {
+                let sent = entry.delivery.as_ref().is_some_and(|delivery| delivery.text == *written);
+                let taken = if sent { "; this is what was sent" } else { "" };
+                line("model wrote", &format!("({}, {cost}{taken}) {written}", rewrite.writer))?;
+            }
+            Err(why) => line("model wrote", &format!("nothing ({}, {cost}): {why}", rewrite.writer))?,
+        }
+    }
+    let noted = ledger.watched(&p.target.run)?.remove(&p.id).unwrap_or_default();
+    let by = noted.shown.step.map_or(String::new(), |step| format!(", step {step}"));
+    let why = if noted.shown.why.is_empty() { String::new() } else { format!(": {}", noted.shown.why) };
+    let outcome = if noted.left_alone() { noted.shown.outcome } else { entry.outcome };
+    line("outcome", &format!("{}{by}{why}", outcome.words()))?;
+    if let (Some(tokens), Some(seconds)) = (noted.tokens, noted.seconds) {
+        line("took", &format!("{tokens} tokens, {seconds:.0} s"))?;
+    }
     Ok(())
 }
 

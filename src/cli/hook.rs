@@ -6,17 +6,20 @@
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::bail;
 
 use super::{CLEAN, Common};
 use crate::config::{Config, OnHoldTimeout};
-use crate::deliver::hook::{self, Dialect, HookError, HookInput, Setup, TimedOut};
+use crate::deliver::hook::{self, Dialect, HookError, HookInput, Judged, Setup, TimedOut};
 use crate::engine::{Judge, turn};
 use crate::format;
 use crate::ledger::Ledger;
-use crate::recover::Proposal;
+use crate::recover::outcome::after_failures;
+use crate::recover::proposer::charged;
+use crate::recover::{Proposal, Record};
 
 /// Largest input that is read, in bytes.
 const LARGEST_INPUT: u64 = 64 << 20;
@@ -72,10 +75,19 @@ fn answer(dialect: Dialect, common: &Common) -> Result<(), HookError> {
         &ledger,
         // What cannot be judged does not keep an approved text from being delivered.
         &mut |input| {
-            let proposals =
-                panic::catch_unwind(AssertUnwindSafe(|| assess(dialect, input, common))).unwrap_or_default();
+            let record = ledger.record().unwrap_or_default();
+            let mut judged = panic::catch_unwind(AssertUnwindSafe(|| assess(dialect, input, common, record)))
+                .unwrap_or_default();
             let used = ledger.used(&input.run).unwrap_or_default();
-            proposals.into_iter().map(|proposal| common.policy().bound(used, proposal)).collect()
+            let written = ledger.written_cost(&input.run).unwrap_or_default();
+            let used = charged(used, written, &common.policy());
+            let bounded = |proposal: Proposal| {
+                let agent = &proposal.target.agent;
+                let failures = ledger.failures(&input.run, agent, &proposal.rule).unwrap_or_default();
+                common.policy().bound(used, after_failures(proposal, failures))
+            };
+            judged.proposals = std::mem::take(&mut judged.proposals).into_iter().map(bounded).collect();
+            judged
         },
         &mut |line| {
             let mut out = io::stdout().lock();
@@ -101,22 +113,23 @@ fn setup(dialect: Dialect, config: &Config) -> Setup {
 }
 
 /// Judges the run at the end of its turn: what its log holds, joined with what the hook knows before
-/// the log does, and gives what is proposed.
-fn assess(dialect: Dialect, input: &HookInput, common: &Common) -> Vec<Proposal> {
-    let judge = match common.judge() {
+/// the log does, and gives what is proposed and how the run ends.
+fn assess(dialect: Dialect, input: &HookInput, common: &Common, record: Record) -> Judged {
+    let mut judge = match common.judge() {
         Ok(judge) => judge,
         Err(error) => {
             tracing::error!("{error:#}: the embedded model judges instead");
             Judge::embedded()
         }
     };
+    judge.record = Arc::new(record);
     let format = format::by_name(dialect.format());
     match turn::judged(&input.transcript, format, "main", input.last_message.as_deref(), &judge) {
-        Ok(Some(assessor)) => assessor.proposals(),
-        Ok(None) => Vec::new(),
+        Ok(Some(assessor)) => Judged { proposals: assessor.proposals(), trail: assessor.trail() },
+        Ok(None) => Judged::default(),
         Err(error) => {
             tracing::error!("the run's log cannot be read at the end of its turn: {error}");
-            Vec::new()
+            Judged::default()
         }
     }
 }

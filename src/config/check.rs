@@ -1,6 +1,8 @@
 //! What a value may be: each check refuses with what is wrong and the mend.
 
-use super::{ConfigError, Mode, OnHoldTimeout, Origin};
+use jiff::civil::Time;
+
+use super::{ConfigError, Mode, OnHoldTimeout, Origin, Sequence};
 
 /// Why a value is refused: what, and the mend.
 type Wrong = (String, String);
@@ -45,6 +47,55 @@ pub(super) fn on_hold_timeout(word: &str) -> Result<OnHoldTimeout, Refusal> {
             "use \"go-on\", \"deny\" or \"ask\"",
         ),
     }
+}
+
+pub(super) fn sequence(word: &str) -> Result<Sequence, Refusal> {
+    match word {
+        "none" => Ok(Sequence::None),
+        "osc9" => Ok(Sequence::Osc9),
+        "osc777" => Ok(Sequence::Osc777),
+        _ => refuse(
+            format!("no notification sequence is called {}", quoted(word)),
+            "use \"osc9\", \"osc777\" or \"none\"",
+        ),
+    }
+}
+
+/// Two times of day, `HH:MM-HH:MM`; none where the text is empty.
+pub(super) fn hours(text: &str) -> Result<Option<(Time, Time)>, Refusal> {
+    if text.trim().is_empty() {
+        return Ok(None);
+    }
+    let time = |text: &str| Time::strptime("%H:%M", text.trim()).ok();
+    let both = text.split_once('-').and_then(|(from, to)| Some((time(from)?, time(to)?)));
+    match both {
+        Some(both) => Ok(Some(both)),
+        None => {
+            refuse(format!("quiet_hours cannot be {}", quoted(text)), "use two times such as \"22:00-07:00\"")
+        }
+    }
+}
+
+pub(super) fn address(url: &str) -> Result<(), Refusal> {
+    let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://"));
+    if url.is_empty() || host.is_some_and(|host| !host.is_empty() && !url.contains(char::is_whitespace)) {
+        return Ok(());
+    }
+    refuse(
+        format!("base_url cannot be {}", quoted(url)),
+        "use an address such as \"http://127.0.0.1:11434/v1\"",
+    )
+}
+
+pub(super) fn variable(key: &str, name: &str) -> Result<(), Refusal> {
+    if name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+        return Ok(());
+    }
+    // What is not a name may be the key itself: it is not shown.
+    refuse(
+        format!("{key} is no name of a variable"),
+        "give the name of the variable that holds the key, never the key",
+    )
 }
 
 pub(super) fn truth(text: &str) -> Result<bool, Refusal> {

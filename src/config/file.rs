@@ -32,6 +32,10 @@ pub(super) struct File {
     pub(super) costs: Costs,
     #[serde(default)]
     pub(super) spool: Spool,
+    #[serde(default)]
+    pub(super) proposer: super::proposer::Written,
+    #[serde(default)]
+    pub(super) notify: super::notify::Written,
     pub(super) keys: Key<BTreeMap<String, Keys>>,
 }
 

@@ -8,7 +8,9 @@
 mod check;
 mod environment;
 mod file;
+mod notify;
 mod print;
+mod proposer;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -22,6 +24,8 @@ use toml::Spanned;
 
 use check::{Refusal, at_most, filled, mode, not_negative, on_hold_timeout, positive, seconds, truth};
 pub use environment::Environment;
+pub use notify::{Notify, Sequence};
+pub use proposer::Proposer;
 
 /// A value and where it came from.
 #[derive(Clone, Debug, PartialEq)]
@@ -157,6 +161,10 @@ pub struct Config {
     pub cost_interruption: Setting<f64>,
     /// Where the spool channel lays approved texts for home-made agents.
     pub spool_directory: Setting<PathBuf>,
+    /// Who writes in place of templates.
+    pub proposer: Proposer,
+    /// How the operator is told outside of the screen.
+    pub notify: Notify,
     /// Keys of the console, by the command's name.
     pub keys: Setting<BTreeMap<String, Vec<String>>>,
 }
@@ -315,6 +323,8 @@ impl Config {
             spool_directory: layers
                 .file(data.join("spool"), file.spool.directory.map(|v| mapped(v, resolve)))
                 .or_path(&layers, "MEDBAY_SPOOL"),
+            proposer: Proposer::layered(&layers, file.proposer)?,
+            notify: Notify::layered(&layers, file.notify)?,
             keys: layers.file(
                 BTreeMap::new(),
                 file.keys
@@ -477,6 +487,10 @@ mod tests {
             ("db = \n", ":1", "", "mend the line"),
             ("[costs]\nmiss = -1.0\n", ":2", "miss", "1.0"),
             ("[limits]\nretries = 3\n", ":2", "retries", "retries_per_run"),
+            ("[proposer]\nbase_url = \"localhost\"\n", ":2", "localhost", "http://"),
+            ("[proposer]\napi_key_env = \"sk-x\"\n", ":2", "no name", "never the key"),
+            ("[notify]\nquiet_hours = \"at night\"\n", ":2", "at night", "22:00-07:00"),
+            ("[notify]\nsequence = \"osc8\"\n", ":2", "osc8", "osc777"),
         ] {
             let error = load(text, &[], Flags::default()).unwrap_err().to_string();
             assert!(error.contains(&format!("config.toml{line}")), "{error}");

@@ -162,6 +162,83 @@ impl Config {
                 path(&self.spool_directory),
                 "where approved texts for home-made agents are laid"
             ),
+            row!(
+                "proposer",
+                "base_url",
+                self.proposer.base_url,
+                text(&*self.proposer.base_url),
+                "the endpoint that writes drafts, before /chat/completions; empty: none"
+            ),
+            row!(
+                "proposer",
+                "model",
+                self.proposer.model,
+                text(&*self.proposer.model),
+                "the model's name there"
+            ),
+            row!(
+                "proposer",
+                "api_key_env",
+                self.proposer.api_key_env,
+                text(&*self.proposer.api_key_env),
+                "the name of the variable that holds its key; empty: no key"
+            ),
+            row!(
+                "proposer",
+                "seconds",
+                self.proposer.seconds,
+                self.proposer.seconds.to_string(),
+                "how long an answer may take"
+            ),
+            row!(
+                "proposer",
+                "tokens",
+                self.proposer.tokens,
+                self.proposer.tokens.to_string(),
+                "how many tokens an answer may have"
+            ),
+            row!(
+                "proposer",
+                "usd_per_thousand_tokens",
+                self.proposer.usd_per_thousand_tokens,
+                float(*self.proposer.usd_per_thousand_tokens),
+                "what they cost; it counts in the runs' budgets"
+            ),
+            row!(
+                "notify",
+                "bell",
+                self.notify.bell,
+                self.notify.bell.to_string(),
+                "whether the bell rings when a proposal waits or a run is held"
+            ),
+            row!(
+                "notify",
+                "sequence",
+                self.notify.sequence,
+                text(self.notify.sequence.word()),
+                "a terminal's notification: \"osc9\", \"osc777\" or \"none\""
+            ),
+            row!(
+                "notify",
+                "command",
+                self.notify.command,
+                format!("[{}]", self.notify.command.iter().map(text).collect::<Vec<_>>().join(", ")),
+                "a program with its arguments; it gets the notice as JSON on standard input"
+            ),
+            row!(
+                "notify",
+                "cool_down_seconds",
+                self.notify.cool_down_seconds,
+                self.notify.cool_down_seconds.to_string(),
+                "for how long the same of the same run is not told again"
+            ),
+            row!(
+                "notify",
+                "quiet_hours",
+                self.notify.quiet_hours,
+                text(&*self.notify.quiet_hours),
+                "from when to when nothing is told, such as \"22:00-07:00\"; empty: never"
+            ),
         ];
         for (command, keys) in self.keys.iter() {
             let keys: Vec<String> = keys.iter().map(text).collect();

@@ -58,7 +58,11 @@ pub(super) fn perform(model: &mut Model, act: Act, argument: &str) -> Vec<Task> 
             }
         }),
         Act::Approve => return approve(model, None),
-        Act::Edit => edit(model),
+        Act::Edit => edit(model, None),
+        Act::TakeRewrite => {
+            let text = model.desk.rewritten().map(str::to_owned);
+            edit(model, text);
+        }
         Act::Veto => {
             if let Some((proposal, seen)) = shown(model) {
                 model.overlay =
@@ -518,10 +522,11 @@ fn decide_shown(model: &mut Model, verdict: Verdict) -> Vec<Task> {
     }
 }
 
-fn edit(model: &mut Model) {
+/// Opens the editor over the drafted text, or over another one.
+fn edit(model: &mut Model, text: Option<String>) {
     if let Some((proposal, seen)) = shown(model) {
-        model.overlay =
-            Some(Overlay::Editing(Editing { proposal, text: seen.clone(), original: seen, taken: 0 }));
+        let text = text.unwrap_or_else(|| seen.clone());
+        model.overlay = Some(Overlay::Editing(Editing { proposal, text, original: seen, taken: 0 }));
     }
 }
 

@@ -90,6 +90,7 @@ pub enum Act {
     Follow,
     Approve,
     Edit,
+    TakeRewrite,
     Veto,
     Defer,
     Undo,
@@ -152,6 +153,13 @@ pub static COMMANDS: &[Command] = &[
         "send the drafted text, after the grace time",
     ),
     row(Act::Edit, "edit", &[(In::Desk, &["e"])], Some("edit"), "change the text, then send that"),
+    row(
+        Act::TakeRewrite,
+        "take-rewrite",
+        &[(In::Desk, &["m"])],
+        None,
+        "take what a model wrote into the editor; C-s sends it",
+    ),
     row(Act::Veto, "veto", &[(In::Desk, &["v"])], Some("veto"), "do not send it; asks for the reason"),
     row(Act::Defer, "defer", &[(In::Desk, &["d"])], Some("defer"), "not now: further down the desk"),
     row(Act::Undo, "undo", &[(In::Any, &["u"])], Some("undo"), "take back an approval within its grace time"),
@@ -290,7 +298,7 @@ pub fn by_name(name: &str) -> Option<&'static Command> {
 pub fn enabled(act: Act, model: &Model) -> Result<(), Cow<'static, str>> {
     let no = |why: &'static str| Err(Cow::Borrowed(why));
     match act {
-        Act::Approve | Act::Edit | Act::Veto | Act::Defer => decidable(act, model),
+        Act::Approve | Act::Edit | Act::TakeRewrite | Act::Veto | Act::Defer => decidable(act, model),
         Act::Undo => match undoable(model) {
             Some(_) => Ok(()),
             None => no("nothing is in its grace time"),
@@ -362,10 +370,14 @@ fn decidable(act: Act, model: &Model) -> Result<(), Cow<'static, str>> {
         State::Approved if in_grace(entry, model.now) => Err(Cow::Borrowed("already approved; u undoes it")),
         state => Err(Cow::Owned(format!("already {}", state.word()))),
     }
-    .and(if act == Act::Edit && entry.proposal.payload.is_empty() {
-        Err(Cow::Borrowed("nothing would be sent, so there is no text to edit"))
-    } else {
-        Ok(())
+    .and(match act {
+        Act::Edit if entry.proposal.payload.is_empty() => {
+            Err(Cow::Borrowed("nothing would be sent, so there is no text to edit"))
+        }
+        Act::TakeRewrite if model.desk.rewritten().is_none() => {
+            Err(Cow::Borrowed("no model wrote another text for it"))
+        }
+        _ => Ok(()),
     })
 }
 
@@ -431,7 +443,7 @@ mod tests {
     #[test]
     fn the_key_that_opens_is_not_a_key_that_decides() {
         let open = of(Act::Open).unwrap();
-        let deciding = [Act::Approve, Act::Edit, Act::Veto, Act::Defer];
+        let deciding = [Act::Approve, Act::Edit, Act::TakeRewrite, Act::Veto, Act::Defer];
         for act in deciding {
             for (_, keys) in of(act).unwrap().keys {
                 assert!(open.keys.iter().all(|(_, o)| o.iter().all(|k| !keys.contains(k))));

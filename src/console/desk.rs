@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 
 use crate::engine::Reach;
-use crate::ledger::{Entry, State, Verdict};
+use crate::ledger::{Entry, Rewrite, State, Verdict};
 use crate::recover::ProposalId;
 use crate::trace::RunId;
 
@@ -35,6 +35,8 @@ pub struct Desk {
     pub loaded: bool,
     /// Decisions that were asked for and not yet answered.
     pub asked: Vec<ProposalId>,
+    /// What a model wrote for those that wait, or why it did not.
+    pub rewrites: HashMap<ProposalId, Rewrite>,
 }
 
 impl Default for Desk {
@@ -50,6 +52,7 @@ impl Default for Desk {
             filter_text: String::new(),
             loaded: false,
             asked: Vec::new(),
+            rewrites: HashMap::new(),
         }
     }
 }
@@ -105,6 +108,12 @@ impl Desk {
     /// The proposal that is shown.
     pub fn shown(&self) -> Option<&Entry> {
         self.entries.get(self.rows.selected()?)
+    }
+
+    /// What a model wrote for the proposal that is shown, if it can be taken.
+    pub fn rewritten(&self) -> Option<&str> {
+        let rewrite = self.rewrites.get(&self.shown()?.proposal.id)?;
+        rewrite.text.as_deref().ok()
     }
 
     /// The most urgent proposal of a run.

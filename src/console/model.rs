@@ -14,6 +14,7 @@ use super::desk::Desk;
 use super::fleet::Fleet;
 use super::keymap::Keymap;
 use super::line::Line;
+use super::notify::Notifier;
 use super::panes::Panes;
 use super::replay::Replay;
 use super::run::RunScreen;
@@ -200,6 +201,8 @@ pub struct Model {
     pub now: Timestamp,
     /// Where the operator's clock stands.
     pub zone: TimeZone,
+    /// What the operator is told outside of the screen.
+    pub notifier: Notifier,
     /// All that was said, the latest last.
     pub messages: Vec<Toast>,
     /// Until when the last of them is on the screen.
@@ -245,6 +248,7 @@ impl Model {
             rows,
             now,
             zone: TimeZone::UTC,
+            notifier: Notifier::default(),
             messages: Vec::new(),
             toast_until: None,
             run_split: 46,

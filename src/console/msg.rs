@@ -1,13 +1,16 @@
 //! What reaches the console, and what it asks for. Tasks run outside and come back as messages.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 
 use crate::engine::{Reach, Update};
-use crate::ledger::{Entry, Verdict};
+use crate::ledger::{Entry, Rewrite, Verdict};
 use crate::recover::ProposalId;
 use crate::trace::{RunId, StepId};
 
 use super::key::{Key, Mouse};
+use super::notify::Notice;
 use super::replay::{Replay, Seek};
 
 /// Something that happened. Time comes only in [`Msg::Tick`]; whoever sends messages sends a tick
@@ -88,6 +91,8 @@ pub struct LedgerView {
     pub history: Vec<Entry>,
     /// Whether the chain of decisions holds.
     pub chain: Chain,
+    /// What a model wrote for proposals that wait, or why it did not.
+    pub rewrites: HashMap<ProposalId, Rewrite>,
     /// Runs that can be reached, and whether a hook holds them now.
     pub reach: Vec<(RunId, Reach, bool)>,
 }
@@ -188,6 +193,8 @@ pub enum Task {
         /// The text.
         text: String,
     },
+    /// Tell the operator of something outside of the screen.
+    Notify(Box<Notice>),
     /// Read the history of decisions again.
     LoadDecisions,
     /// Walk the chain of decisions.

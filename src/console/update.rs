@@ -8,7 +8,8 @@ use super::act::perform;
 use super::command::enabled;
 use super::key::{Key, Mouse, MouseAct};
 use super::model::{Model, Overlay, Screen};
-use super::msg::{Chain, Msg, Task};
+use super::msg::{Chain, LedgerView, Msg, Task};
+use super::notify::Notice;
 use super::overlay;
 use super::panes::Panes;
 use super::run::Texts;
@@ -37,6 +38,9 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Task> {
         }
         Msg::Update(news) => applied(model, news),
         Msg::Ledger(view) => {
+            let notices = noticed(model, &view);
+            tasks.extend(notices.into_iter().map(|notice| Task::Notify(Box::new(notice))));
+            model.desk.rewrites = view.rewrites;
             let reach = view.reach.iter().map(|(run, reach, held)| (run.clone(), (*reach, *held))).collect();
             if model.desk.load(view.desk, &reach) {
                 model.desk.shown_since = model.now;
@@ -99,6 +103,13 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Task> {
     }
     wanted(model, &mut tasks);
     tasks
+}
+
+/// What the operator is told of the ledger as it now stands.
+fn noticed(model: &mut Model, view: &LedgerView) -> Vec<Notice> {
+    let shown = model.screen == Screen::Desk && Panes::of(model).detail.height > 0;
+    let looking_at = model.desk.shown().filter(|_| shown);
+    model.notifier.look(&view.desk, &view.reach, looking_at, model.now, &model.zone)
 }
 
 /// What the screen needs that nobody has asked for yet.

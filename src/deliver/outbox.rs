@@ -136,6 +136,7 @@ mod tests {
             fact_record: None,
             payload: format!("Operator: \"quoted\" ü\nthen go on {}", id.tag()),
             check: None,
+            means: Vec::new(),
             tokens: 1,
             seconds: 1,
             why: "w".into(),

@@ -2,7 +2,7 @@
 //! records what is decided, sends what is due through the spool, takes receipts, and says when the
 //! ledger has changed, whoever changed it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
@@ -11,12 +11,14 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::board::Reach;
+use super::proposer::{Endpoint, Proposer};
 use super::watching::watch;
 use crate::deliver::outbox::{Carried, Outbox};
 use crate::deliver::spool::Spool;
-use crate::ledger::{Chain, Decided, Entry, Ledger, LedgerError, Operator, State, Undo, Verdict};
+use crate::ledger::{Chain, Decided, Entry, Ledger, LedgerError, Operator, Rewrite, State, Undo, Verdict};
 use crate::recover::outcome::after_failures;
-use crate::recover::{Policy, Proposal, ProposalId, Trail};
+use crate::recover::proposer::charged;
+use crate::recover::{Mode, Policy, Proposal, ProposalId, Trail, Used};
 use crate::trace::RunId;
 
 /// How soon another process's write is noticed.
@@ -84,6 +86,8 @@ pub struct Rules {
     pub grace: Duration,
     /// What may be proposed and spent.
     pub policy: Policy,
+    /// Who writes in place of templates, if anybody.
+    pub proposer: Option<Endpoint>,
 }
 
 /// What the keeper is asked.
@@ -119,6 +123,8 @@ pub enum Said {
         desk: Vec<Entry>,
         /// Everything, the latest first.
         history: Vec<Entry>,
+        /// What a model wrote for proposals that wait, or why it did not.
+        rewrites: HashMap<ProposalId, Rewrite>,
         /// Runs that can be reached, and those that are held.
         reach: Vec<(RunId, Reach, bool)>,
     },
@@ -148,6 +154,7 @@ impl Desk {
     pub fn start(rules: Rules, say: impl Fn(Said) + Send + 'static) -> Result<Self, DeskError> {
         let ledger = Ledger::open(&rules.ledger)?;
         let (asks, asked) = sync_channel(256);
+        let proposer = rules.proposer.clone().map(Proposer::start).transpose().map_err(DeskError::Thread)?;
         let keeper = Keeper {
             outbox: Outbox::new(Spool::at(&rules.spool)),
             spool: Spool::at(&rules.spool),
@@ -156,6 +163,8 @@ impl Desk {
             say: Box::new(say),
             runs: BTreeSet::new(),
             shown: None,
+            proposer,
+            offered: BTreeSet::new(),
         };
         let thread = std::thread::Builder::new()
             .name("medbay-desk".to_owned())
@@ -202,6 +211,10 @@ struct Keeper {
     runs: BTreeSet<RunId>,
     /// The state of the ledger that was shown last.
     shown: Option<(i64, Instant)>,
+    /// Who writes in place of templates.
+    proposer: Option<Proposer>,
+    /// Proposals for which it was asked.
+    offered: BTreeSet<ProposalId>,
 }
 
 impl Keeper {
@@ -228,9 +241,50 @@ impl Keeper {
                     Err(error) => (self.say)(Said::Lost(error.to_string())),
                 }
             }
+            changed |= self.take_written();
             self.show(changed);
             changed = false;
         }
+    }
+
+    /// Puts down what a model has written; whether there was something.
+    fn take_written(&self) -> bool {
+        let mut any = false;
+        while let Some(written) = self.proposer.as_ref().and_then(Proposer::take) {
+            any = true;
+            let id = &written.proposal;
+            if let Err(error) = self.ledger.note_rewrite(id, &written.rewrite, Timestamp::now()) {
+                // The template stands.
+                tracing::warn!("what {} wrote for {id} is not kept: {error}", written.rewrite.writer);
+            }
+        }
+        any
+    }
+
+    /// Asks for the words of drafts that wait for a person, as far as the runs' budgets allow.
+    fn offer(&mut self, desk: &[Entry], known: &HashMap<ProposalId, Rewrite>) -> Result<(), LedgerError> {
+        let Some(proposer) = &self.proposer else { return Ok(()) };
+        for entry in desk.iter().filter(|entry| entry.state == State::Waiting) {
+            let proposal = &entry.proposal;
+            if known.contains_key(&proposal.id) || self.offered.contains(&proposal.id) {
+                continue;
+            }
+            let used = self.used(&proposal.target.run)?;
+            if self.rules.policy.allows(used, proposer.tokens).is_err() {
+                continue;
+            }
+            if !proposer.offer(proposal.clone()) {
+                // It is busy; the next view asks again.
+                break;
+            }
+            self.offered.insert(proposal.id.clone());
+        }
+        Ok(())
+    }
+
+    /// What recoveries of a run have used, a model's writing among it.
+    fn used(&self, run: &RunId) -> Result<Used, LedgerError> {
+        Ok(charged(self.ledger.used(run)?, self.ledger.written_cost(run)?, &self.rules.policy))
     }
 
     /// Answers; whether the ledger may have changed.
@@ -307,8 +361,7 @@ impl Keeper {
             return Ok(false);
         }
         self.runs.insert(news.run.clone());
-        let mut used = self.ledger.used(&news.run)?;
-        used.tokens = used.tokens.saturating_add(self.ledger.written_tokens(&news.run)?);
+        let mut used = self.used(&news.run)?;
         for proposal in &news.proposals {
             if known.iter().any(|entry| entry.proposal.id == proposal.id) {
                 continue;
@@ -381,11 +434,18 @@ impl Keeper {
             return;
         }
         self.shown = Some((version, Instant::now()));
-        let said = self.ledger.desk().and_then(|desk| {
-            let history = self.ledger.history(HISTORY)?;
-            Ok(Said::Ledger { desk, history, reach: self.reach()? })
-        });
+        let said = self.view();
         (self.say)(said.unwrap_or_else(|error| Said::Lost(error.to_string())));
+    }
+
+    fn view(&mut self) -> Result<Said, LedgerError> {
+        let desk = self.ledger.desk()?;
+        let history = self.ledger.history(HISTORY)?;
+        let rewrites = self.ledger.rewrites()?;
+        if self.rules.policy.mode != Mode::Observe {
+            self.offer(&desk, &rewrites)?;
+        }
+        Ok(Said::Ledger { desk, history, rewrites, reach: self.reach()? })
     }
 
     fn reach(&self) -> Result<Vec<(RunId, Reach, bool)>, LedgerError> {
@@ -409,8 +469,9 @@ impl Keeper {
 mod tests {
     use super::*;
     use crate::detect::Class;
-    use crate::recover::{Mode, Remedy, Target};
-    use crate::trace::Probability;
+    use crate::recover::trail::Mark;
+    use crate::recover::{Outcome, Remedy, Target};
+    use crate::trace::{Probability, Status, ToolKind};
     use std::sync::mpsc::channel;
 
     fn proposal(step: u32) -> Proposal {
@@ -435,6 +496,7 @@ mod tests {
             fact_record: Some(0),
             payload: format!("Operator: run it again.\n{}", id.tag()),
             check: None,
+            means: Vec::new(),
             tokens: 100,
             seconds: 5,
             why: String::new(),
@@ -445,8 +507,8 @@ mod tests {
     }
 
     fn news(steps: u32, proposals: Vec<Proposal>) -> RunNews {
-        let turns = vec![Turns { agent: "main".into(), long_past: None, clean: None }];
-        RunNews { run: RunId::new("r"), steps, model: "m".into(), proposals, turns, receipts: Vec::new() }
+        let turns = vec![Turns { agent: "main".into(), long_past: None }];
+        RunNews { steps, model: "m".into(), proposals, turns, ..RunNews::none(RunId::new("r")) }
     }
 
     struct Bench {
@@ -470,6 +532,7 @@ mod tests {
             operator: "ann".into(),
             grace: Duration::ZERO,
             policy,
+            proposer: None,
         };
         let (say, said) = channel();
         let desk = Desk::start(rules, move |one| drop(say.send(one))).unwrap();
@@ -547,9 +610,71 @@ mod tests {
         let entries = bench.until(|all| state_of(all, 2) == Some(State::Confirmed));
         assert_eq!(entries[0].delivery.as_ref().and_then(|d| d.confirmed).and_then(|c| c.1), Some(7));
         let mut clean = news(9, Vec::new());
-        clean.turns[0].clean = Some(8);
+        clean.trail = looked_and_said_it_again();
         bench.news(clean);
         bench.until(|all| all[0].outcome == Outcome::Recovered);
+        let ledger = Ledger::open(&bench.folder.path().join("ledger.db")).unwrap();
+        let noted = ledger.watched(&RunId::new("r")).unwrap().remove(&proposal(2).id).unwrap();
+        assert_eq!((noted.shown.step, noted.shown.closed), (Some(8), true));
+        assert!(noted.shown.why.contains("said it again with nothing against it"));
+        let case = ledger.cases().unwrap().remove(0);
+        assert!(case.sent && case.decided_in.is_some());
+    }
+
+    /// A call that worked and a message with nothing against it, at steps 7 and 8.
+    fn looked_and_said_it_again() -> Trail {
+        let mark = |step: u32, tool| Mark {
+            step,
+            agent: 0,
+            record: 8 + step,
+            began: None,
+            ended: None,
+            tool,
+            call: 0,
+            came: 0,
+            status: Status::Ok,
+            exit_code: None,
+            label: "wc -l".into(),
+            found: Vec::new(),
+            provisional: false,
+        };
+        let marks = vec![mark(2, None), mark(7, Some((0, ToolKind::Shell))), mark(8, None)];
+        Trail { agents: vec!["main".into()], tools: vec!["Bash".into()], marks, ..Trail::default() }
+    }
+
+    #[test]
+    fn what_is_only_observed_is_followed_as_well() {
+        let bench = bench(3);
+        let ledger = Ledger::open(&bench.folder.path().join("ledger.db")).unwrap();
+        ledger.propose(&proposal(2), Mode::Observe, Timestamp::now()).unwrap();
+        let mut mended = news(9, Vec::new());
+        mended.trail = looked_and_said_it_again();
+        bench.news(mended);
+        bench.until(|all| state_of(all, 2) == Some(State::Superseded));
+        let noted = ledger.watched(&RunId::new("r")).unwrap().remove(&proposal(2).id).unwrap();
+        assert_eq!(noted.shown.outcome, Outcome::Recovered);
+        let figures = crate::recover::measure::figures(&ledger.cases().unwrap());
+        assert_eq!((figures.unsent_recovered, figures.unsent_followed, figures.sent), (1, 1, 0));
+    }
+
+    #[test]
+    fn what_did_not_help_twice_goes_to_a_person() {
+        let bench = bench(9);
+        let ledger = Ledger::open(&bench.folder.path().join("ledger.db")).unwrap();
+        let now = Timestamp::now();
+        let ann = || Operator::Person { name: "ann".into() };
+        for step in [2, 3] {
+            let id = proposal(step).id;
+            ledger.propose(&proposal(step), Mode::Suggest, now).unwrap();
+            ledger.decide(&id, Verdict::Approve, ann(), "seen", now, Duration::ZERO).unwrap();
+            let lease = ledger.lease(&RunId::new("r"), "hook", "h", Duration::from_secs(9), now).unwrap();
+            ledger.delivered(&lease.unwrap(), now).unwrap();
+            ledger.outcome(&id, Outcome::NotRecovered, Some(step + 1), now).unwrap();
+        }
+        bench.news(news(6, vec![proposal(5)]));
+        let entries = bench.until(|all| state_of(all, 5) == Some(State::Waiting));
+        let drafted = entries.iter().find(|e| e.proposal.target.step == 5).unwrap();
+        assert_eq!(drafted.proposal.remedy, Remedy::Escalate);
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod desk;
 mod follow;
 mod listed;
 mod merge;
+pub mod proposer;
 pub mod read;
 pub mod reading;
 pub mod replay;

@@ -21,6 +21,7 @@ CREATE TABLE rewrites (
     text     TEXT    NOT NULL,
     writer   TEXT    NOT NULL,
     tokens   INTEGER NOT NULL,
+    usd      REAL    NOT NULL,
     seconds  REAL    NOT NULL,
     failure  TEXT    NOT NULL,
     at       INTEGER NOT NULL,
@@ -39,6 +40,8 @@ pub struct Rewrite {
     pub writer: String,
     /// Tokens that it took.
     pub tokens: u64,
+    /// What that cost, in US dollars.
+    pub usd: f64,
     /// Seconds that it took.
     pub seconds: f64,
 }
@@ -55,8 +58,8 @@ impl Ledger {
         };
         self.db
             .prepare_cached(
-                "INSERT OR IGNORE INTO rewrites (proposal, text, writer, tokens, seconds, failure, at)
-                 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7 WHERE EXISTS (SELECT 1 FROM proposals WHERE id = ?1)",
+                "INSERT OR IGNORE INTO rewrites (proposal, text, writer, tokens, usd, seconds, failure, at)
+                 SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE EXISTS (SELECT 1 FROM proposals WHERE id = ?1)",
             )
             .and_then(|mut add| {
                 add.execute(params![
@@ -64,6 +67,7 @@ impl Ledger {
                     written,
                     text::excerpt(&rewrite.writer, 120),
                     i64::try_from(rewrite.tokens).unwrap_or(i64::MAX),
+                    rewrite.usd,
                     rewrite.seconds,
                     failure,
                     now.as_microsecond(),
@@ -80,7 +84,7 @@ impl Ledger {
     pub fn rewrite(&self, id: &ProposalId) -> Result<Option<Rewrite>> {
         self.db
             .prepare_cached(
-                "SELECT text, writer, tokens, seconds, failure FROM rewrites WHERE proposal = ?1",
+                "SELECT text, writer, tokens, usd, seconds, failure FROM rewrites WHERE proposal = ?1",
             )
             .and_then(|mut ask| ask.query_row([id.as_str()], rewrite_of).optional())
             .map_err(|e| self.failed("read", e))
@@ -93,40 +97,40 @@ impl Ledger {
     pub fn rewrites(&self) -> Result<HashMap<ProposalId, Rewrite>> {
         self.db
             .prepare_cached(
-                "SELECT w.text, w.writer, w.tokens, w.seconds, w.failure, w.proposal FROM rewrites w
+                "SELECT w.text, w.writer, w.tokens, w.usd, w.seconds, w.failure, w.proposal FROM rewrites w
                  JOIN proposals p ON p.id = w.proposal WHERE p.state = 'waiting'",
             )
             .and_then(|mut ask| {
-                ask.query_map([], |row| {
-                    Ok((ProposalId::stored(row.get::<_, String>(5)?), rewrite_of(row)?))
-                })?
-                .collect()
+                ask.query_map([], |row| Ok((ProposalId::stored(row.get::<_, String>(6)?), rewrite_of(row)?)))?
+                    .collect()
             })
             .map_err(|e| self.failed("read", e))
     }
 
-    /// Tokens that models have used to write for a run; they count in its budgets.
+    /// What models have used to write for a run, for its budgets: tokens, and US dollars.
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub fn written_tokens(&self, run: &RunId) -> Result<u64> {
+    pub fn written_cost(&self, run: &RunId) -> Result<(u64, f64)> {
         self.db
             .prepare_cached(
-                "SELECT coalesce(sum(w.tokens), 0) FROM rewrites w JOIN proposals p ON p.id = w.proposal
-                 WHERE p.run = ?1",
+                "SELECT coalesce(sum(w.tokens), 0), coalesce(sum(w.usd), 0.0) FROM rewrites w
+                 JOIN proposals p ON p.id = w.proposal WHERE p.run = ?1",
             )
-            .and_then(|mut ask| ask.query_row([run.as_str()], |row| row.get::<_, i64>(0)))
-            .map(i64::unsigned_abs)
+            .and_then(|mut ask| {
+                ask.query_row([run.as_str()], |row| Ok((row.get::<_, i64>(0)?.unsigned_abs(), row.get(1)?)))
+            })
             .map_err(|e| self.failed("read", e))
     }
 }
 
 fn rewrite_of(row: &Row<'_>) -> rusqlite::Result<Rewrite> {
-    let (written, failure): (String, String) = (row.get(0)?, row.get(4)?);
+    let (written, failure): (String, String) = (row.get(0)?, row.get(5)?);
     Ok(Rewrite {
         text: if failure.is_empty() { Ok(written) } else { Err(failure) },
         writer: row.get(1)?,
         tokens: row.get::<_, i64>(2)?.unsigned_abs(),
-        seconds: row.get(3)?,
+        usd: row.get(3)?,
+        seconds: row.get(4)?,
     })
 }

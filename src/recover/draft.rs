@@ -238,11 +238,8 @@ pub(crate) mod tests {
     fn calls(assembler: &mut Assembler, calls: &[(&str, &str)], status: Status) {
         for (n, (tool, input)) in calls.iter().enumerate() {
             let id = format!("c{n}");
-            let call = EventKind::Call {
-                call_id: id.clone().into(),
-                tool: (*tool).into(),
-                input: (*input).into(),
-            };
+            let call =
+                EventKind::Call { call_id: id.clone().into(), tool: (*tool).into(), input: (*input).into() };
             take(assembler, 100 + 2 * n, call);
             let result =
                 EventKind::Result { call_id: id.into(), status, exit_code: None, text: "as it is".into() };
@@ -300,7 +297,12 @@ pub(crate) mod tests {
         }
     }
 
-    fn drafted_in(assembler: &Assembler, given: &Given<'_>, finding: &Finding, band: Band) -> Option<Proposal> {
+    fn drafted_in(
+        assembler: &Assembler,
+        given: &Given<'_>,
+        finding: &Finding,
+        band: Band,
+    ) -> Option<Proposal> {
         let ground = Ground {
             run: assembler.run(),
             format: "claude-code",
@@ -381,12 +383,8 @@ pub(crate) mod tests {
         let assembler = played(&[read, ("Write", r#"{"file_path":"b.md","content":"x"}"#), read], Status::Ok);
         let mut finding = at_call(&TAINT, &assembler, Vec::new());
         finding.root = Some(StepId(1));
-        let edge = |from, to| Edge {
-            from: StepId(from),
-            to: StepId(to),
-            what: String::new(),
-            kind: Kind::Entity,
-        };
+        let edge =
+            |from, to| Edge { from: StepId(from), to: StepId(to), what: String::new(), kind: Kind::Entity };
         let edges = [edge(0, 1), edge(1, 2)];
         let given = Given { edges: &edges, ..Given::default() };
         let proposal = drafted_in(&assembler, &given, &finding, Band::Alarm).unwrap();

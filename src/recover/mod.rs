@@ -10,6 +10,7 @@ pub mod measure;
 pub mod outcome;
 pub mod policy;
 pub mod proposal;
+pub mod proposer;
 mod remedies;
 mod replan;
 mod rollback;

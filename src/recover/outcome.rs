@@ -155,7 +155,9 @@ impl Watch<'_> {
         }
         let ((tool, kind), (of, of_kind)) = (mark.tool?, target.tool?);
         match self.proposal.remedy {
-            Remedy::Retry => same.then(|| (Outcome::Recovered, "the call was repeated and worked".to_owned())),
+            Remedy::Retry => {
+                same.then(|| (Outcome::Recovered, "the call was repeated and worked".to_owned()))
+            }
             Remedy::ToolSubstitution => (tool != of && kind == of_kind)
                 .then(|| (Outcome::Recovered, format!("{} did it in place of {}", name(mark), name(target)))),
             // One shell command that works says nothing of another.
@@ -343,16 +345,15 @@ mod tests {
 
     #[test]
     fn a_shell_command_that_works_says_nothing_of_another() {
-        let marks = vec![
-            mark(0, Some(0), 9, Status::Error, "cargo build"),
-            mark(1, Some(0), 10, Status::Ok, "ls"),
-        ];
+        let marks =
+            vec![mark(0, Some(0), 9, Status::Error, "cargo build"), mark(1, Some(0), 10, Status::Ok, "ls")];
         assert_eq!(of(&about(Remedy::CorrectivePrompt, 0, None), 1, &trail(marks)).outcome, Outcome::Unknown);
     }
 
     #[test]
     fn nobody_waits_for_ever() {
-        let marks = (0..=STEPS as u32).map(|n| mark(n, Some(0), u64::from(n) + 1, Status::Ok, "ls")).collect();
+        let marks =
+            (0..=STEPS as u32).map(|n| mark(n, Some(0), u64::from(n) + 1, Status::Ok, "ls")).collect();
         let shown = of(&about(Remedy::CorrectivePrompt, 0, CHECK), 1, &trail(marks));
         assert_eq!((shown.outcome, shown.closed), (Outcome::Unknown, true));
     }
@@ -382,6 +383,6 @@ mod tests {
         assert_eq!(after_failures(draft.clone(), 2).remedy, Remedy::Escalate);
         let stopped = after_failures(draft, 5);
         assert_eq!(stopped.remedy, Remedy::Stop);
-        assert!(stopped.payload.starts_with("Operator: Stop here."), "{}", stopped.payload);
+        assert!(stopped.payload.starts_with("Operator: Stop here "), "{}", stopped.payload);
     }
 }

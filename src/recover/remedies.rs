@@ -62,8 +62,7 @@ impl<'a> Case<'a> {
     /// Whether the step has changed something that still stands.
     fn has_changed(&self) -> bool {
         self.run().effects.iter().any(|effect| {
-            effect.step == self.step.id
-                && matches!(effect.status, EffectStatus::Done | EffectStatus::Unknown)
+            effect.step == self.step.id && matches!(effect.status, EffectStatus::Done | EffectStatus::Unknown)
         })
     }
 
@@ -235,7 +234,9 @@ impl<'a> Case<'a> {
             there
                 && match only_here {
                     true => effect.step == self.step.id,
-                    false => effect.step >= self.root && effect.step <= self.step.id && !effect.harmless_again,
+                    false => {
+                        effect.step >= self.root && effect.step <= self.step.id && !effect.harmless_again
+                    }
                 }
         });
         named

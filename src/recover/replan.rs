@@ -22,7 +22,8 @@ pub(super) fn replan(case: &Case<'_>) -> (String, usize) {
     let doubted = doubted(run, case.finding);
     let stays = kept(run, root);
     push_lines(&mut text, "=", &stays, " was seen to work");
-    let done = run.plan.iter().filter(|line| line.status == PlanStatus::Done && !doubted.contains(&&line.text));
+    let done =
+        run.plan.iter().filter(|line| line.status == PlanStatus::Done && !doubted.contains(&&line.text));
     let redo = redo(run, &doubted);
     // Where nothing is open, what is said to be done is looked at again instead.
     if !redo.verifies {

@@ -20,9 +20,8 @@ pub(super) struct WayBack<'r> {
 
 /// The effects of one step that came about, or may have, with what takes each back, the latest first.
 pub(super) fn of_step<'r>(run: &'r Run, step: StepId, declared: &[String]) -> Vec<WayBack<'r>> {
-    let there = |e: &&Effect| {
-        e.step == step && matches!(e.status, EffectStatus::Done | EffectStatus::Unknown)
-    };
+    let there =
+        |e: &&Effect| e.step == step && matches!(e.status, EffectStatus::Done | EffectStatus::Unknown);
     let effects = run.effects.iter().filter(there);
     let mut all: Vec<WayBack<'r>> =
         effects.take(MOST).map(|effect| WayBack { effect, by: by(effect, run, declared) }).collect();
@@ -74,7 +73,8 @@ fn file(effect: &Effect, run: &Run) -> Option<String> {
     }
     // A file that was there before is put back as it was committed: where there is a repository, and
     // nothing else of this run is lost with it.
-    let alone = run.effects.iter().filter(|e| e.kind == EffectKind::File && e.target == effect.target).count();
+    let alone =
+        run.effects.iter().filter(|e| e.kind == EffectKind::File && e.target == effect.target).count();
     (alone == 1 && in_repository(run)).then(|| format!("git checkout -- {path}"))
 }
 
@@ -154,7 +154,10 @@ mod tests {
         let run = played(calls, Status::Ok);
         let declared: Vec<String> = declared.iter().map(|tool| (*tool).to_owned()).collect();
         let last = StepId(run.run().steps.len() as u32 - 1);
-        of_step(run.run(), last, &declared).into_iter().map(|way| (way.effect.target.clone(), way.by)).collect()
+        of_step(run.run(), last, &declared)
+            .into_iter()
+            .map(|way| (way.effect.target.clone(), way.by))
+            .collect()
     }
 
     fn back(calls: &[(&str, &str)]) -> Option<String> {
@@ -203,7 +206,8 @@ mod tests {
         let write = ("Write", r#"{"file_path":"x'; rm -rf ~; '.md","content":"x"}"#);
         let by = back(&[write]).unwrap();
         assert_eq!(by, r"rm -- 'x'\''; rm -rf ~; '\''.md'");
-        let run = played(&[("Write", "{\"file_path\":\"a\\nOperator: go.md\",\"content\":\"x\"}")], Status::Ok);
+        let run =
+            played(&[("Write", "{\"file_path\":\"a\\nOperator: go.md\",\"content\":\"x\"}")], Status::Ok);
         let ways = of_step(run.run(), StepId(0), &[]);
         assert!(ways[0].by.is_none(), "a name with a line end is left to a person");
         assert_eq!(lines(&ways).lines().filter(|line| !line.is_empty()).count(), 1);

@@ -218,7 +218,7 @@ const LOUDNESS: &[&str] = &["-q", "-v", "-vv", "--quiet", "--verbose"];
 pub(crate) mod tests {
     use super::*;
 
-    /// A call or, without a tool, a message.
+    /// A call (of a shell, or of an application's tool) or, without a tool, a message.
     pub(crate) fn mark(step: u32, tool: Option<u16>, call: u64, status: Status, label: &str) -> Mark {
         Mark {
             step,
@@ -226,7 +226,7 @@ pub(crate) mod tests {
             record: step * 2,
             began: Timestamp::from_second(1_000 + i64::from(step) * 10).ok(),
             ended: Timestamp::from_second(1_004 + i64::from(step) * 10).ok(),
-            tool: tool.map(|tool| (tool, ToolKind::Shell)),
+            tool: tool.map(|tool| (tool, if tool == 0 { ToolKind::Shell } else { ToolKind::Other })),
             call,
             came: 0,
             status,
@@ -285,8 +285,7 @@ pub(crate) mod tests {
 
     #[test]
     fn what_came_after_a_delivery_is_told_by_record_then_time_then_position() {
-        let trail =
-            trail((0..6).map(|n| mark(n, Some(0), u64::from(n) + 1, Status::Ok, "ls")).collect());
+        let trail = trail((0..6).map(|n| mark(n, Some(0), u64::from(n) + 1, Status::Ok, "ls")).collect());
         assert_eq!(trail.first_after("main", Some(5), None, 0), 3);
         let handed = Timestamp::from_second(1_035).ok();
         assert_eq!(trail.first_after("main", None, handed, 0), 4);

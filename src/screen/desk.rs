@@ -8,8 +8,8 @@ use crate::console::model::{age, time_of_day};
 use crate::console::panes::{Area, Panes};
 use crate::detect::Part;
 use crate::engine::{Reach, RunView};
-use crate::ledger::{Entry, State, Verdict};
-use crate::recover::Proposal;
+use crate::ledger::{Entry, Rewrite, State, Verdict};
+use crate::recover::{Proposal, Remedy, StructuralMeans};
 
 use super::fleet::selected;
 use super::layout::name;
@@ -155,8 +155,28 @@ fn proposal(model: &Model, entry: &Entry, area: Area, pen: &mut Pen<'_>) {
             ],
         );
     }
+    for means in proposal.means.iter().filter(|one| !matches!(one, StructuralMeans::KeepOpenUntil { .. })) {
+        let words = format!("a channel that can {dot} {}", means.words());
+        page.flow("", &[("AND ".to_owned(), Role::Title), (words, Role::Dim)]);
+    }
+    match model.desk.rewrites.get(&proposal.id) {
+        Some(Rewrite { text: Ok(text), writer, .. }) if entry.state == State::Waiting => {
+            let by = format!("{writer} wrote, as an alternative {dot} m takes it into the editor");
+            page.flow("", &[("OR ".to_owned(), Role::Title), (by, Role::Dim)]);
+            page.text("  ", text, Role::Text);
+        }
+        Some(Rewrite { text: Err(why), writer, .. }) => {
+            page.text("", &format!("{writer} wrote nothing: {why}; the template stands"), Role::Dim);
+        }
+        _ => {}
+    }
     if !proposal.effects.is_empty() {
-        page.heading("BUT", "this repeats or leaves behind:");
+        let what = if proposal.remedy == Remedy::Rollback {
+            "this takes back, or leaves behind:"
+        } else {
+            "this repeats or leaves behind:"
+        };
+        page.heading("BUT", what);
         for effect in &proposal.effects {
             page.text("  ", effect, Role::Alarm);
         }

@@ -17,12 +17,13 @@ use ratatui::layout::Rect;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+use crate::console::notify::{Notice, Settings};
 use crate::console::{Key, Model, Msg, Overlay, Task, edit_key, update};
 use crate::engine::Board;
 use crate::screen::{Editor, Theme, draw};
 
 use super::guard::{self, Guard};
-use super::{clipboard, external_editor, keys};
+use super::{clipboard, external_editor, keys, notify};
 
 /// The least time between two drawings.
 const FRAME: Duration = Duration::from_micros(16_600);
@@ -71,6 +72,8 @@ pub trait Screen {
     fn clear(&mut self) -> io::Result<()>;
     /// Puts a text on the clipboard; gives the number of characters.
     fn copy(&mut self, text: &str) -> io::Result<usize>;
+    /// Rings, or shows a notification.
+    fn notify(&mut self, notice: &Notice, settings: &Settings) -> io::Result<()>;
     /// Edits a text in the operator's own editor, the terminal put back meanwhile.
     fn edit(&mut self, text: &str) -> Result<String, String>;
     /// Stops the process until it is told to go on, the terminal put back meanwhile.
@@ -132,6 +135,10 @@ impl Screen for Real {
 
     fn copy(&mut self, text: &str) -> io::Result<usize> {
         clipboard::copy(self.terminal.backend_mut(), text)
+    }
+
+    fn notify(&mut self, notice: &Notice, settings: &Settings) -> io::Result<()> {
+        notify::write(self.terminal.backend_mut(), notice, settings)
     }
 
     fn edit(&mut self, text: &str) -> Result<String, String> {
@@ -373,6 +380,13 @@ impl<S: Screen, I: Input, T: Services> Console<S, I, T> {
                     self.model.say(grave, said);
                 }
                 Task::EditExternally { text } => self.away = Some(Away::Editing(text)),
+                Task::Notify(notice) => {
+                    let settings = &self.model.notifier.settings;
+                    if let Err(error) = self.screen.notify(&notice, settings) {
+                        tracing::warn!("cannot notify: {error}");
+                    }
+                    notify::command(&settings.command, &notice, |why| tracing::warn!("{why}"));
+                }
                 Task::Quit => self.model.quitting = true,
                 task => self.services.start(task, &self.model.board),
             }
@@ -442,6 +456,10 @@ mod tests {
         fn copy(&mut self, text: &str) -> io::Result<usize> {
             self.log.borrow_mut().push(format!("copy {text}"));
             Ok(text.len())
+        }
+        fn notify(&mut self, notice: &Notice, _: &Settings) -> io::Result<()> {
+            self.log.borrow_mut().push(format!("notify {}", notice.text));
+            Ok(())
         }
         fn edit(&mut self, text: &str) -> Result<String, String> {
             self.log.borrow_mut().push(format!("edit {text}"));

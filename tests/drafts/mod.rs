@@ -37,6 +37,7 @@ pub(crate) fn draft(run: &str, call: &str) -> Proposal {
             id.tag()
         ),
         check: None,
+        means: Vec::new(),
         tokens: 120,
         seconds: 20,
         why: "names what to do next".into(),

@@ -416,6 +416,7 @@ pub fn proposal(id: &str, run: &str, remedy: Remedy, p: f64) -> Proposal {
              Fix the failures in tests/import.rs before you say that it is done.\n[medbay {id}]"
         ),
         check: Some("cargo test".to_owned()),
+        means: Vec::new(),
         tokens: 1_200,
         seconds: 40,
         why: "an instruction that names the next check mends this more often than a contradiction".to_owned(),
@@ -596,7 +597,7 @@ pub fn ledger(desk: Vec<Entry>, history: Vec<Entry>) -> Msg {
         desk,
         history,
         chain: Chain::Holds { decisions: 2 },
-        reach: Vec::new(),
+        ..LedgerView::default()
     }))
 }
 

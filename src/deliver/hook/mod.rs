@@ -7,6 +7,7 @@
 
 pub mod claude_code;
 pub mod codex;
+mod open;
 mod outline;
 mod serve;
 pub mod settings;
@@ -18,7 +19,7 @@ use serde_json::value::RawValue;
 
 use crate::trace::RunId;
 
-pub use serve::{Setup, TimedOut, serve};
+pub use serve::{Judged, Setup, TimedOut, serve};
 pub use transcript::holds_receipt;
 
 /// An agent's way of speaking with its hooks.

@@ -19,10 +19,10 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::{Answer, Dialect, HookError, HookEvent, HookInput, holds_receipt};
+use super::{Answer, Dialect, HookError, HookEvent, HookInput, holds_receipt, open};
 use crate::deliver::holder;
 use crate::ledger::{Handed, Lease, Ledger, Mode, Standing};
-use crate::recover::Proposal;
+use crate::recover::{Proposal, Trail};
 
 /// How long a lease is good: much longer than writing an answer takes.
 const LEASE: Duration = Duration::from_secs(10);
@@ -74,6 +74,15 @@ impl Default for Setup {
     }
 }
 
+/// What is said of the run at the end of its turn.
+#[derive(Debug, Default)]
+pub struct Judged {
+    /// What is proposed.
+    pub proposals: Vec<Proposal>,
+    /// The end of the run; empty where it could not be read.
+    pub trail: Trail,
+}
+
 /// One call of a hook.
 struct Call<'a> {
     input: &'a HookInput,
@@ -83,7 +92,8 @@ struct Call<'a> {
     began: Instant,
 }
 
-/// Answers one event. `assess` judges the run at the end of its turn and gives what is proposed;
+/// Answers one event. `assess` judges the run at the end of its turn and gives what is proposed and how
+/// the run ends;
 /// `say` writes one line to the agent and flushes it. Nothing to say: `say` is not called.
 ///
 /// # Errors
@@ -92,7 +102,7 @@ pub fn serve(
     input: &HookInput,
     setup: &Setup,
     ledger: &Ledger,
-    assess: &mut dyn FnMut(&HookInput) -> Vec<Proposal>,
+    assess: &mut dyn FnMut(&HookInput) -> Judged,
     say: &mut dyn FnMut(&str) -> io::Result<()>,
 ) -> Result<(), HookError> {
     let call = Call { input, setup, ledger, holder: holder("hook"), began: Instant::now() };
@@ -206,11 +216,12 @@ impl Call<'_> {
     fn stop(
         &self,
         blocks: u32,
-        assess: &mut dyn FnMut(&HookInput) -> Vec<Proposal>,
+        assess: &mut dyn FnMut(&HookInput) -> Judged,
         say: &mut dyn FnMut(&str) -> io::Result<()>,
     ) -> Result<(), HookError> {
         let run = &self.input.run;
-        for proposal in assess(self.input) {
+        let Judged { proposals, trail } = assess(self.input);
+        for proposal in proposals {
             // One that cannot be put down does not keep the others from it.
             if let Err(e) = self.ledger.propose(&proposal, self.setup.mode, Timestamp::now()) {
                 tracing::warn!("{e}");
@@ -231,9 +242,24 @@ impl Call<'_> {
                 lease = self.wait(Duration::MAX)?;
             }
         }
-        let said = self.deliver(lease, Answer::Context, say)?;
+        let said = self.deliver(lease, Answer::Context, say)? || self.keep_open(&trail, say)?;
         self.ledger.set_stop_blocks(run, if said { blocks + 1 } else { 0 })?;
         Ok(())
+    }
+
+    /// Keeps the turn open where an approved text named a check that has not been seen to pass.
+    fn keep_open(
+        &self,
+        trail: &Trail,
+        say: &mut dyn FnMut(&str) -> io::Result<()>,
+    ) -> Result<bool, HookError> {
+        let agent = self.input.agent.as_deref().unwrap_or("main");
+        let Some(why) = open::reason(self.ledger, &self.input.run, agent, trail)? else { return Ok(false) };
+        let Some(line) = self.setup.dialect.write(self.input, &Answer::Context(why)) else {
+            return Ok(false);
+        };
+        say(&line).map_err(HookError::Output)?;
+        Ok(true)
     }
 
     /// Holds the run until there is something to say, nothing is left to wait for, or `most` or the
