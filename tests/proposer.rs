@@ -272,7 +272,8 @@ fn where_nothing_listens_the_reason_says_so_and_no_key() {
     let why = asked(endpoint, &draft("r", "c1")).text.unwrap_err();
     assert!(why.contains("nothing answers at base_url"), "{why}");
     if !cfg!(feature = "tls") {
-        let endpoint = Endpoint { base_url: format!("https://{address}/v1"), ..server.endpoint() };
+        let base_url = format!("https://{}/v1", server.address);
+        let endpoint = Endpoint { base_url, ..server.endpoint() };
         let why = asked(endpoint, &draft("r", "c1")).text.unwrap_err();
         assert!(why.contains("--features tls"), "{why}");
     }

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::Common;
 use super::clerk::{Clerk, heard};
 use crate::config::{self, Origin};
-use crate::console::notify::{Sequence, Settings};
+use crate::console::notices::{Sequence, Settings};
 use crate::console::{Keymap, Model, Msg};
 use crate::engine::desk::{Ask, Desk, Rules};
 use crate::engine::proposer::Endpoint;
@@ -172,17 +172,17 @@ fn endpoint(common: &Common) -> Option<Endpoint> {
 
 /// How the operator is told outside of the screen.
 fn notify_settings(common: &Common) -> Settings {
-    let notify = &common.config.notify;
+    let settings = &common.config.notices;
     Settings {
-        bell: *notify.bell,
-        sequence: match *notify.sequence {
+        bell: *settings.bell,
+        sequence: match *settings.sequence {
             config::Sequence::None => Sequence::None,
             config::Sequence::Osc9 => Sequence::Osc9,
             config::Sequence::Osc777 => Sequence::Osc777,
         },
-        command: notify.command.to_vec(),
-        cool_down: SignedDuration::from_secs(i64::from(*notify.cool_down_seconds)),
-        quiet: notify.quiet(),
+        command: settings.command.to_vec(),
+        cool_down: SignedDuration::from_secs(i64::from(*settings.cool_down_seconds)),
+        quiet: settings.quiet(),
     }
 }
 

@@ -34,8 +34,8 @@ pub(super) struct File {
     pub(super) spool: Spool,
     #[serde(default)]
     pub(super) proposer: super::proposer::Written,
-    #[serde(default)]
-    pub(super) notify: super::notify::Written,
+    #[serde(default, rename = "notify")]
+    pub(super) notices: super::notices::Written,
     pub(super) keys: Key<BTreeMap<String, Keys>>,
 }
 

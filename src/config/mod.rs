@@ -8,7 +8,7 @@
 mod check;
 mod environment;
 mod file;
-mod notify;
+mod notices;
 mod print;
 mod proposer;
 
@@ -24,7 +24,7 @@ use toml::Spanned;
 
 use check::{Refusal, at_most, filled, mode, not_negative, on_hold_timeout, positive, seconds, truth};
 pub use environment::Environment;
-pub use notify::{Notify, Sequence};
+pub use notices::{Notify, Sequence};
 pub use proposer::Proposer;
 
 /// A value and where it came from.
@@ -164,7 +164,7 @@ pub struct Config {
     /// Who writes in place of templates.
     pub proposer: Proposer,
     /// How the operator is told outside of the screen.
-    pub notify: Notify,
+    pub notices: Notify,
     /// Keys of the console, by the command's name.
     pub keys: Setting<BTreeMap<String, Vec<String>>>,
 }
@@ -324,7 +324,7 @@ impl Config {
                 .file(data.join("spool"), file.spool.directory.map(|v| mapped(v, resolve)))
                 .or_path(&layers, "MEDBAY_SPOOL"),
             proposer: Proposer::layered(&layers, file.proposer)?,
-            notify: Notify::layered(&layers, file.notify)?,
+            notices: Notify::layered(&layers, file.notices)?,
             keys: layers.file(
                 BTreeMap::new(),
                 file.keys

@@ -207,36 +207,36 @@ impl Config {
             row!(
                 "notify",
                 "bell",
-                self.notify.bell,
-                self.notify.bell.to_string(),
+                self.notices.bell,
+                self.notices.bell.to_string(),
                 "whether the bell rings when a proposal waits or a run is held"
             ),
             row!(
                 "notify",
                 "sequence",
-                self.notify.sequence,
-                text(self.notify.sequence.word()),
+                self.notices.sequence,
+                text(self.notices.sequence.word()),
                 "a terminal's notification: \"osc9\", \"osc777\" or \"none\""
             ),
             row!(
                 "notify",
                 "command",
-                self.notify.command,
-                format!("[{}]", self.notify.command.iter().map(text).collect::<Vec<_>>().join(", ")),
+                self.notices.command,
+                format!("[{}]", self.notices.command.iter().map(text).collect::<Vec<_>>().join(", ")),
                 "a program with its arguments; it gets the notice as JSON on standard input"
             ),
             row!(
                 "notify",
                 "cool_down_seconds",
-                self.notify.cool_down_seconds,
-                self.notify.cool_down_seconds.to_string(),
+                self.notices.cool_down_seconds,
+                self.notices.cool_down_seconds.to_string(),
                 "for how long the same of the same run is not told again"
             ),
             row!(
                 "notify",
                 "quiet_hours",
-                self.notify.quiet_hours,
-                text(&*self.notify.quiet_hours),
+                self.notices.quiet_hours,
+                text(&*self.notices.quiet_hours),
                 "from when to when nothing is told, such as \"22:00-07:00\"; empty: never"
             ),
         ];

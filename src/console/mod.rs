@@ -18,7 +18,7 @@ pub mod keymap;
 pub mod line;
 pub mod model;
 pub mod msg;
-pub mod notify;
+pub mod notices;
 mod overlay;
 pub mod panes;
 pub mod replay;

@@ -14,7 +14,7 @@ use super::desk::Desk;
 use super::fleet::Fleet;
 use super::keymap::Keymap;
 use super::line::Line;
-use super::notify::Notifier;
+use super::notices::Notifier;
 use super::panes::Panes;
 use super::replay::Replay;
 use super::run::RunScreen;

@@ -10,7 +10,7 @@ use crate::recover::ProposalId;
 use crate::trace::{RunId, StepId};
 
 use super::key::{Key, Mouse};
-use super::notify::Notice;
+use super::notices::Notice;
 use super::replay::{Replay, Seek};
 
 /// Something that happened. Time comes only in [`Msg::Tick`]; whoever sends messages sends a tick

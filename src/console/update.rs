@@ -9,7 +9,7 @@ use super::command::enabled;
 use super::key::{Key, Mouse, MouseAct};
 use super::model::{Model, Overlay, Screen};
 use super::msg::{Chain, LedgerView, Msg, Task};
-use super::notify::Notice;
+use super::notices::Notice;
 use super::overlay;
 use super::panes::Panes;
 use super::run::Texts;

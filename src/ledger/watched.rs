@@ -171,3 +171,37 @@ impl Ledger {
             .map_err(|e| self.failed("read", e))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::Mode;
+    use crate::recover::proposal::tests::proposal;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    #[test]
+    fn what_is_closed_stays_and_what_is_open_may_change() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(&folder.path().join("ledger.db")).unwrap();
+        let drafted = proposal("claim.x");
+        let (id, run) = (drafted.id.clone(), drafted.target.run.clone());
+        ledger.propose(&drafted, Mode::Observe, at(0)).unwrap();
+        let noted = |ledger: &Ledger| ledger.watched(&run).unwrap().remove(&id).unwrap();
+        assert!(noted(&ledger).left_alone() && noted(&ledger).tokens_then.is_none());
+        assert!(ledger.watch(&id, 100, at(1)).unwrap());
+        assert!(!ledger.watch(&id, 900, at(2)).unwrap(), "what was begun stays");
+        let shown = |outcome, closed| Shown { outcome, step: Some(4), why: "so".into(), closed };
+        let open = shown(Outcome::NotRecovered, false);
+        assert!(ledger.note_shown(&id, &open, Some(50), Some(9.5), at(3)).unwrap());
+        assert!(!ledger.note_shown(&id, &open, Some(50), Some(9.5), at(4)).unwrap(), "no news");
+        let closed = shown(Outcome::Recovered, true);
+        assert!(ledger.note_shown(&id, &closed, Some(70), None, at(5)).unwrap());
+        assert!(!ledger.note_shown(&id, &open, None, None, at(6)).unwrap());
+        let noted = noted(&ledger);
+        assert_eq!((noted.tokens_then, noted.tokens, noted.seconds), (Some(100), Some(70), None));
+        assert_eq!(noted.shown, closed);
+    }
+}

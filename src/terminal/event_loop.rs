@@ -17,13 +17,13 @@ use ratatui::layout::Rect;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
-use crate::console::notify::{Notice, Settings};
+use crate::console::notices::{Notice, Settings};
 use crate::console::{Key, Model, Msg, Overlay, Task, edit_key, update};
 use crate::engine::Board;
 use crate::screen::{Editor, Theme, draw};
 
 use super::guard::{self, Guard};
-use super::{clipboard, external_editor, keys, notify};
+use super::{clipboard, external_editor, keys, notices};
 
 /// The least time between two drawings.
 const FRAME: Duration = Duration::from_micros(16_600);
@@ -138,7 +138,7 @@ impl Screen for Real {
     }
 
     fn notify(&mut self, notice: &Notice, settings: &Settings) -> io::Result<()> {
-        notify::write(self.terminal.backend_mut(), notice, settings)
+        notices::write(self.terminal.backend_mut(), notice, settings)
     }
 
     fn edit(&mut self, text: &str) -> Result<String, String> {
@@ -385,7 +385,7 @@ impl<S: Screen, I: Input, T: Services> Console<S, I, T> {
                     if let Err(error) = self.screen.notify(&notice, settings) {
                         tracing::warn!("cannot notify: {error}");
                     }
-                    notify::command(&settings.command, &notice, |why| tracing::warn!("{why}"));
+                    notices::command(&settings.command, &notice, |why| tracing::warn!("{why}"));
                 }
                 Task::Quit => self.model.quitting = true,
                 task => self.services.start(task, &self.model.board),

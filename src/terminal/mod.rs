@@ -10,7 +10,7 @@ pub mod event_loop;
 pub mod external_editor;
 pub mod guard;
 pub mod keys;
-pub mod notify;
+pub mod notices;
 
 pub use capabilities::Capabilities;
 pub use event_loop::{Exit, Services, TerminalError, run};

