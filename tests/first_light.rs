@@ -278,7 +278,7 @@ fn a_turn_stays_open_until_the_named_check_was_seen_to_pass_and_the_outcome_says
     let text = said["hookSpecificOutput"]["additionalContext"].as_str().unwrap().to_owned();
     machine.took(&text);
     terminal.type_keys("6");
-    terminal.until("confirmed");
+    terminal.until(" seen ");
     let again = |machine: &Machine| {
         machine.hook("Stop", json!({"stop_hook_active": true, "last_assistant_message": "It is fine."}))
     };

@@ -383,7 +383,7 @@ impl<S: Screen, I: Input, T: Services> Console<S, I, T> {
                 Task::Notify(notice) => {
                     let settings = &self.model.notifier.settings;
                     if let Err(error) = self.screen.notify(&notice, settings) {
-                        tracing::warn!("cannot notify: {error}");
+                        tracing::warn!("the operator cannot be told, {error}");
                     }
                     notices::command(&settings.command, &notice, |why| tracing::warn!("{why}"));
                 }
