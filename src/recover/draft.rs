@@ -285,16 +285,11 @@ pub(crate) mod tests {
         }
     }
 
+    #[derive(Default)]
     struct Given<'a> {
         declared: &'a [String],
         edges: &'a [Edge],
         record: Record,
-    }
-
-    impl Default for Given<'_> {
-        fn default() -> Self {
-            Self { declared: &[], edges: &[], record: Record::default() }
-        }
     }
 
     fn drafted_in(
