@@ -129,7 +129,9 @@ pub(super) fn heard(said: Said) -> Msg {
     let of = |id: &ProposalId| format!("the text of proposal {id}");
     match said {
         Said::Ledger { desk, history, rewrites, reach } => {
-            Msg::Ledger(Box::new(LedgerView { desk, history, chain: Chain::NotChecked, rewrites, reach }))
+            let breakers = Vec::new();
+            let chain = Chain::NotChecked;
+            Msg::Ledger(Box::new(LedgerView { desk, history, chain, rewrites, breakers, reach }))
         }
         Said::Done(proposal, what) => {
             let what = match what.as_str() {

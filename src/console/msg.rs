@@ -93,6 +93,8 @@ pub struct LedgerView {
     pub chain: Chain,
     /// What a model wrote for proposals that wait, or why it did not.
     pub rewrites: HashMap<ProposalId, Rewrite>,
+    /// Breakers that are open: which and why, one clause each.
+    pub breakers: Vec<String>,
     /// Runs that can be reached, and whether a hook holds them now.
     pub reach: Vec<(RunId, Reach, bool)>,
 }

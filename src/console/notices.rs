@@ -12,13 +12,13 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use crate::engine::Reach;
 use crate::ledger::{Entry, State};
 use crate::recover::ProposalId;
 use crate::text::{excerpt, quoted};
 use crate::trace::RunId;
 
 use super::desk::deferred;
+use super::msg::LedgerView;
 
 /// How many keys are kept: the oldest go first.
 const MOST: usize = 4_096;
@@ -155,6 +155,7 @@ pub struct Notifier {
     /// Proposals that were there when somebody last looked; `None`: nobody has looked yet.
     waiting: Option<HashSet<ProposalId>>,
     held: HashSet<RunId>,
+    breakers: Vec<String>,
 }
 
 impl Notifier {
@@ -197,12 +198,12 @@ impl Notifier {
     /// What is told of the ledger as it now stands. What was there at the first look is not news.
     pub fn look(
         &mut self,
-        desk: &[Entry],
-        reach: &[(RunId, Reach, bool)],
+        view: &LedgerView,
         looking_at: Option<&Entry>,
         now: Timestamp,
         zone: &TimeZone,
     ) -> Vec<Notice> {
+        let LedgerView { desk, reach, breakers, .. } = view;
         let waits = |entry: &&Entry| entry.state == State::Waiting && !deferred(entry);
         let waiting: HashSet<ProposalId> =
             desk.iter().filter(waits).map(|entry| entry.proposal.id.clone()).collect();
@@ -210,6 +211,7 @@ impl Notifier {
             reach.iter().filter(|(_, _, held)| *held).map(|(run, _, _)| run.clone()).collect();
         let before = self.waiting.replace(waiting);
         let held_before = std::mem::replace(&mut self.held, held.clone());
+        let open_before = std::mem::replace(&mut self.breakers, breakers.clone());
         let Some(before) = before else { return Vec::new() };
         let mut notices = Vec::new();
         for entry in desk.iter().filter(waits).filter(|entry| !before.contains(&entry.proposal.id)) {
@@ -229,6 +231,10 @@ impl Notifier {
             let happening = Happening::Held { run: excerpt(run.as_str(), 80) };
             notices.extend(self.consider(happening, looking_at, now, zone));
         }
+        for what in breakers.iter().filter(|what| !open_before.contains(what)) {
+            let happening = Happening::Breaker { what: excerpt(what, TEXT_BYTES) };
+            notices.extend(self.consider(happening, looking_at, now, zone));
+        }
         notices
     }
 }
@@ -236,6 +242,7 @@ impl Notifier {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Reach;
     use crate::recover::proposal::tests::proposal;
 
     fn at(seconds: i64) -> Timestamp {
@@ -266,8 +273,13 @@ mod tests {
         Happening::Breaker { what: "fleet: 5 of 8 did not recover".into() }
     }
 
+    fn view(desk: &[Entry], held: &[&str]) -> LedgerView {
+        let reach = held.iter().map(|run| (RunId::new(run), Reach::Gated, true)).collect();
+        LedgerView { desk: desk.to_vec(), reach, ..LedgerView::default() }
+    }
+
     fn told(notifier: &mut Notifier, desk: &[Entry], seconds: i64) -> usize {
-        notifier.look(desk, &[], None, at(seconds), &TimeZone::UTC).len()
+        notifier.look(&view(desk, &[]), None, at(seconds), &TimeZone::UTC).len()
     }
 
     #[test]
@@ -304,13 +316,13 @@ mod tests {
         told(&mut notifier, &[], 0);
         let shown = entry("a");
         let desk = [entry("a"), entry("b")];
-        let notices = notifier.look(&desk, &[], Some(&shown), at(1), &TimeZone::UTC);
+        let notices = notifier.look(&view(&desk, &[]), Some(&shown), at(1), &TimeZone::UTC);
         assert_eq!(notices.len(), 1);
         assert!(matches!(&notices[0].happening, Happening::Proposal { rule, .. } if rule == "b"));
-        let held = [(RunId::new("r"), Reach::Gated, true), (RunId::new("s"), Reach::Gated, true)];
-        let notices = notifier.look(&desk, &held, Some(&shown), at(2), &TimeZone::UTC);
+        let held = view(&desk, &["r", "s"]);
+        let notices = notifier.look(&held, Some(&shown), at(2), &TimeZone::UTC);
         assert_eq!(notices.len(), 1, "the run of the proposal that is shown is not told of");
-        assert!(notifier.look(&desk, &held, None, at(3), &TimeZone::UTC).is_empty(), "held as before");
+        assert!(notifier.look(&held, None, at(3), &TimeZone::UTC).is_empty(), "held as before");
     }
 
     #[test]
@@ -324,6 +336,17 @@ mod tests {
         };
         assert!(quiet(7, 9) && quiet(22, 9) && quiet(8, 9));
         assert!(!quiet(9, 22) && !quiet(22, 7) && !quiet(6, 8));
+    }
+
+    #[test]
+    fn a_breaker_that_opens_is_told_once() {
+        let mut notifier = notifier();
+        told(&mut notifier, &[], 0);
+        let open = LedgerView { breakers: vec!["fleet: 5 of 8\nfailed".into()], ..LedgerView::default() };
+        let notices = notifier.look(&open, None, at(1), &TimeZone::UTC);
+        assert_eq!(notices.len(), 1);
+        assert_eq!(notices[0].text, "fleet: 5 of 8⏎failed");
+        assert!(notifier.look(&open, None, at(2), &TimeZone::UTC).is_empty());
     }
 
     #[test]
@@ -349,7 +372,7 @@ mod tests {
         let mut hostile = entry("a");
         hostile.proposal.sentence = "x\u{1b}]9;y\u{7}\n\u{202e}\u{9c}".repeat(40);
         hostile.proposal.target.run = RunId::new("r\u{1b}\\\n");
-        let notice = notifier.look(&[hostile], &[], None, at(1), &TimeZone::UTC).remove(0);
+        let notice = notifier.look(&view(&[hostile], &[]), None, at(1), &TimeZone::UTC).remove(0);
         let json = notice.to_json();
         for text in [&notice.text, &notice.title, &json] {
             assert!(!text.chars().any(crate::text::is_hostile), "{text:?}");

@@ -109,7 +109,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Task> {
 fn noticed(model: &mut Model, view: &LedgerView) -> Vec<Notice> {
     let shown = model.screen == Screen::Desk && Panes::of(model).detail.height > 0;
     let looking_at = model.desk.shown().filter(|_| shown);
-    model.notifier.look(&view.desk, &view.reach, looking_at, model.now, &model.zone)
+    model.notifier.look(view, looking_at, model.now, &model.zone)
 }
 
 /// What the screen needs that nobody has asked for yet.

@@ -102,14 +102,14 @@ pub(super) fn of_finding(finding: &Finding, run: &Run, step: &Step) -> Vec<Struc
             Means::RepairArgument { argument } => {
                 let known = finding.means.iter().find_map(|other| match other {
                     Means::CorrectArgument { argument: of, from, to } if of == argument => {
-                        Some((from.clone(), to.clone()))
+                        Some((excerpt(from, 120), excerpt(to, 120)))
                     }
                     _ => None,
                 });
                 let (from, to) = known.unzip();
                 all.push(StructuralMeans::RepairInput {
                     tool: tool.clone(),
-                    argument: argument.clone(),
+                    argument: excerpt(argument, 40),
                     from,
                     to,
                 });
