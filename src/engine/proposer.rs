@@ -105,7 +105,8 @@ fn ask(agent: &ureq::Agent, endpoint: &Endpoint, proposal: &Proposal) -> Rewrite
     let sent = request(proposal, &endpoint.model, endpoint.tokens);
     let asked = post(agent, endpoint, &sent).and_then(|body| {
         let answer = answer(&body, sent.len(), endpoint.tokens).map_err(|refused| refused.to_string())?;
-        Ok((answer.tokens, written(&answer.words, proposal).map_err(|refused| refused.to_string())))
+        let text = answer.words.and_then(|words| written(&words, proposal));
+        Ok((answer.tokens, text.map_err(|refused| refused.to_string())))
     });
     let (tokens, text) = match asked {
         Ok((tokens, text)) => (tokens, text),

@@ -43,8 +43,8 @@ pub enum Refused {
 /// What an endpoint answered.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
-    /// The model's words, as they came.
-    pub words: String,
+    /// The model's words, as they came, or why there are none.
+    pub words: Result<String, Refused>,
     /// Tokens that it took, as the endpoint says; else estimated from the bytes that went both ways.
     pub tokens: u64,
 }
@@ -70,6 +70,8 @@ pub fn request(proposal: &Proposal, model: &str, tokens: u32) -> String {
             {"role": "user", "content": about.to_string()},
         ],
         "max_tokens": tokens,
+        // Small models go on after they are done: what is wanted is one paragraph.
+        "stop": ["\n\n"],
         "temperature": 0,
         "stream": false,
     })
@@ -105,17 +107,17 @@ struct Usage {
 /// Reads an endpoint's answer to a request of `sent` bytes.
 ///
 /// # Errors
-/// It is no chat completion, has no words, or was cut off.
+/// It is no chat completion.
 pub fn answer(body: &str, sent: usize, tokens: u32) -> Result<Answer, Refused> {
     let read: Completion =
         serde_json::from_str(body).map_err(|error| Refused::NotAnAnswer(excerpt(&error.to_string(), 120)))?;
     let used = read.usage.and_then(|used| used.total_tokens);
-    let choice = read.choices.into_iter().next().ok_or(Refused::Empty)?;
-    if choice.finish_reason.as_deref() == Some("length") {
-        return Err(Refused::CutOff(tokens));
-    }
-    let words = choice.message.content.unwrap_or_default();
-    let estimated = (sent + words.len()) as u64 / 4;
+    let estimated = (sent + body.len()) as u64 / 4;
+    let words = match read.choices.into_iter().next() {
+        None => Err(Refused::Empty),
+        Some(choice) if choice.finish_reason.as_deref() == Some("length") => Err(Refused::CutOff(tokens)),
+        Some(choice) => choice.message.content.ok_or(Refused::Empty),
+    };
     Ok(Answer { tokens: used.unwrap_or(estimated), words })
 }
 
@@ -189,7 +191,7 @@ mod tests {
         let proposal = proposal("claim.x");
         let answer = answer(&completion(" Run the tests.\nMend what fails. ", "stop"), 800, 100).unwrap();
         assert_eq!(answer.tokens, 220);
-        let text = written(&answer.words, &proposal).unwrap();
+        let text = written(&answer.words.unwrap(), &proposal).unwrap();
         assert!(text.starts_with("Operator: Run the tests.\nMend what fails.\nGrounds"), "{text}");
         assert!(text.contains("| you said: \"All tests pass.\""));
         assert!(text.contains("| the log shows: \"3 failed, 39 passed\""));
@@ -220,10 +222,12 @@ mod tests {
         for body in ["", "data: {\"choices\":[]}\n\n", "<html>", "{}", "[]", "{\"choices\":7}", "null"] {
             assert!(matches!(answer(body, 1, 9), Err(Refused::NotAnAnswer(_))), "{body}");
         }
-        assert_eq!(answer("{\"choices\":[]}", 1, 9), Err(Refused::Empty));
-        assert_eq!(answer(&completion("and then", "length"), 1, 9), Err(Refused::CutOff(9)));
+        assert_eq!(answer("{\"choices\":[]}", 1, 9).unwrap().words, Err(Refused::Empty));
+        let cut = answer(&completion("and then", "length"), 1, 9).unwrap();
+        assert_eq!((cut.words, cut.tokens), (Err(Refused::CutOff(9)), 220), "it counts all the same");
         let silent = "{\"choices\":[{\"message\":{\"content\":null}}]}";
-        assert_eq!(answer(silent, 400, 9).unwrap(), Answer { words: String::new(), tokens: 100 });
+        let silent = answer(silent, 400, 9).unwrap();
+        assert_eq!((silent.words, silent.tokens), (Err(Refused::Empty), 110));
         let sentence = answer("<html>\u{1b}[2J", 1, 9).unwrap_err().to_string();
         assert!(!sentence.contains(['\u{1b}', '\n']), "{sentence:?}");
     }
