@@ -48,6 +48,7 @@ impl Outbox {
     pub fn turn(&self, ledger: &Ledger, now: Timestamp) -> Result<Vec<Carried>> {
         let mut carried = Vec::new();
         for run in ledger.outgoing()? {
+            ledger.settle(&run, now)?;
             if self.spool.reaches(&run) {
                 self.send(ledger, &run, now, &mut carried)?;
                 self.collect(ledger, &run, now, &mut carried)?;
@@ -125,6 +126,10 @@ mod tests {
                 record: 5,
                 call_id: call.into(),
                 position: 6,
+                input: String::new(),
+                turn: String::new(),
+                spoken: 0,
+                scope: crate::recover::Scope::Run,
             },
             remedy: Remedy::CorrectivePrompt,
             rule: "r".into(),

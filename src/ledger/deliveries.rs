@@ -12,7 +12,8 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::Ledger;
 use super::error::Result;
-use crate::recover::{ProposalId, Used, proposal::digest};
+use super::state::Event;
+use crate::recover::{Gate, ProposalId, Used, proposal::digest};
 use crate::text;
 use crate::trace::RunId;
 
@@ -27,6 +28,38 @@ pub struct Lease {
     holder: String,
     leases: u32,
     until: Timestamp,
+    gate: bool,
+}
+
+/// Who asks for an approved text, and for what it can be used.
+#[derive(Clone, Copy, Debug)]
+pub struct Caller<'a> {
+    /// The run that it reaches.
+    pub run: &'a RunId,
+    /// The agent that it reaches; `None`: it says itself to whom each text goes.
+    pub agent: Option<&'a str>,
+    /// The channel's name.
+    pub channel: &'a str,
+    /// This process.
+    pub holder: &'a str,
+    /// How long it needs.
+    pub ttl: Duration,
+    /// The call that the text would refuse. Then it gets what was approved to refuse this call, and
+    /// corrections that were decided after `after`. Without one it gets corrections alone.
+    pub gate: Option<&'a Gate>,
+    /// The latest decision that it does not take; 0: it takes all.
+    pub after: i64,
+}
+
+/// What a text in an agent's log shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Arrival {
+    /// It is what was approved, or the log has only its tag.
+    Confirmed,
+    /// It is something else; why, one clause. The delivery has failed, and stays confirmed if it was.
+    Differs(String),
+    /// That was known, or nobody sent it.
+    Known,
 }
 
 impl Lease {
@@ -48,6 +81,11 @@ impl Lease {
     /// Until when it is good.
     pub fn until(&self) -> Timestamp {
         self.until
+    }
+
+    /// Whether it refuses the call that its caller named, and is good for nothing else.
+    pub fn is_gate(&self) -> bool {
+        self.gate
     }
 
     /// Whether an earlier lease ran out: the text may have been handed over already.
@@ -74,6 +112,7 @@ struct Due {
     digest: String,
     running: Option<(i64, u32, String)>,
     tries: i64,
+    gate: bool,
 }
 
 impl Ledger {
@@ -108,14 +147,34 @@ impl Ledger {
         ttl: Duration,
         now: Timestamp,
     ) -> Result<Option<Lease>> {
+        self.lease_as(&Caller { run, agent, channel, holder, ttl, gate: None, after: 0 }, now)
+    }
+
+    /// As [`Ledger::lease_for`], for a caller that may refuse a call. What is found to be left behind is
+    /// superseded and not given to anybody.
+    ///
+    /// # Errors
+    /// As [`Ledger::lease`].
+    pub fn lease_as(&self, caller: &Caller<'_>, now: Timestamp) -> Result<Option<Lease>> {
         let failed = |e| self.failed("lease a delivery in", e);
-        if self.due(run, agent, now).map_err(failed)?.is_none() {
+        if self.due(caller, now).map_err(failed)?.is_none() {
             return Ok(None);
         }
         let change = self.write()?;
-        let Some(due) = self.due(run, agent, now).map_err(failed)? else {
-            return Ok(None);
+        let due = loop {
+            let Some(due) = self.due(caller, now).map_err(failed)? else {
+                change.commit().map_err(failed)?;
+                return Ok(None);
+            };
+            let id = ProposalId::stored(due.proposal.as_str());
+            match self.why_left_behind(&id)? {
+                None => break due,
+                // Somebody may have handed it over: only the log can say that it arrived.
+                Some(why) if due.running.is_some() => self.abandon(&id, why, now)?,
+                Some(why) => drop(self.close(&id, Event::Supersede, why)?),
+            }
         };
+        let Caller { channel, holder, ttl, .. } = *caller;
         let proposal = ProposalId::stored(due.proposal);
         if digest(&due.text) != due.digest {
             return Err(self.damaged(&proposal, &"the approved text does not fit its digest"));
@@ -169,15 +228,36 @@ impl Ledger {
             holder: holder.to_owned(),
             leases,
             until: super::proposals::moment(until),
+            gate: due.gate,
         }))
     }
 
-    fn due(&self, run: &RunId, agent: Option<&str>, now: Timestamp) -> rusqlite::Result<Option<Due>> {
+    /// Gives up on a text whose lease ran out and that its run has left behind.
+    pub(super) fn abandon(&self, id: &ProposalId, why: &str, now: Timestamp) -> Result<()> {
+        let failed = |e| self.failed("record a failure in", e);
+        self.db
+            .prepare_cached(
+                "UPDATE deliveries SET failed = ?2, failure = ?3 WHERE proposal = ?1 AND failed IS NULL
+                 AND delivered IS NULL",
+            )
+            .and_then(|mut set| {
+                set.execute(params![
+                    id.as_str(),
+                    now.as_microsecond(),
+                    format!("who took it up did not say that it arrived, and {why}")
+                ])
+            })
+            .map_err(failed)?;
+        self.set_state(id, "failed").map_err(failed)
+    }
+
+    fn due(&self, caller: &Caller<'_>, now: Timestamp) -> rusqlite::Result<Option<Due>> {
+        let (call, input) = caller.gate.map_or(("", ""), |gate| (gate.call.as_str(), gate.input.as_str()));
         self.db
             .prepare_cached(
                 "SELECT p.id, p.round, d.number, d.text, d.digest, v.id, v.leases, v.key,
                         (SELECT count(*) FROM deliveries t WHERE t.proposal = p.id
-                         AND t.round = p.round)
+                         AND t.round = p.round), p.scope = 'call'
                  FROM proposals p
                  JOIN decisions d ON d.proposal = p.id AND d.round = p.round
                       AND d.verdict IN ('approve', 'edit')
@@ -186,23 +266,29 @@ impl Ledger {
                  WHERE p.run = ?1 AND (?3 IS NULL OR p.agent = ?3)
                    AND ((p.state = 'approved' AND coalesce(p.grace_until, 0) <= ?2)
                      OR (p.state = 'leased' AND v.lease_until <= ?2))
+                   AND CASE p.scope WHEN 'call' THEN p.gate_call = ?4 AND p.gate_input = ?5
+                       ELSE d.number > ?6 END
                  ORDER BY d.number LIMIT 1",
             )?
-            .query_row(params![run.as_str(), now.as_microsecond(), agent], |row| {
-                let running: Option<i64> = row.get(5)?;
-                Ok(Due {
-                    proposal: row.get(0)?,
-                    round: row.get(1)?,
-                    decision: row.get(2)?,
-                    text: row.get(3)?,
-                    digest: row.get(4)?,
-                    running: match running {
-                        Some(id) => Some((id, row.get(6)?, row.get(7)?)),
-                        None => None,
-                    },
-                    tries: row.get(8)?,
-                })
-            })
+            .query_row(
+                params![caller.run.as_str(), now.as_microsecond(), caller.agent, call, input, caller.after],
+                |row| {
+                    let running: Option<i64> = row.get(5)?;
+                    Ok(Due {
+                        proposal: row.get(0)?,
+                        round: row.get(1)?,
+                        decision: row.get(2)?,
+                        text: row.get(3)?,
+                        digest: row.get(4)?,
+                        running: match running {
+                            Some(id) => Some((id, row.get(6)?, row.get(7)?)),
+                            None => None,
+                        },
+                        tries: row.get(8)?,
+                        gate: row.get(9)?,
+                    })
+                },
+            )
             .optional()
     }
 
@@ -334,6 +420,41 @@ impl Ledger {
         Ok(true)
     }
 
+    /// A text that begins with `Operator:` and ends with the proposal's tag stands in the agent's own
+    /// log, in `record`; `text` is `None` where the log does not carry it whole. It is compared with what
+    /// was approved, byte for byte.
+    ///
+    /// # Errors
+    /// The ledger cannot be written.
+    pub fn arrived(
+        &self,
+        id: &ProposalId,
+        record: Option<u32>,
+        text: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Arrival> {
+        let failed = |e| self.failed("confirm a delivery in", e);
+        let sent: Option<String> = self
+            .db
+            .prepare_cached(
+                "SELECT v.text FROM deliveries v JOIN proposals p ON p.id = v.proposal
+                 AND p.round = v.round WHERE p.id = ?1 ORDER BY v.id DESC LIMIT 1",
+            )
+            .and_then(|mut ask| ask.query_row([id.as_str()], |row| row.get(0)).optional())
+            .map_err(failed)?;
+        let Some(sent) = sent else { return Ok(Arrival::Known) };
+        let Some(why) = text.and_then(|text| difference(&sent, text)) else {
+            return Ok(match self.confirm(id, record, now)? {
+                true => Arrival::Confirmed,
+                false => Arrival::Known,
+            });
+        };
+        Ok(match self.refused(id, &why, now)? {
+            true => Arrival::Differs(why),
+            false => Arrival::Known,
+        })
+    }
+
     /// What was handed over to a run and is not confirmed yet: its key and its proposal.
     ///
     /// # Errors
@@ -395,4 +516,17 @@ impl Ledger {
             .execute(params![id.as_str(), state])
             .map(|_| ())
     }
+}
+
+/// Where a text in a log differs from the one that was sent; words before it are the channel's.
+fn difference(sent: &str, seen: &str) -> Option<String> {
+    if seen.ends_with(sent) {
+        return None;
+    }
+    let same = sent.bytes().zip(seen.bytes()).take_while(|(a, b)| a == b).count();
+    Some(format!(
+        "its log holds another text under its tag: {} bytes were sent and {} stand there, which differ from byte {same} on",
+        sent.len(),
+        seen.len()
+    ))
 }

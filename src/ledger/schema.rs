@@ -17,7 +17,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use super::error::{LedgerError, Result};
 
 /// The steps from an empty file to today's schema; `user_version` counts those that were taken.
-const STEPS: &[&str] = &[FIRST];
+const STEPS: &[&str] = &[FIRST, BINDING];
 
 /// "mdby": tells a ledger from other SQLite files.
 const APPLICATION_ID: i64 = 0x6d64_6279;
@@ -164,6 +164,75 @@ CREATE TABLE holds (
     until  INTEGER NOT NULL,
     PRIMARY KEY (run, holder)
 ) STRICT;
+";
+
+/// What approvals bind to, and what has moved on. The ways of states are those of `state::WAYS`.
+const BINDING: &str = r"
+ALTER TABLE proposals ADD COLUMN scope TEXT NOT NULL DEFAULT 'run'
+    CHECK (scope IN ('run', 'turn', 'call'));
+-- Digests of the one call that an approval may refuse, and of its input; empty for the other scopes.
+ALTER TABLE proposals ADD COLUMN gate_call TEXT NOT NULL DEFAULT '';
+ALTER TABLE proposals ADD COLUMN gate_input TEXT NOT NULL DEFAULT '';
+-- The latest note in moves when it was put down.
+ALTER TABLE proposals ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+-- SHA-256 of the proposal's body as it was decided on; empty in rows from before this column, whose
+-- hashes do without it.
+ALTER TABLE decisions ADD COLUMN bound TEXT NOT NULL DEFAULT '';
+
+-- What agents did, as hooks and logs say: rows are only added.
+CREATE TABLE moves (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    run    TEXT    NOT NULL,
+    agent  TEXT    NOT NULL,
+    what   TEXT    NOT NULL CHECK (what IN ('asked', 'over', 'turn', 'spoke', 'began', 'ended')),
+    name   TEXT    NOT NULL,
+    input  TEXT    NOT NULL,
+    at     INTEGER NOT NULL
+) STRICT;
+CREATE INDEX moves_by_run ON moves (run, what, agent, number);
+
+CREATE TRIGGER proposals_stay_bound
+BEFORE UPDATE OF scope, gate_call, gate_input, since ON proposals
+BEGIN SELECT RAISE(ABORT, 'a proposal stays as it was drafted'); END;
+CREATE TRIGGER gates_name_their_call BEFORE INSERT ON proposals
+WHEN (NEW.scope = 'call') <> (length(NEW.gate_call) = 64 AND length(NEW.gate_input) = 64)
+BEGIN SELECT RAISE(ABORT, 'a gate names its call and the input'); END;
+CREATE TRIGGER moves_are_not_changed BEFORE UPDATE ON moves
+BEGIN SELECT RAISE(ABORT, 'what an agent did is never changed'); END;
+CREATE TRIGGER moves_are_not_removed BEFORE DELETE ON moves
+BEGIN SELECT RAISE(ABORT, 'what an agent did is never removed'); END;
+
+DROP TRIGGER proposals_go_the_way_of_states;
+CREATE TRIGGER proposals_go_the_way_of_states BEFORE UPDATE OF state ON proposals
+WHEN OLD.state <> NEW.state AND (OLD.state || ' ' || NEW.state) NOT IN (
+    'waiting approved', 'waiting vetoed', 'waiting superseded', 'waiting expired',
+    'approved waiting', 'approved leased', 'approved superseded', 'approved expired',
+    'vetoed waiting',
+    'leased delivered', 'leased failed', 'leased confirmed',
+    'delivered confirmed', 'delivered failed',
+    'failed approved', 'failed confirmed', 'failed superseded')
+BEGIN SELECT RAISE(ABORT, 'a proposal cannot go that way'); END;
+
+-- A word on what is left behind is kept; one on anything else that does not wait is refused.
+DROP TRIGGER decisions_are_of_the_round;
+CREATE TRIGGER decisions_are_of_the_round BEFORE INSERT ON decisions
+WHEN NOT EXISTS (SELECT 1 FROM proposals WHERE id = NEW.proposal AND round = NEW.round
+    AND ((NEW.verdict = 'undo' AND state IN ('approved', 'vetoed'))
+        OR (NEW.verdict <> 'undo' AND state = 'waiting')
+        OR (NEW.verdict IN ('approve', 'edit', 'veto') AND state IN ('superseded', 'expired'))))
+BEGIN SELECT RAISE(ABORT, 'the proposal does not wait for this decision'); END;
+CREATE TRIGGER decisions_say_on_what BEFORE INSERT ON decisions
+WHEN length(NEW.bound) <> 64
+BEGIN SELECT RAISE(ABORT, 'a decision says on what it was made'); END;
+
+-- Nobody is said to have said no, or to have let it lapse, who did not.
+CREATE TRIGGER veto_has_its_decision BEFORE UPDATE OF state ON proposals
+WHEN NEW.state = 'vetoed' AND NOT EXISTS (
+    SELECT 1 FROM decisions WHERE proposal = NEW.id AND round = NEW.round AND verdict = 'veto')
+BEGIN SELECT RAISE(ABORT, 'nobody vetoed this proposal'); END;
+CREATE TRIGGER expiry_has_its_policy BEFORE UPDATE OF state ON proposals
+WHEN NEW.state = 'expired' AND OLD.state <> 'expired' AND NEW.note NOT LIKE 'by policy _%'
+BEGIN SELECT RAISE(ABORT, 'only a policy lets a proposal expire'); END;
 ";
 
 /// Between two tries to open a file that others are making.

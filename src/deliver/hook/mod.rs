@@ -146,6 +146,8 @@ pub struct HookInput {
     pub agent: Option<String>,
     /// The sub-agent's own log; only when it ends.
     pub agent_transcript: Option<PathBuf>,
+    /// The turn, where the agent names turns.
+    pub turn: Option<String>,
     /// The tool's name.
     pub tool: Option<String>,
     /// The call's id.
