@@ -62,6 +62,9 @@ impl Outbox {
             let id = lease.proposal();
             let target = ledger.entry(id)?.proposal.target;
             let letter = Letter::new(lease.key(), id, run, &target.agent, lease.text(), target.step, now);
+            if !ledger.may_hand_over(&lease, now)? {
+                continue;
+            }
             // After a crash the letter may be there already; writing it again changes nothing.
             match self.spool.write(&letter) {
                 Ok(()) => {

@@ -96,6 +96,15 @@ pub struct LoggedDecision {
     pub at: Timestamp,
     /// Its number.
     pub number: i64,
+    /// SHA-256 of `text`, of the drafted text, and of the whole proposal as it was decided on (empty in
+    /// rows from before there was one).
+    pub digests: [String; 3],
+    /// The text that was on the screen.
+    pub seen: String,
+    /// How many records of the run had been read when the proposal was drafted.
+    pub position: i64,
+    /// The hash of the decision before.
+    pub previous: String,
     /// Its hash.
     pub hash: String,
 }
@@ -297,7 +306,8 @@ impl Ledger {
     pub fn decisions(&self) -> Result<Vec<LoggedDecision>> {
         self.db
             .prepare(
-                "SELECT number, proposal, round, verdict, text, reason, by_kind, by_name, at, hash
+                "SELECT number, proposal, round, verdict, text, reason, by_kind, by_name, at, hash,
+                        digest, drafted_digest, bound, seen, position, previous
                  FROM decisions ORDER BY number",
             )
             .and_then(|mut ask| {
@@ -318,6 +328,10 @@ impl Ledger {
                         },
                         at: moment(row.get(8)?),
                         hash: row.get(9)?,
+                        digests: [row.get(10)?, row.get(11)?, row.get(12)?],
+                        seen: row.get(13)?,
+                        position: row.get(14)?,
+                        previous: row.get(15)?,
                     })
                 })?
                 .collect()

@@ -3,7 +3,8 @@
 //!
 //! A process that dies with a lease leaves it to run out. The next one to take it sees by
 //! [`Lease::again`] that somebody may have handed the text over already, and looks for the text's tag
-//! in the agent's log before it sends: the log decides.
+//! in the agent's log before it sends: the log decides. Only the same channel takes a lease over: what
+//! one channel handed over, another cannot know.
 
 use std::time::Duration;
 
@@ -218,7 +219,11 @@ impl Ledger {
                 (self.db.last_insert_rowid(), 1, key)
             }
         };
-        self.set_state(&proposal, "leased").map_err(failed)?;
+        // What was taken up once is not undone any more, whatever the clock says afterwards.
+        self.db
+            .prepare_cached("UPDATE proposals SET state = 'leased', grace_until = NULL WHERE id = ?1")
+            .and_then(|mut set| set.execute([proposal.as_str()]))
+            .map_err(failed)?;
         change.commit().map_err(failed)?;
         Ok(Some(Lease {
             delivery,
@@ -266,12 +271,21 @@ impl Ledger {
                  WHERE p.run = ?1 AND (?3 IS NULL OR p.agent = ?3)
                    AND ((p.state = 'approved' AND coalesce(p.grace_until, 0) <= ?2)
                      OR (p.state = 'leased' AND v.lease_until <= ?2))
+                   AND (v.id IS NULL OR v.channel = ?7)
                    AND CASE p.scope WHEN 'call' THEN p.gate_call = ?4 AND p.gate_input = ?5
                        ELSE d.number > ?6 END
                  ORDER BY d.number LIMIT 1",
             )?
             .query_row(
-                params![caller.run.as_str(), now.as_microsecond(), caller.agent, call, input, caller.after],
+                params![
+                    caller.run.as_str(),
+                    now.as_microsecond(),
+                    caller.agent,
+                    call,
+                    input,
+                    caller.after,
+                    caller.channel
+                ],
                 |row| {
                     let running: Option<i64> = row.get(5)?;
                     Ok(Due {
@@ -292,28 +306,41 @@ impl Ledger {
             .optional()
     }
 
+    /// Whether the text may be handed over now: the lease is still this process's and has not run out,
+    /// and the run has not moved on, else it is superseded. For channels that hand over first and record
+    /// afterwards, because what they hand over is known by its key.
+    ///
+    /// # Errors
+    /// The ledger cannot be read or written.
+    pub fn may_hand_over(&self, lease: &Lease, now: Timestamp) -> Result<bool> {
+        let change = self.write()?;
+        let may = self.still_may(lease, now)?;
+        change.commit().map_err(|e| self.failed("record a failure in", e))?;
+        Ok(may)
+    }
+
+    /// Records that the text is handed over, if it may be ([`Ledger::may_hand_over`]). For channels that
+    /// hand over only what is on the disk as handed over.
+    ///
+    /// # Errors
+    /// The ledger cannot be read or written.
+    pub fn hand_over(&self, lease: &Lease, now: Timestamp) -> Result<Handed> {
+        let change = self.write()?;
+        let handed = self.still_may(lease, now)? && self.set_delivered(lease, now)?;
+        change.commit().map_err(|e| self.failed("record a delivery in", e))?;
+        Ok(if handed { Handed::Recorded } else { Handed::Lost })
+    }
+
     /// Records that the text was handed over.
     ///
     /// # Errors
     /// The ledger cannot be written.
     pub fn delivered(&self, lease: &Lease, now: Timestamp) -> Result<Handed> {
-        let failed = |e| self.failed("record a delivery in", e);
         let change = self.write()?;
-        let mine = self
-            .db
-            .prepare_cached(
-                "UPDATE deliveries SET delivered = ?4 WHERE id = ?1 AND holder = ?2
-                 AND leases = ?3 AND delivered IS NULL AND failed IS NULL",
-            )
-            .and_then(|mut set| {
-                set.execute(params![lease.delivery, lease.holder, lease.leases, now.as_microsecond()])
-            })
-            .map_err(failed)?;
-        if mine == 0 {
+        if !self.set_delivered(lease, now)? {
             return Ok(Handed::Lost);
         }
-        self.set_state(&lease.proposal, "delivered").map_err(failed)?;
-        change.commit().map_err(failed)?;
+        change.commit().map_err(|e| self.failed("record a delivery in", e))?;
         Ok(Handed::Recorded)
     }
 
@@ -324,6 +351,60 @@ impl Ledger {
     /// The ledger cannot be written.
     pub fn delivery_failed(&self, lease: &Lease, why: &str, now: Timestamp) -> Result<Handed> {
         let change = self.write()?;
+        if !self.set_failed(lease, why, now)? {
+            return Ok(Handed::Lost);
+        }
+        change.commit().map_err(|e| self.failed("record a failure in", e))?;
+        Ok(Handed::Recorded)
+    }
+
+    fn still_may(&self, lease: &Lease, now: Timestamp) -> Result<bool> {
+        let held: bool = self
+            .db
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM deliveries WHERE id = ?1 AND holder = ?2 AND leases = ?3
+                 AND delivered IS NULL AND failed IS NULL AND lease_until > ?4)",
+            )
+            .and_then(|mut ask| {
+                ask.query_row(
+                    params![lease.delivery, lease.holder, lease.leases, now.as_microsecond()],
+                    |row| row.get(0),
+                )
+            })
+            .map_err(|e| self.failed("read", e))?;
+        if !held {
+            return Ok(false);
+        }
+        let Some(why) = self.why_left_behind(&lease.proposal)? else { return Ok(true) };
+        self.set_failed(lease, why, now)?;
+        // One that was taken over may be there already: then only the log can say so.
+        if lease.leases == 1 {
+            self.close(&lease.proposal, Event::Supersede, why)?;
+        }
+        Ok(false)
+    }
+
+    fn set_delivered(&self, lease: &Lease, now: Timestamp) -> Result<bool> {
+        let failed = |e| self.failed("record a delivery in", e);
+        let mine = self
+            .db
+            .prepare_cached(
+                "UPDATE deliveries SET delivered = ?4 WHERE id = ?1 AND holder = ?2
+                 AND leases = ?3 AND delivered IS NULL AND failed IS NULL",
+            )
+            .and_then(|mut set| {
+                set.execute(params![lease.delivery, lease.holder, lease.leases, now.as_microsecond()])
+            })
+            .map_err(failed)?;
+        if mine > 0 {
+            self.set_state(&lease.proposal, "delivered").map_err(failed)?;
+        }
+        Ok(mine > 0)
+    }
+
+    fn set_failed(&self, lease: &Lease, why: &str, now: Timestamp) -> Result<bool> {
+        let failed = |e| self.failed("record a failure in", e);
+        let why = text::excerpt(why, 400);
         let mine = self
             .db
             .prepare_cached(
@@ -331,21 +412,13 @@ impl Ledger {
                  AND leases = ?3 AND delivered IS NULL AND failed IS NULL",
             )
             .and_then(|mut set| {
-                set.execute(params![
-                    lease.delivery,
-                    lease.holder,
-                    lease.leases,
-                    now.as_microsecond(),
-                    text::excerpt(why, 400)
-                ])
+                set.execute(params![lease.delivery, lease.holder, lease.leases, now.as_microsecond(), why])
             })
-            .map_err(|e| self.failed("record a failure in", e))?;
-        if mine == 0 {
-            return Ok(Handed::Lost);
+            .map_err(failed)?;
+        if mine > 0 {
+            self.set_state(&lease.proposal, "failed").map_err(failed)?;
         }
-        self.set_state(&lease.proposal, "failed").map_err(|e| self.failed("record a failure in", e))?;
-        change.commit().map_err(|e| self.failed("record a failure in", e))?;
-        Ok(Handed::Recorded)
+        Ok(mine > 0)
     }
 
     /// The receiver says that it will not use a text that was handed over. Returns whether there was
@@ -374,16 +447,33 @@ impl Ledger {
         Ok(true)
     }
 
-    /// Puts a failed delivery back among the approved ones. Returns whether it had failed.
+    /// Puts a failed delivery, or one that was handed over and never seen to arrive, back among the
+    /// approved ones. Only a person's word does that. Returns whether there was one.
     ///
     /// # Errors
     /// The ledger cannot be written.
-    pub fn retry(&self, id: &ProposalId, _now: Timestamp) -> Result<bool> {
-        self.db
+    pub fn retry(&self, id: &ProposalId, now: Timestamp) -> Result<bool> {
+        let failed = |e| self.failed("write to", e);
+        let change = self.write()?;
+        let unseen = self
+            .db
+            .prepare_cached(
+                "UPDATE deliveries SET failed = ?2, failure = 'not seen to arrive: sent again by hand'
+                 WHERE proposal = ?1 AND failed IS NULL AND confirmed IS NULL AND delivered IS NOT NULL
+                 AND EXISTS (SELECT 1 FROM proposals p WHERE p.id = ?1 AND p.state = 'delivered')",
+            )
+            .and_then(|mut set| set.execute(params![id.as_str(), now.as_microsecond()]))
+            .map_err(failed)?;
+        if unseen > 0 {
+            self.set_state(id, "failed").map_err(failed)?;
+        }
+        let changed = self
+            .db
             .prepare_cached("UPDATE proposals SET state = 'approved' WHERE id = ?1 AND state = 'failed'")
             .and_then(|mut set| set.execute([id.as_str()]))
-            .map(|changed| changed > 0)
-            .map_err(|e| self.failed("write to", e))
+            .map_err(failed)?;
+        change.commit().map_err(failed)?;
+        Ok(changed > 0)
     }
 
     /// The delivered text was seen in the agent's own log, in `record` (0-based in its source). A tag

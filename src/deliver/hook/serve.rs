@@ -3,15 +3,16 @@
 //!
 //! The order of a delivery, and what a crash leaves behind:
 //!
-//! 1. The text is leased (committed). Killed here: nothing was said; the lease runs out.
-//! 2. The answer is written to standard output. Killed here: the agent drops the output of a hook that
-//!    did not end well, and the lease runs out. Should the agent have taken it all the same, the next
-//!    process to lease sees that it is not the first, finds the tag in the agent's log, and confirms
-//!    instead of sending again.
-//! 3. The delivery is recorded (committed), and the process ends well. Killed between the two: the
-//!    text stays *delivered* without a receipt, is shown so, and the operator sends it again by hand.
+//! 1. The text is leased (committed). Killed here: nothing was said; the lease runs out, and the next
+//!    event takes the text up.
+//! 2. The delivery is recorded (committed), unless the lease has run out or the run has moved on. Killed
+//!    here: the text stays *delivered* without a receipt, is shown so, and the operator sends it again
+//!    by hand.
+//! 3. The answer is written to standard output, and the process ends well. An agent that does not take
+//!    it makes the delivery *failed*.
 //!
-//! So nothing is lost out of sight, and nothing is applied twice.
+//! So nothing is lost out of sight, and nothing is applied twice: not even where the ledger is locked,
+//! or the machine sleeps, between the steps.
 
 use std::io;
 use std::thread;
@@ -224,9 +225,17 @@ impl Call<'_> {
             )?;
             return Ok(false);
         };
-        say(&line).map_err(HookError::Output)?;
-        if self.ledger.delivered(&lease, Timestamp::now())? == Handed::Lost {
-            tracing::warn!("the lease on {} ran out while it was sent", lease.proposal());
+        if self.ledger.hand_over(&lease, Timestamp::now())? == Handed::Lost {
+            tracing::info!(
+                "the run moved on from {}, or its lease ran out: it is not said",
+                lease.proposal()
+            );
+            return Ok(false);
+        }
+        if let Err(error) = say(&line) {
+            let why = format!("the agent did not take the hook's answer: {error}");
+            self.ledger.refused(lease.proposal(), &why, Timestamp::now())?;
+            return Err(HookError::Output(error));
         }
         Ok(true)
     }
