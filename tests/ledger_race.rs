@@ -145,6 +145,11 @@ fn of_consoles_hooks_and_a_policy_that_race_one_decides_and_one_delivers() {
     assert_eq!(recorded, ROUNDS, "one decision a proposal");
     let chain = ledger.verify().unwrap();
     assert_eq!((chain.rows, chain.broken), (ROUNDS as u64, None));
-    assert!(ledger.lease(&RunId::new("s1"), "claude-code hook", "x", Duration::ZERO, Timestamp::now()).unwrap().is_none());
+    assert!(
+        ledger
+            .lease(&RunId::new("s1"), "claude-code hook", "x", Duration::ZERO, Timestamp::now())
+            .unwrap()
+            .is_none()
+    );
     println!("{ROUNDS} rounds: 3 deciders and {} hooks each, 1 decision and 1 delivery each", 2 * HOOKS);
 }
