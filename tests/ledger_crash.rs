@@ -181,7 +181,7 @@ fn killed_when_any_transition_was_just_made_it_stands_where_it_said() {
             assert!(may.contains(&entry.state), "life {life}: {} after {at:?}", entry.state.word());
         }
     }
-    println!("killed at each state: {kills:?}");
+    eprintln!("killed at each state: {kills:?}");
 }
 
 struct Dice(u64);
@@ -247,12 +247,12 @@ fn a_full_disk_is_said_and_nothing_is_lost() {
         .output();
     match output {
         Ok(output) if String::from_utf8_lossy(&output.stdout).contains("went through") => {
-            println!("with a tmpfs of 400 KB");
+            eprintln!("with a tmpfs of 400 KB");
         }
         Ok(output) if String::from_utf8_lossy(&output.stdout).contains("running 1 test") => {
             panic!("{}", String::from_utf8_lossy(&output.stderr));
         }
-        _ => println!("skipped: no small file system can be mounted here"),
+        _ => eprintln!("skipped: no small file system can be mounted here"),
     }
 }
 
@@ -456,7 +456,7 @@ fn after_a_power_cut_every_decision_that_was_acknowledged_is_there() {
     let mut trouble = String::new();
     child.stderr.take().unwrap().read_to_string(&mut trouble).unwrap();
     assert!(!trouble.contains("panicked"), "{trouble}");
-    println!("{CUTS} cuts, {last} decisions, {in_the_middle} cuts between a commit and its acknowledgement");
+    eprintln!("{CUTS} cuts, {last} decisions, {in_the_middle} cuts between a commit and its acknowledgement");
 }
 
 /// Opens a copy and looks that it is sound and holds at least so many decisions; returns how many.

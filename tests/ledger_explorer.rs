@@ -996,6 +996,6 @@ fn nothing_is_lost_doubled_or_misbound_in_any_order_and_with_any_crash() {
             panic!("trial {seed}, real {on_both}: {}", what.unwrap_or_default());
         }
     }
-    println!("{TRIALS} trials, {real} of them also on the real ledger: 0 lost, 0 doubled, 0 misbound");
+    eprintln!("{TRIALS} trials, {real} of them also on the real ledger: 0 lost, 0 doubled, 0 misbound");
     assert!(real >= 50, "too few on the real ledger to prove anything: {real}");
 }
