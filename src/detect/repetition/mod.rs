@@ -82,7 +82,7 @@ pub(super) struct Repetition {
 }
 
 /// Whether a loop of this many rounds is to be told of: 3, 6, 12, …
-fn due(rounds: u32, first: u32) -> bool {
+pub(super) fn due(rounds: u32, first: u32) -> bool {
     rounds >= first && rounds.is_multiple_of(first) && (rounds / first).is_power_of_two()
 }
 
