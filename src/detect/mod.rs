@@ -19,6 +19,7 @@ mod figures;
 mod handoff;
 mod integrity;
 mod internal;
+mod loss;
 mod outcomes;
 mod pace;
 mod pattern;
@@ -233,6 +234,7 @@ pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
         Box::new(edits::Edits::default()),
         Box::new(plan::Plan::default()),
         Box::new(constraint::Constraint::default()),
+        Box::new(loss::Loss::default()),
         Box::new(detour::Detour::default()),
         Box::new(user::User::default()),
         Box::new(integrity::Integrity::default()),

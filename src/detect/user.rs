@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 
 use crate::trace::{
     AgentId, Author, ClosedStep, EffectStatus, Lifecycle, Observation, Passage, Probability, RecordRef, Run,
-    StepId, ToolKind, command,
+    Status, StepId, ToolKind, command,
 };
 
 use super::pattern::patterns;
@@ -272,7 +272,8 @@ impl Talk {
 
     /// Rule 37: what an act does against the latest corrections.
     fn goes_against(&mut self, step: &ClosedStep<'_>, found: &mut Vec<Finding>) {
-        if self.told || step.step.failed() || fault::of(step).is_some() {
+        let refused = matches!(step.step.status, Status::Denied | Status::Interrupted);
+        if self.told || refused || step.step.failed() || fault::of(step).is_some() {
             return;
         }
         let label = fault::call_name(step);
@@ -414,7 +415,6 @@ mod tests {
 
     use super::*;
     use crate::detect::scene::Scene;
-    use crate::trace::Status;
 
     fn scene() -> Scene {
         let mut scene = Scene::of(User::default());
