@@ -119,9 +119,11 @@ impl Detour {
     }
 
     fn goes_round(&mut self, step: &ClosedStep<'_>, kind: ToolKind, found: &mut Vec<Finding>) {
+        let came_about = step.effects.iter().all(|effect| effect.status != EffectStatus::Failed);
+        let intents = if came_about { intents(step, kind) } else { Vec::new() };
         let place = self.refused.iter().position(|refused| {
             let target = refused.would.target();
-            does(step, kind, &refused.would) && {
+            does(step, kind, &intents, &refused.would) && {
                 let route = route_to(step, kind, target);
                 // The refusal may name the way that is to be taken.
                 route != refused.route && !refused.line.to_ascii_lowercase().contains(&route)
@@ -214,14 +216,13 @@ fn intents(step: &ClosedStep<'_>, kind: ToolKind) -> Vec<Would> {
     files.chain(moved).chain(reached).collect()
 }
 
-/// Whether a call that came about does what was refused.
-fn does(step: &ClosedStep<'_>, kind: ToolKind, would: &Would) -> bool {
+/// Whether a call that did not fail, and has these intents, does what was refused.
+fn does(step: &ClosedStep<'_>, kind: ToolKind, intents: &[Would], would: &Would) -> bool {
     let target = would.target();
     if target.len() < SHORTEST {
         return false;
     }
-    let came_about = step.effects.iter().all(|effect| effect.status != EffectStatus::Failed);
-    if came_about && intents(step, kind).iter().any(|does| is_same(does, would)) {
+    if intents.iter().any(|does| is_same(does, would)) {
         return true;
     }
     if !matches!(kind, ToolKind::Shell | ToolKind::Code) {

@@ -24,7 +24,7 @@ pub(super) static READS_AGAIN: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "After its context was compacted or cut, an agent reads three things or more again, with the same outcome as before.",
-    example: "since its context was compacted it has read 3 things again that it had read before, the last one src/cache.rs",
+    example: "since its context was cut it has read 3 things again that it had read before, the last one by “Read src/cache.rs”",
     proven: false,
 };
 
@@ -35,7 +35,7 @@ pub(super) static FAILS_AGAIN: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "After its context was compacted or cut, an agent makes a call again that had failed before, and it fails in the same way.",
-    example: "makes the call “pip install torch” again, which had failed before its context was compacted: \"no matching distribution found\"",
+    example: "makes the call “pip install torch” again, which had failed before its context was cut: \"no matching distribution found\"",
     proven: false,
 };
 
@@ -46,7 +46,7 @@ pub(super) static ASKS_AGAIN: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "After its context was compacted or cut, an agent asks its user again what the user had answered before.",
-    example: "asks \"which database should the export read?\" again; its user had answered \"the replica\" before the context was compacted",
+    example: "asks \"which database should the export read?\" again; its user had answered \"the replica\" before the context was cut",
     proven: false,
 };
 

@@ -33,7 +33,7 @@ pub(super) static READS_AGAIN: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Execution,
     summary: "The same stretch of a file was read three times or more although nothing had changed it.",
-    example: "has read src/cache.rs 3 times, each time with the same text, and changed nothing in it",
+    example: "has read the same stretch of src/cache.rs 3 times, and nothing has changed it in between",
     proven: false,
 };
 

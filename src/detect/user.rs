@@ -24,7 +24,7 @@ pub(super) static REPEATED: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "A person corrects an agent in a matter in which the same person has corrected it before.",
-    example: "its user has to say once more \"no, the dates must be in ISO form\"; the first time was at step 4",
+    example: "its user has to say once more \"I said ISO dates\"; the first time it was \"no, the dates must be in ISO form\"",
     proven: false,
 };
 
@@ -35,7 +35,7 @@ pub(super) static IGNORED: Rule = Rule {
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
     summary: "After a person's correction the agent does once more what was ruled out, or makes the corrected change again unchanged.",
-    example: "runs npm after its user said \"don't use npm, this is a pnpm workspace\"",
+    example: "uses npm in “npm install” after its user said \"don't use npm, this is a pnpm workspace\"",
     proven: false,
 };
 
