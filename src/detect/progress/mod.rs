@@ -51,6 +51,7 @@ const FILES: usize = 3;
 /// How much of an outcome is read for new lines, in bytes.
 const READ_BYTES: usize = 4096;
 const MOST_LINES: usize = 1 << 16;
+
 /// What is kept of each agent.
 #[derive(Debug, Default)]
 struct Course {
@@ -258,7 +259,8 @@ fn hash_of_path(path: &str) -> u64 {
 
 /// Whether a file's path, or its name, was put before an agent.
 fn is_given(path: &str, given: &FxHashSet<u64>) -> bool {
-    let mut known = false;
+    // Some could not be remembered.
+    let mut known = given.len() >= MOST_LINES;
     scan(path, |mention| {
         known |= given.contains(&mention.hash) || mention.file_name.is_some_and(|name| given.contains(&name));
     });
