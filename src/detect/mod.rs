@@ -10,6 +10,7 @@ mod checks;
 pub mod claims;
 mod constraint;
 mod contract;
+mod detour;
 mod edits;
 mod execution;
 mod fan_in;
@@ -18,11 +19,13 @@ mod figures;
 mod handoff;
 mod integrity;
 mod internal;
+mod loss;
 mod outcomes;
 mod pace;
 mod pattern;
 mod peers;
 mod plan;
+mod progress;
 pub mod propagation;
 mod provenance;
 mod repetition;
@@ -33,6 +36,7 @@ mod shell;
 mod speech;
 mod summary;
 mod taint;
+mod user;
 pub mod verification;
 mod views;
 
@@ -223,12 +227,16 @@ pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
         Box::new(execution::Execution::default()),
         Box::new(outcomes::Outcomes::default()),
         Box::new(pace::Pace::default()),
+        Box::new(progress::Progress::default()),
         Box::new(contract::Contract::default()),
         Box::new(provenance::Provenance::default()),
         Box::new(figures::Figures::default()),
         Box::new(edits::Edits::default()),
         Box::new(plan::Plan::default()),
         Box::new(constraint::Constraint::default()),
+        Box::new(loss::Loss::default()),
+        Box::new(detour::Detour::default()),
+        Box::new(user::User::default()),
         Box::new(integrity::Integrity::default()),
         Box::new(agents::Agents::default()),
         Box::new(handoff::Handoffs::default()),
