@@ -8,6 +8,7 @@ use super::Placed;
 use super::chance::Chance;
 use super::draft::Draft;
 use super::recording::{Act, What};
+use crate::trace::ToolKind;
 
 /// A figure that stands by itself: of two digits or more, or with a fraction.
 static NUMBER: LazyLock<Option<Regex>> =
@@ -119,7 +120,8 @@ fn put(draft: &mut Draft, found: &Found, new: &str) -> Option<Placed> {
     let act = draft.act(found.act)?.clone();
     let end = found.at + found.word.len();
     let text = format!("{}{new}{}", act.text.get(..found.at)?, act.text.get(end..)?);
-    let mut done = draft.reword(&act, &text);
+    // An answer that is changed on its way stays as it was where it was given.
+    let mut done = !matches!(act.what, What::Return) && draft.reword(&act, &text);
     if !done {
         // The text stands in the record in another form: as an object, or in parts.
         let word = found.word.as_str();
@@ -185,6 +187,14 @@ pub(super) fn corrupted_handoff(draft: &mut Draft, chance: &mut Chance) -> Resul
         };
         let from_elsewhere =
             |other: &Act| matches!(other.what, What::Prompt) || (other.agent == agent && other.is_deed());
+        // What is handed on to another agent comes from the user, or was looked up before.
+        let hands_on = matches!(act.what, What::Call { kind: ToolKind::Agent, .. });
+        if hands_on {
+            for pattern in [numbers, names] {
+                all.extend(grounded(draft, at, pattern, &observed));
+            }
+            continue;
+        }
         for pattern in [numbers, names] {
             let elsewhere: Vec<String> =
                 grounded(draft, at, pattern, &from_elsewhere).into_iter().map(|found| found.word).collect();
@@ -195,6 +205,15 @@ pub(super) fn corrupted_handoff(draft: &mut Draft, chance: &mut Chance) -> Resul
             );
         }
     }
+    // What another agent sends back is changed on its way: its own words stand in its own log.
+    for at in 0..draft.acts().len() {
+        let Some(act) = draft.act(at).filter(|act| matches!(act.what, What::Return)) else { continue };
+        for pattern in [numbers, names] {
+            let words = pattern.find_iter(&act.text).filter(|m| stands_alone(&act.text, m.start(), m.end()));
+            all.extend(words.map(|m| Found { act: at, word: m.as_str().to_owned(), at: m.start() }));
+        }
+    }
+    all.retain(|found| found.word.len() >= 2 && !is_plain(&found.word));
     replace_one(draft, chance, all, none)
 }
 
