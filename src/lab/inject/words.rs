@@ -213,8 +213,31 @@ pub(super) fn corrupted_handoff(draft: &mut Draft, chance: &mut Chance) -> Resul
             all.extend(words.map(|m| Found { act: at, word: m.as_str().to_owned(), at: m.start() }));
         }
     }
-    all.retain(|found| found.word.len() >= 2 && !is_plain(&found.word));
-    replace_one(draft, chance, all, none)
+    all.retain(|found| !is_plain(&found.word) && shows_at(draft, found.act).is_some());
+    for found in chance.mixed(all) {
+        let (Some(shows), Some(new)) = (shows_at(draft, found.act), unseen(draft, &found.word, chance))
+        else {
+            continue;
+        };
+        if let Some(mut placed) = put(draft, &found, &new) {
+            if let Some(act) = draft.act(shows).filter(|act| act.line != placed.step) {
+                placed =
+                    Placed { step: act.line, also: vec![placed.step], agent: act.agent.clone(), ..placed };
+            }
+            return Ok(placed);
+        }
+    }
+    Err(none)
+}
+
+/// The act at which a changed one shows: itself, or the next act of the agent that an answer went to.
+fn shows_at(draft: &Draft, at: usize) -> Option<usize> {
+    let own = draft.act(at)?;
+    if own.is_deed() {
+        return Some(at);
+    }
+    let after = draft.acts().iter().enumerate().skip(at + 1);
+    after.into_iter().find(|(_, act)| act.is_deed() && act.agent == own.agent).map(|(next, _)| next)
 }
 
 #[cfg(test)]
