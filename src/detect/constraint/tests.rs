@@ -437,7 +437,7 @@ fn calls_that_go_out_together() {
 fn what_may_be_done_once_is_done_twice() {
     let twice = |tools: [&str; 2], stays: [&str; 2], first: Status| {
         let mut scene = Scene::of(Constraint::default());
-        scene.system("Move or upgrade stay tools can only be called once.");
+        scene.system("Return or exchange stay tools can only be called once.");
         scene.prompt("Please move my stay.");
         for (at, (tool, stay)) in tools.iter().zip(stays).enumerate() {
             let (status, text) =
@@ -446,10 +446,10 @@ fn what_may_be_done_once_is_done_twice() {
         }
         scene.found("constraint.done-twice").len()
     };
-    assert_eq!(twice(["upgrade_stay_room"; 2], ["S4417"; 2], Status::Ok), 1);
-    assert_eq!(twice(["upgrade_stay_room"; 2], ["S4417", "S4418"], Status::Ok), 0);
-    assert_eq!(twice(["upgrade_stay_room"; 2], ["S4417"; 2], Status::Error), 0);
-    assert_eq!(twice(["upgrade_stay_room", "upgrade_stay_meal"], ["S4417"; 2], Status::Ok), 0);
+    assert_eq!(twice(["exchange_stay_room"; 2], ["S4417"; 2], Status::Ok), 1);
+    assert_eq!(twice(["exchange_stay_room"; 2], ["S4417", "S4418"], Status::Ok), 0);
+    assert_eq!(twice(["exchange_stay_room"; 2], ["S4417"; 2], Status::Error), 0);
+    assert_eq!(twice(["exchange_stay_room", "exchange_stay_meal"], ["S4417"; 2], Status::Ok), 0);
     assert_eq!(twice(["cancel_stay"; 2], ["S4417"; 2], Status::Ok), 0);
 }
 

@@ -93,8 +93,8 @@ pub(super) fn words(words: &Passage, step: StepId, found: &mut Vec<Finding>) {
             }
             told += 1;
             let shown = crate::text::quoted(all.as_str().trim().trim_start_matches(['(', ':', '*', '|']), 80);
-            let (comes_to, cents) = ((worth * 100.0).round() / 100.0, worth.fract().abs() > 1e-9);
-            let comes_to = if cents { format!("{comes_to:.2}") } else { format!("{comes_to}") };
+            let cents = left.as_str().contains('.') || worth.fract().abs() > 1e-9;
+            let comes_to = if cents { format!("{worth:.2}") } else { format!("{worth:.0}") };
             found.push(Finding {
                 rule: &WRONG_SUM,
                 step,
@@ -158,7 +158,7 @@ mod tests {
             "0.333 * 3 = 1.0",
             "About 12 + 30 = 40.",
             "The flag is `10 - 4 = 5`.",
-            "x = 4 - 1 = 5 is what the student wrote: 4 - 1 = 5x",
+            "The student wrote 4 - 1 = 5x",
             "2026-05-24 = Sunday; 10-12 = 5",
             "```\n1 + 1 = 3\n```",
             "12 - 4 = 8%",

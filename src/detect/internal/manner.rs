@@ -212,7 +212,7 @@ impl Manner {
         if self.confidence_told
             || self.calls.len() < CALLS + 2
             || late < FAILED
-            || late <= early
+            || late * split <= early * CALLS
             || self.sure.len() < 2
         {
             return;
