@@ -109,6 +109,9 @@ impl Once {
                 continue;
             }
             let Some((name, id)) = own_id(act) else { continue };
+            if !names_thing(&sentence.plain, &name) {
+                continue;
+            }
             // Two tools of one verb may each be used once.
             let key = (at, id_hash(id) ^ speech::hash(act.name.as_bytes()));
             if let Some((before, call)) = self.done.get(&key) {

@@ -1,4 +1,5 @@
-//! Answers: the words that lead to a call name a figure as the answer, and the call passes another one.
+//! Answers: the words that lead to a call, or to a last message, name a figure as the answer, and the
+//! call or the message gives another one.
 
 use super::scan::{Token, scan};
 use super::{Aspect, Basis, Class, Evidence, Finding, Part, Rule, speech};
@@ -11,9 +12,9 @@ pub(super) static OTHER_ANSWER: Rule = Rule {
     class: Class::InconsistentReasoning,
     basis: Basis::External,
     speaks_of: Aspect::Consistency,
-    summary: "The words that lead to a call name a figure as the answer, and the call passes another figure.",
-    example: "says that the answer is 2605 and passes 2004 to Finish",
-    proven: true,
+    summary: "The words that lead to a call or a last message name a figure as the answer, and it gives another figure.",
+    example: "says that the answer is 2605 and passes to Finish 2004",
+    proven: false,
 };
 
 /// An answer is short: longer arguments hold other figures too.
@@ -36,20 +37,23 @@ fn only_figure(text: &str) -> Option<String> {
 
 /// Holds what a call passes against the answer that the words before it give.
 pub(super) fn call(step: &ClosedStep<'_>, found: &mut Vec<Finding>) {
-    let (Some(words), false) = (step.intent.last(), step.step.is_message()) else { return };
-    if step.input.text.len() > ANSWER_BYTES {
+    let Some(words) = step.intent.last() else { return };
+    // Some programs end with the bare answer as a message.
+    let given = step.message.unwrap_or(step.input);
+    if given.text.len() > ANSWER_BYTES {
         return;
     }
     let text = speech::read(&words.text);
     let Some(answer) = ANSWER.all(text).last().and_then(|answer| answer.get(1)) else { return };
     let Some(clause) = speech::sentences(answer.as_str()).next() else { return };
-    let (Some(said), Some(passed)) = (only_figure(clause), only_figure(&step.input.text)) else { return };
+    let (Some(said), Some(passed)) = (only_figure(clause), only_figure(&given.text)) else { return };
     let lower = clause.to_ascii_lowercase();
     let digits = said.bytes().filter(u8::is_ascii_digit).count();
     if said == passed || digits < 2 || speech::denies(&lower) || speech::tentative(&lower) {
         return;
     }
     let tool = crate::text::excerpt(step.tool, 40);
+    let to = if step.step.is_message() { "gives".to_owned() } else { format!("passes to {tool}") };
     let (said, passed) = (crate::text::excerpt(&said, 24), crate::text::excerpt(&passed, 24));
     found.push(Finding {
         rule: &OTHER_ANSWER,
@@ -58,9 +62,9 @@ pub(super) fn call(step: &ClosedStep<'_>, found: &mut Vec<Finding>) {
         strength: Probability::new(0.7),
         evidence: vec![
             Evidence::new(words.record, Part::Claim, &format!("answer is {clause}")),
-            Evidence::new(step.input.record, Part::Against, &step.input.text),
+            Evidence::new(given.record, Part::Against, &given.text),
         ],
-        sentence: format!("says that the answer is {said} and passes {passed} to {tool}"),
+        sentence: format!("says that the answer is {said} and {to} {passed}"),
         instruction: format!(
             "Look up in the outcomes which of {said} and {passed} holds, and give that one in both places."
         ),
@@ -82,6 +86,15 @@ mod tests {
         scene.intends(words);
         scene.call("Finish", &json!({"answer": answer}), Status::Unknown, "");
         scene.found("figures.other-answer").len()
+    }
+
+    #[test]
+    fn a_last_message_that_is_another_answer() {
+        let mut scene = Scene::of(Figures::default());
+        scene.call("Search", &json!({"for": "mill"}), Status::Ok, "built 2004");
+        scene.intends("The mill fell in 2004, so the answer is 2605.");
+        scene.says("2004");
+        assert_eq!(scene.found("figures.other-answer").len(), 1);
     }
 
     #[test]
