@@ -181,8 +181,9 @@ impl Planted {
         });
         let commands: Vec<Box<str>> = COMMAND
             .all(around)
-            .filter_map(|command| Some(command.get(1)?.as_str().trim().into()))
-            .filter(|command: &Box<str>| command.contains(' ') && !step.input.text.contains(&**command))
+            .filter_map(|command| Some(command.get(1)?.as_str().trim()))
+            .filter(|command| command.contains(' ') && !step.input.text.contains(*command))
+            .map(Box::from)
             .take(MOST_THINGS)
             .collect();
         if things.is_empty() && commands.is_empty() {

@@ -66,7 +66,7 @@ fn worth(terms: &str) -> Option<(f64, f64)> {
 /// Whether a sum is part of a longer one, or is given as about right.
 fn is_cut(line: &str, begin: usize, end: usize) -> bool {
     let sign = |c: char| matches!(c, '-' | '+' | '−' | '–' | '×' | '*' | '/' | '÷' | '^' | '(' | 'x');
-    let before = line.get(..begin).unwrap_or_default().trim_end_matches(|c: char| c == '*' || c == ' ');
+    let before = line.get(..begin).unwrap_or_default().trim_end_matches(['*', ' ']);
     let after = line.get(end..).unwrap_or_default().trim_start_matches("**").trim_start();
     let bracket =
         before.ends_with('(') && !before.trim_end_matches('(').ends_with(|c: char| sign(c) || c == '=');
