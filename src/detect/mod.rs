@@ -25,6 +25,7 @@ mod pace;
 mod pattern;
 mod peers;
 mod plan;
+mod planted;
 mod progress;
 pub mod propagation;
 mod provenance;
@@ -243,6 +244,7 @@ pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
         Box::new(fan_in::FanIn::default()),
         Box::new(peers::Peers::default()),
         Box::new(views::Views::default()),
+        Box::new(planted::Planted::default()),
     ];
     if internal_signals {
         families.push(Box::new(internal::Internal::default()));
