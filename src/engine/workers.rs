@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
+use super::ahead;
 use super::board::{Reach, Update};
 use super::reading::Reading;
 use super::{Judge, Options, RunDelta};
@@ -51,6 +52,8 @@ pub(super) struct Slot {
     read_again_at: Option<Instant>,
     first_read: bool,
     shown: Shown,
+    /// Its end, shown while it is read for the first time.
+    ahead: Option<Box<RunDelta>>,
 }
 
 /// What the board has been told of a run.
@@ -87,6 +90,7 @@ impl Slot {
             read_again_at: None,
             first_read: false,
             shown: Shown::default(),
+            ahead: None,
         }
     }
 
@@ -353,6 +357,8 @@ impl Pool {
                     close: slot.close,
                     read_again_at: slot.read_again_at,
                     shown: slot.shown,
+                    fresh: fresh.then(|| slot.found.clone()),
+                    ahead: slot.ahead.take(),
                 });
             }
             state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -374,6 +380,7 @@ impl Pool {
         }
         slot.read_again_at = worked.read_again_at;
         slot.shown = job.shown;
+        slot.ahead = job.ahead;
         slot.reading = Some(job.reading);
         slot.stage = Stage::Idle;
         if worked.more || slot.again {
@@ -401,6 +408,9 @@ struct Job {
     close: bool,
     read_again_at: Option<Instant>,
     shown: Shown,
+    /// The run as it was found, if nothing has been read of it.
+    fresh: Option<FoundRun>,
+    ahead: Option<Box<RunDelta>>,
 }
 
 /// What became of a stretch of work.
@@ -413,6 +423,10 @@ impl Job {
     fn run(&mut self, pool: &Pool, buffer: &mut Vec<u8>) -> Done {
         let began = Instant::now();
         let held = self.reading.open_files();
+        if let Some(found) = self.fresh.take().filter(|_| pool.options.follow) {
+            self.ahead = ahead::end_of(&found).map(Box::new);
+            self.show_ahead(pool);
+        }
         for source in self.incoming.drain(..) {
             self.reading.add(&source);
             self.shown.news = true;
@@ -452,7 +466,13 @@ impl Job {
         let first = self.shown.at.is_none();
         let due = self.shown.at.is_none_or(|at| at.elapsed() >= SHOW_EVERY);
         let gone = self.reading.gone().map(str::to_owned);
-        if (self.shown.news || first) && (!more || due) {
+        if more && self.ahead.is_some() {
+            // The end stays on the screen until all that stands before it has been read.
+            if due {
+                self.show_ahead(pool);
+            }
+        } else if (self.shown.news || first) && (!more || due) {
+            self.ahead = None;
             let reach = pool.options.reach(self.reading.id(), &self.reading);
             let delta = self.reading.delta(reach);
             pool.options.seen(&self.reading, &delta);
@@ -469,6 +489,18 @@ impl Job {
             self.shown.gone = true;
             pool.send(Update::Gone { run: self.reading.id().clone(), reason });
         }
+    }
+
+    /// Shows the run's end, and how far the reading is.
+    fn show_ahead(&mut self, pool: &Pool) {
+        let Some(ahead) = &mut self.ahead else { return };
+        ahead.summary.reach = pool.options.reach(self.reading.id(), &self.reading);
+        for (shown, now) in ahead.summary.sources.iter_mut().zip(self.reading.views()) {
+            shown.read = now.read;
+            shown.size = shown.size.max(now.size);
+        }
+        pool.send(Update::Run(ahead.clone()));
+        self.shown.at = Some(Instant::now());
     }
 
     /// Closes files where too many are open: with a thousand files the system's limit is near.
