@@ -26,6 +26,9 @@ const SETTLE: Duration = Duration::from_millis(500);
 /// How many files may be held open by runs that have nothing to read.
 const HELD_OPEN: usize = 200;
 
+/// So many changes between two looks make a run one that is written to all the time.
+const DENSE: u8 = 3;
+
 /// How long a worker waits for a full channel before it looks whether it should stop.
 const FULL: Duration = Duration::from_millis(1);
 
@@ -39,7 +42,11 @@ pub(super) struct Slot {
     pub(super) assessed: bool,
     /// When it was opened, counted up; 0: never.
     pub(super) opened: u64,
-    pub(super) last_queued: Option<Instant>,
+    last_queued: Option<Instant>,
+    /// How often it has changed since, at most 255.
+    changes: u8,
+    /// It had changed so often between two looks that it is written to all the time.
+    dense: bool,
     /// When it is to be looked at again without anything having changed; also in [`State::due`].
     due: Option<Instant>,
     reading: Option<Reading>,
@@ -81,6 +88,8 @@ impl Slot {
             assessed: false,
             opened: 0,
             last_queued: None,
+            changes: 0,
+            dense: false,
             due: None,
             reading: None,
             incoming: Vec::new(),
@@ -123,6 +132,7 @@ impl State {
             self.first_readings += 1;
         }
         slot.last_queued = Some(Instant::now());
+        slot.dense = std::mem::take(&mut slot.changes) >= DENSE;
         match slot.stage {
             Stage::Idle => {
                 slot.stage = Stage::Queued;
@@ -131,6 +141,13 @@ impl State {
             Stage::Queued => {}
             Stage::Running => slot.again = true,
         }
+    }
+
+    /// A run has changed. From when it may be looked at again; `None`: it never was.
+    pub(super) fn touched(&mut self, index: usize, pause: Duration, dense: Duration) -> Option<Instant> {
+        let slot = self.slots.get_mut(index)?;
+        slot.changes = slot.changes.saturating_add(1);
+        Some(slot.last_queued? + if slot.dense { dense } else { pause })
     }
 
     /// Puts a run before all others.

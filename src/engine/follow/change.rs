@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
-use super::{Follower, PAUSE, Signal, WALK, is_ours};
+use super::{DENSE_PAUSE, Follower, PAUSE, Signal, WALK, is_ours};
 use crate::engine::board::Update;
 use crate::source::discover::{Candidate, Looked, is_log_name};
 use crate::source::watch::POLL;
@@ -99,12 +99,10 @@ impl Follower {
 
     /// A run has changed: now, or if it was just looked at, a little later.
     pub(super) fn touch(&self, index: usize) {
-        self.pool.change(|state| {
-            let queued = state.slots.get(index).and_then(|slot| slot.last_queued);
-            match queued.map(|at| at + PAUSE) {
-                Some(next) if next > Instant::now() => state.look_later(index, next),
-                _ => state.queue(index),
-            }
+        let now = Instant::now();
+        self.pool.change(|state| match state.touched(index, PAUSE, DENSE_PAUSE) {
+            Some(next) if next > now => state.look_later(index, next),
+            _ => state.queue(index),
         });
     }
 

@@ -24,7 +24,10 @@ use crate::text;
 use crate::trace::RunId;
 
 /// The least time between two looks at one run.
-const PAUSE: Duration = Duration::from_millis(16);
+const PAUSE: Duration = Duration::from_millis(4);
+
+/// The same for a run that is written to all the time: more looks would show no more frames.
+const DENSE_PAUSE: Duration = Duration::from_millis(16);
 
 /// How many listed runs are looked at before changes are handled.
 const PORTION: usize = 32;
