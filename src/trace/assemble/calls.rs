@@ -1,8 +1,10 @@
 //! Calls and what comes back of them: a call opens a step, its result closes it.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 
-use super::{Assembler, Watch, hash_of, kept, passage};
+use super::{Assembler, KEPT_BYTES, Watch, hash_of, kept, passage};
 use crate::text::excerpt;
 use crate::trace::effect::{Effect, effects_of, mark_undone};
 use crate::trace::entity::Brought;
@@ -112,7 +114,7 @@ impl Assembler {
         agent: AgentId,
         call_id: &str,
         (status, exit_code): (Status, Option<i32>),
-        text: &str,
+        text: Cow<'_, str>,
         time: Option<Timestamp>,
         watch: &mut Watch<'_>,
     ) {
@@ -122,10 +124,10 @@ impl Assembler {
             let id = hash_of(call_id);
             self.open.iter().position(|open| open.id == id)
         };
-        let outcome = passage(record, text);
         let Some(open) = place.map(|place| self.open.remove(place)) else {
             let step = self.calls.get(&hash_of(call_id)).copied();
             let what = if step.is_some() { Disorder::SecondResult } else { Disorder::ResultWithoutCall };
+            let outcome = passage(record, &text);
             watch(&Observation::Disorder { agent, step, what, passage: &outcome }, &self.run);
             return;
         };
@@ -133,7 +135,9 @@ impl Assembler {
         // What another agent reports is its word, not an observation.
         let brought = if open.kind == ToolKind::Agent { Brought::Prompt } else { Brought::Outcome };
         self.mentions.clear();
-        self.run.entities.note_each(text, brought, Some(open.step), |mention| self.mentions.push(mention));
+        self.run.entities.note_each(&text, brought, Some(open.step), |mention| self.mentions.push(mention));
+        let text = if text.len() <= KEPT_BYTES { text.into_owned() } else { kept(&text) };
+        let outcome = Passage { record, text };
         if status == Status::Ok && matches!(open.kind, ToolKind::Write | ToolKind::Edit) {
             for path in &open.request.paths {
                 self.run.entities.note(path, Brought::OwnWrite, Some(open.step));

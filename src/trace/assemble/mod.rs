@@ -114,7 +114,7 @@ impl Assembler {
                 self.call(record, agent, (&call_id, &tool, &input), event.time, watch);
             }
             EventKind::Result { call_id, status, exit_code, text } => {
-                self.result(record, agent, &call_id, (status, exit_code), &text, event.time, watch);
+                self.result(record, agent, &call_id, (status, exit_code), text, event.time, watch);
             }
             EventKind::InputReplaced { call_id, input } => self.replace_input(hash_of(&call_id), &input),
             EventKind::Plan { items } => self.plan(record, agent, &items, watch),
