@@ -221,9 +221,10 @@ pub trait Family: Send {
 
 /// All families, fresh, in a fixed order. `internal_signals` adds the internal ones.
 pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
+    let witness = checks::Witness::default();
     let mut families: Vec<Box<dyn Family>> = vec![
-        Box::new(claims::Claims::default()),
-        Box::new(verification::Verification::default()),
+        Box::new(claims::Claims::with(witness.clone())),
+        Box::new(verification::Verification::with(witness)),
         Box::new(repetition::Repetition::default()),
         Box::new(execution::Execution::default()),
         Box::new(outcomes::Outcomes::default()),

@@ -1,5 +1,5 @@
 //! The loop: waits for signals, input, messages or a deadline, in this order; takes in what is ready;
-//! draws once if something visible changed, at most sixty times a second. When nothing happens it
+//! draws once if something visible changed, at most 120 times a second. When nothing happens it
 //! does nothing: no timer runs that nothing on the screen needs.
 
 use std::io::{self, BufWriter, Stdout, Write};
@@ -25,7 +25,7 @@ use super::guard::{self, Guard};
 use super::{clipboard, external_editor, keys};
 
 /// The least time between two drawings.
-const FRAME: Duration = Duration::from_micros(16_600);
+const FRAME: Duration = Duration::from_micros(8_300);
 /// How many messages are taken in between two looks at the keyboard.
 const BATCH: usize = 512;
 
