@@ -25,7 +25,7 @@ use super::guard::{self, Guard};
 use super::{clipboard, external_editor, keys};
 
 /// The least time between two drawings.
-const FRAME: Duration = Duration::from_micros(8_300);
+const FRAME: Duration = Duration::from_micros(16_600);
 /// How many messages are taken in between two looks at the keyboard.
 const BATCH: usize = 512;
 
