@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::cases::{Case, JudgedCase};
+use crate::detect::Class;
 use crate::format::RunShape;
 use crate::score::decisive::{Choice, Decisive, NAMES, set_of};
 use crate::score::features::RUN;
 use crate::score::fit::{Example, Precision, fit, fit_choices, fit_lexical, platt};
 use crate::score::lexical::Lexical;
 use crate::score::measure::{Scored, auroc};
-use crate::score::{Costs, Judged, Linear, Model};
+use crate::score::{Costs, Judged, Linear, Model, judge};
 
 /// Folds of the cross-validation.
 pub const FOLDS: usize = 10;
@@ -68,6 +69,7 @@ pub fn fit_model(cases: &[&Case], prior: &Model) -> Model {
     let mut model = Model { step: steps.talk, step_of_work: steps.work, ..prior.clone() };
     fit_runs(cases, &judged, prior, &mut model);
     fit_decisive(cases, &judged, prior, &mut model);
+    fit_classes(cases, &judged, &mut model);
     model.round();
     model
 }
@@ -211,6 +213,42 @@ pub fn success_in_a_mixed_dataset(case: &Case, cases: &[&Case]) -> Option<bool> 
     let mixed =
         cases.iter().any(|c| c.label.dataset == case.label.dataset && c.label.success == Some(!success));
     mixed.then_some(success)
+}
+
+/// All runs of talk count so many errors towards the usual class of each shape.
+const ERRORS_OF_ALL: f64 = 3.0;
+
+/// The usual class of an error where nothing that was found stands out, for runs of talk: work on files
+/// fails in other ways, and nothing found there is no ground for a class.
+fn fit_classes(cases: &[&Case], judged: &[Vec<Judged>], model: &mut Model) {
+    let costs = Costs::default();
+    let unseen: Vec<(RunShape, Class)> = cases
+        .iter()
+        .zip(judged)
+        .filter(|(case, judged)| {
+            case.label.success == Some(false)
+                && case.conducted.shape.is_talk()
+                && judge::found_class(judged, &costs).is_none()
+        })
+        .filter_map(|(case, _)| Some((case.conducted.shape, case.label.class?)))
+        .collect();
+    let share = |of: &dyn Fn(RunShape) -> bool, class: Class| {
+        let (mut all, mut some) = (0.0, 0.0);
+        for (_, labelled) in unseen.iter().filter(|(shape, _)| of(*shape)) {
+            all += 1.0;
+            some += f64::from(u8::from(*labelled == class));
+        }
+        if all > 0.0 { (some / all, all) } else { (0.0, 0.0) }
+    };
+    for shape in RunShape::ALL.into_iter().filter(|shape| shape.is_talk() && !unseen.is_empty()) {
+        let weight = |class: &Class| {
+            let (here, errors) = share(&|one| one == shape, *class);
+            here * errors + share(&|_| true, *class).0 * ERRORS_OF_ALL
+        };
+        if let Some(class) = Class::ALL.into_iter().max_by(|a, b| weight(a).total_cmp(&weight(b))) {
+            model.class_of.insert(shape.word().to_owned(), class);
+        }
+    }
 }
 
 /// A failed run with its labelled step.

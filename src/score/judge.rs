@@ -126,16 +126,28 @@ pub fn judge_run(
         Band::Pass if worst.is_some() && costs.band(p_fail) == Band::Alarm => Band::Triage,
         band => band,
     };
+    let likely = || model.class_of(conducted.shape).filter(|_| costs.band(p_fail) == Band::Alarm);
+    let worst = worst.and_then(|index| steps.get(index));
+    let class = standing_out(worst, costs).or_else(likely).or_else(|| worst.and_then(|step| step.class));
     let decisive = model.decisive_of(conducted.shape);
     let shares = decisive.shares(steps, found);
     RunJudgement {
         p_fail,
         band,
-        class: worst.and_then(|i| steps.get(i)).and_then(|s| s.class),
+        class,
         agent: decisive::agent_of(&shares, steps),
         set90: decisive::set_of(&shares, decisive.set_share),
         why: linear.contributions(&features),
     }
+}
+
+/// The class of what was found at the likeliest wrong step, where it stands out.
+pub fn found_class(steps: &[Judged], costs: &Costs) -> Option<Class> {
+    standing_out(worst_of(steps).and_then(|index| steps.get(index)), costs)
+}
+
+fn standing_out(worst: Option<&Judged>, costs: &Costs) -> Option<Class> {
+    worst.filter(|step| costs.band(Probability::new(step.p_wrong)) != Band::Pass).and_then(|step| step.class)
 }
 
 /// How likely each step is to be wrong, for ranking them: what its own findings say, or its share of
@@ -212,5 +224,22 @@ mod tests {
         let steps: Vec<Judged> = std::iter::repeat_n(judged(0.1), 30).collect();
         let run = judge_run(&Model::prior(false), &Costs::default(), &Conducted::default(), &steps, &[]);
         assert_eq!((run.band, run.class), (Band::Pass, None));
+    }
+
+    #[test]
+    fn the_class_is_that_of_what_stands_out_or_else_the_usual_one_of_a_run_that_likely_failed() {
+        let conducted = Conducted { talk: true, shape: RunShape::Service, ..Conducted::default() };
+        let class = |bias: f64, steps: &[Judged]| {
+            let mut model = Model::prior(false);
+            model.run.bias = bias;
+            model.class_of.insert(RunShape::Service.word().to_owned(), Class::InconsistentReasoning);
+            judge_run(&model, &Costs::default(), &conducted, steps, &[]).class
+        };
+        let found = |p_wrong| Judged { against: true, class: Some(Class::Hallucination), ..judged(p_wrong) };
+        assert_eq!(class(3.0, &[judged(0.1), found(0.9)]), Some(Class::Hallucination));
+        assert_eq!(class(3.0, &[judged(0.1), found(0.05)]), Some(Class::InconsistentReasoning));
+        assert_eq!(class(3.0, &[judged(0.1)]), Some(Class::InconsistentReasoning));
+        assert_eq!(class(-5.0, &[judged(0.05)]), None);
+        assert_eq!(class(-9.0, &[judged(0.05), found(0.05)]), Some(Class::Hallucination));
     }
 }

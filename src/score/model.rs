@@ -10,7 +10,7 @@ use super::decisive::Decisive;
 use super::features::{CONTEXT, Feature, RUN};
 use super::judgement::{Band, Contribution};
 use super::lexical::Lexical;
-use crate::detect::{Basis, rules};
+use crate::detect::{Basis, Class, rules};
 use crate::format::RunShape;
 use crate::trace::Probability;
 
@@ -46,6 +46,9 @@ pub struct Model {
     /// The lexical model of a shape.
     #[serde(default)]
     pub lexical_of: BTreeMap<String, Lexical>,
+    /// The class that labelled errors of a shape mostly were of where no finding stood out.
+    #[serde(default)]
+    pub class_of: BTreeMap<String, Class>,
     /// Figures measured out of fold when it was fitted, by name.
     #[serde(default)]
     pub figures: BTreeMap<String, f64>,
@@ -268,6 +271,12 @@ impl Model {
         self.lexical_of.get(shape.word())
     }
 
+    /// The class that an error of a run of a shape mostly is of where no finding stands out, if enough
+    /// such errors were labelled.
+    pub fn class_of(&self, shape: RunShape) -> Option<Class> {
+        self.class_of.get(shape.word()).copied()
+    }
+
     /// The embedded model.
     pub fn embedded() -> Arc<Self> {
         // A test parses the embedded file; were it broken all the same, the prior still judges.
@@ -303,6 +312,7 @@ impl Model {
             decisive: Decisive::prior(),
             decisive_of: BTreeMap::new(),
             lexical_of: BTreeMap::new(),
+            class_of: BTreeMap::new(),
             figures: BTreeMap::new(),
         }
     }
