@@ -113,9 +113,11 @@ fn configuration(common: &Common, report: &mut Report) {
 fn agents(common: &Common, report: &mut Report) {
     let claude = common.environment.claude_directory();
     let codex = common.environment.codex_directory();
+    let gemini = common.environment.gemini_directory();
     for (about, home, logs, variable) in [
         ("claude-code", &claude, claude.join("projects"), "CLAUDE_CONFIG_DIR"),
         ("codex", &codex, codex.join("sessions"), "CODEX_HOME"),
+        ("gemini", &gemini, gemini.join("tmp"), "GEMINI_CLI_HOME"),
     ] {
         if !home.is_dir() {
             let mend = format!("where it is elsewhere, say so in {variable}");

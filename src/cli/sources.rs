@@ -18,8 +18,12 @@ impl Common {
     pub fn sources(&self, paths: &[PathBuf]) -> Result<Sources, SourceError> {
         let paths = if paths.is_empty() { self.config.paths.as_slice() } else { paths };
         if paths.is_empty() {
-            let roots =
-                Roots::of_agents(&self.environment.claude_directory(), &self.environment.codex_directory());
+            let environment = &self.environment;
+            let roots = Roots::of_agents(
+                &environment.claude_directory(),
+                &environment.codex_directory(),
+                &environment.gemini_directory(),
+            );
             return Ok(Sources { roots, stdin: None });
         }
         let (stdin, files): (Vec<&PathBuf>, Vec<&PathBuf>) =

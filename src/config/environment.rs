@@ -16,6 +16,7 @@ const KNOWN: &[&str] = &[
     "XDG_CACHE_HOME",
     "CLAUDE_CONFIG_DIR",
     "CODEX_HOME",
+    "GEMINI_CLI_HOME",
     "NO_COLOR",
     "CLICOLOR",
     "COLORTERM",
@@ -111,6 +112,11 @@ impl Environment {
     /// `$CODEX_HOME`, else `~/.codex`.
     pub fn codex_directory(&self) -> PathBuf {
         self.path("CODEX_HOME").unwrap_or_else(|| self.home().join(".codex"))
+    }
+
+    /// `.gemini` in `$GEMINI_CLI_HOME`, else in the home.
+    pub fn gemini_directory(&self) -> PathBuf {
+        self.path("GEMINI_CLI_HOME").unwrap_or_else(|| self.home()).join(".gemini")
     }
 
     /// A path as a person writes it: `~/` is the home, anything relative is below `base`.

@@ -9,6 +9,7 @@ mod chat;
 mod claude_code;
 mod codex;
 mod emit;
+mod gemini;
 mod json;
 mod native;
 mod prose;
@@ -122,7 +123,8 @@ impl RunShape {
 }
 
 /// All formats, the surest first: on equal certainty the earlier one wins.
-pub static ALL: &[&dyn Format] = &[&native::Native, &claude_code::ClaudeCode, &codex::Codex, &chat::Chat];
+pub static ALL: &[&dyn Format] = 
+    &[&native::Native, &claude_code::ClaudeCode, &codex::Codex, &gemini::Gemini, &chat::Chat];
 
 /// The format with this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Format> {

@@ -7,6 +7,9 @@
 
 pub mod claude_code;
 pub mod codex;
+pub mod crush;
+pub mod gemini;
+pub mod openhands;
 mod outline;
 mod serve;
 pub mod settings;
@@ -28,23 +31,40 @@ pub enum Dialect {
     ClaudeCode,
     /// Codex.
     Codex,
+    /// Gemini CLI.
+    Gemini,
+    /// OpenHands.
+    OpenHands,
+    /// Crush.
+    Crush,
 }
 
 impl Dialect {
+    /// All dialects.
+    pub const ALL: [Self; 5] = [Self::ClaudeCode, Self::Codex, Self::Gemini, Self::OpenHands, Self::Crush];
+
     /// The dialect with this name, as `medbay hook` takes it.
     pub fn by_name(name: &str) -> Option<Self> {
-        match name {
-            "claude-code" => Some(Self::ClaudeCode),
-            "codex" => Some(Self::Codex),
-            _ => None,
+        Self::ALL.into_iter().find(|dialect| dialect.name() == name)
+    }
+
+    /// The names of all dialects, for sentences.
+    pub fn names() -> String {
+        let names = Self::ALL.map(Self::name);
+        match names.as_slice() {
+            [most @ .., last] => format!("{} and {last}", most.join(", ")),
+            [] => String::new(),
         }
     }
 
-    /// The log format of its runs.
-    pub fn format(self) -> &'static str {
+    /// Its name; also that of the log format of its runs.
+    pub fn name(self) -> &'static str {
         match self {
             Self::ClaudeCode => "claude-code",
             Self::Codex => "codex",
+            Self::Gemini => "gemini",
+            Self::OpenHands => "openhands",
+            Self::Crush => "crush",
         }
     }
 
@@ -53,6 +73,23 @@ impl Dialect {
         match self {
             Self::ClaudeCode => "claude-code hook",
             Self::Codex => "codex hook",
+            Self::Gemini => "gemini hook",
+            Self::OpenHands => "openhands hook",
+            Self::Crush => "crush hook",
+        }
+    }
+
+    /// Whether the agent asks only before a tool, so that whatever is to be said must be said there.
+    pub(crate) fn only_gates(self) -> bool {
+        self == Self::Crush
+    }
+
+    /// Whether an answer to this event hands a text on, and as it is.
+    pub(crate) fn carries(self, event: &HookEvent, text: &str) -> bool {
+        match self {
+            Self::Gemini => gemini::carries(event, text),
+            Self::OpenHands => openhands::carries(event),
+            Self::ClaudeCode | Self::Codex | Self::Crush => true,
         }
     }
 
@@ -64,6 +101,9 @@ impl Dialect {
         match self {
             Self::ClaudeCode => claude_code::read(bytes),
             Self::Codex => codex::read(bytes),
+            Self::Gemini => gemini::read(bytes),
+            Self::OpenHands => openhands::read(bytes),
+            Self::Crush => crush::read(bytes),
         }
     }
 
@@ -72,6 +112,9 @@ impl Dialect {
         match self {
             Self::ClaudeCode => claude_code::write(input, answer),
             Self::Codex => codex::write(input, answer),
+            Self::Gemini => gemini::write(input, answer),
+            Self::OpenHands => openhands::write(input, answer),
+            Self::Crush => crush::write(input, answer),
         }
     }
 }
@@ -160,8 +203,9 @@ pub struct HookInput {
     pub last_message: Option<String>,
     /// What the user said.
     pub prompt: Option<String>,
-    /// The turn goes on because a hook kept it open.
-    pub kept_open: bool,
+    /// Whether the turn goes on because a hook kept it open; `None`: the agent does not say, or not
+    /// reliably.
+    pub kept_open: Option<bool>,
 }
 
 /// What a hook answers.

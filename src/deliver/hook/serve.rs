@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::{Answer, Dialect, HookError, HookEvent, HookInput, holds_receipt};
-use crate::deliver::holder;
-use crate::ledger::{Handed, Lease, Ledger, Mode, Standing};
+use crate::deliver::{holder, receipt_in};
+use crate::ledger::{Entry, Handed, Lease, Ledger, Mode, Standing, State, Verdict};
 use crate::recover::Proposal;
 
 /// How long a lease is good: much longer than writing an answer takes.
@@ -98,24 +98,29 @@ pub fn serve(
     let call = Call { input, setup, ledger, holder: holder("hook"), began: Instant::now() };
     let gates = !setup.hold.is_zero();
     let seen =
-        ledger.note_hook(&input.run, setup.dialect.format(), input.event.name(), gates, Timestamp::now())?;
+        ledger.note_hook(&input.run, setup.dialect.name(), input.event.name(), gates, Timestamp::now())?;
     match &input.event {
         HookEvent::PostToolUse | HookEvent::PostToolUseFailure | HookEvent::SessionStart => {
             let lease = call.lease()?;
             call.deliver(lease, Answer::Context, say).map(drop)
         }
         HookEvent::UserPromptSubmit => {
-            ledger.set_stop_blocks(&input.run, 0)?;
+            // Where the reason for keeping a turn open is its next prompt, nobody has spoken.
+            let ours = input.prompt.as_deref().and_then(receipt_in).is_some();
+            if !ours {
+                ledger.set_stop_blocks(&input.run, 0)?;
+            }
             let lease = call.lease()?;
             call.deliver(lease, Answer::Context, say).map(drop)
         }
         HookEvent::PreToolUse => call.gate(say),
         HookEvent::Stop => {
-            let blocks = if input.kept_open {
+            let counted = seen.map_or(0, |seen| seen.stop_blocks);
+            let blocks = match input.kept_open {
                 // Another hook may have kept it open.
-                seen.map_or(1, |seen| seen.stop_blocks.max(1))
-            } else {
-                0
+                Some(true) => counted.max(1),
+                Some(false) => 0,
+                None => counted,
             };
             call.stop(blocks, assess, say)
         }
@@ -127,6 +132,9 @@ impl Call<'_> {
     /// An approved text for whoever reads the answer to this event: in a sub-agent only what is about
     /// it.
     fn lease(&self) -> Result<Option<Lease>, HookError> {
+        if self.would_be_changed()? {
+            return Ok(None);
+        }
         loop {
             let lease = self.ledger.lease_for(
                 &self.input.run,
@@ -145,6 +153,27 @@ impl Call<'_> {
             }
             self.ledger.confirm(lease.proposal(), None, Timestamp::now())?;
         }
+    }
+
+    /// Whether something is approved that this event would not hand on as it is: it waits for one that
+    /// does, and what was approved after it waits behind it.
+    fn would_be_changed(&self) -> Result<bool, HookError> {
+        let (dialect, event) = (self.setup.dialect, &self.input.event);
+        if dialect.carries(event, "<>") || self.standing()?.approved == 0 {
+            return Ok(false);
+        }
+        let concerns = |entry: &Entry| {
+            entry.state == State::Approved
+                && self.input.agent.as_ref().is_none_or(|agent| *agent == entry.proposal.target.agent)
+        };
+        let entries = self.ledger.entries_of(&self.input.run)?;
+        Ok(entries.iter().filter(|entry| concerns(entry)).any(|entry| {
+            let text = match entry.decision.as_ref().map(|decision| &decision.verdict) {
+                Some(Verdict::Edit { text }) => text,
+                _ => &entry.proposal.payload,
+            };
+            !dialect.carries(event, text)
+        }))
     }
 
     /// What stands open about whoever reads the answer to this event.
@@ -177,9 +206,12 @@ impl Call<'_> {
         Ok(true)
     }
 
-    /// Before a tool is run. What is approved goes with the tool's result, which refuses nothing;
-    /// only a held run's call is refused.
+    /// Before a tool is run. What is approved goes with the tool's result, which refuses nothing (or
+    /// with this answer, where the agent asks at no other time); only a held run's call is refused.
     fn gate(&self, say: &mut dyn FnMut(&str) -> io::Result<()>) -> Result<(), HookError> {
+        if self.setup.dialect.only_gates() && self.deliver(self.lease()?, Answer::Context, say)? {
+            return Ok(());
+        }
         if self.setup.hold.is_zero() || self.standing()?.waiting == 0 {
             return Ok(());
         }
