@@ -226,7 +226,7 @@ fn documents_are_cut_into_their_messages() {
     let Some(corpus) = corpus() else { return };
     // File, records, calls, results.
     for (name, records, calls, results) in [
-        ("gemini__agent-sessions_large.json", 3, 2, 2),
+        ("gemini__agent-sessions_large.json", 7, 2, 2),
         ("gemini__agentsview_standard_session.json", 4, 0, 0),
         ("gemini__agentsview_tool_calls.json", 2, 1, 1),
     ] {

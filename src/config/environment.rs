@@ -17,6 +17,7 @@ const KNOWN: &[&str] = &[
     "CLAUDE_CONFIG_DIR",
     "CODEX_HOME",
     "GEMINI_CLI_HOME",
+    "CRUSH_GLOBAL_CONFIG",
     "NO_COLOR",
     "CLICOLOR",
     "COLORTERM",
@@ -117,6 +118,11 @@ impl Environment {
     /// `.gemini` in `$GEMINI_CLI_HOME`, else in the home.
     pub fn gemini_directory(&self) -> PathBuf {
         self.path("GEMINI_CLI_HOME").unwrap_or_else(|| self.home()).join(".gemini")
+    }
+
+    /// `$CRUSH_GLOBAL_CONFIG`, else `crush` in `$XDG_CONFIG_HOME` or `~/.config`.
+    pub fn crush_directory(&self) -> PathBuf {
+        self.path("CRUSH_GLOBAL_CONFIG").unwrap_or_else(|| self.config_directory().with_file_name("crush"))
     }
 
     /// A path as a person writes it: `~/` is the home, anything relative is below `base`.

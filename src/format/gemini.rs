@@ -309,7 +309,7 @@ impl Records {
         let kind = message.r#type.take();
         match &*kind {
             "user" => self.user(message, author, emit),
-            "gemini" => self.gemini(message, emit),
+            "gemini" | "model" => self.gemini(message, emit),
             "error" if self.told.insert(hash(message.id.or_empty())) => {
                 let text = words(message.content).0;
                 emit.say(EventKind::Lifecycle { what: Lifecycle::Error, text });

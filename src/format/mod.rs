@@ -123,7 +123,7 @@ impl RunShape {
 }
 
 /// All formats, the surest first: on equal certainty the earlier one wins.
-pub static ALL: &[&dyn Format] = 
+pub static ALL: &[&dyn Format] =
     &[&native::Native, &claude_code::ClaudeCode, &codex::Codex, &gemini::Gemini, &chat::Chat];
 
 /// The format with this name.

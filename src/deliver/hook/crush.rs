@@ -91,7 +91,8 @@ mod tests {
 
     #[test]
     fn bad_input_is_an_error_and_not_a_panic() {
-        for bad in [&b""[..], b"[]", b"{\"event\":\"PreToolUse\"}", b"{\"session_id\":\"\",\"event\":\"x\"}"] {
+        for bad in [&b""[..], b"[]", b"{\"event\":\"PreToolUse\"}", b"{\"session_id\":\"\",\"event\":\"x\"}"]
+        {
             assert!(read(bad).is_err());
         }
     }

@@ -172,7 +172,8 @@ mod tests {
     #[test]
     fn each_event_is_answered_in_its_form() {
         let text = Answer::Context("Operator: go on".into());
-        let after = r#"{"hookSpecificOutput":{"hookEventName":"AfterTool","additionalContext":"Operator: go on"}}"#;
+        let after =
+            r#"{"hookSpecificOutput":{"hookEventName":"AfterTool","additionalContext":"Operator: go on"}}"#;
         assert_eq!(write(&at("AfterTool"), &text).unwrap(), after);
         assert!(write(&at("BeforeAgent"), &text).unwrap().contains("BeforeAgent"));
         let deny = r#"{"decision":"deny","reason":"Operator: go on"}"#;
@@ -219,7 +220,9 @@ mod tests {
 
     #[test]
     fn bad_input_is_an_error_and_not_a_panic() {
-        for bad in [&b""[..], b"{", b"[]", b"{\"session_id\":\"\",\"hook_event_name\":\"AfterTool\"}", b"\xff"] {
+        for bad in
+            [&b""[..], b"{", b"[]", b"{\"session_id\":\"\",\"hook_event_name\":\"AfterTool\"}", b"\xff"]
+        {
             assert!(read(bad).is_err());
         }
     }
