@@ -13,6 +13,9 @@ use tokio::sync::mpsc;
 use super::Common;
 use super::clerk::{Clerk, heard};
 use crate::console::{Keymap, Model, Msg};
+use crate::deliver::codex_app::CodexApp;
+use crate::deliver::courier::Server;
+use crate::deliver::opencode::Opencode;
 use crate::engine::desk::{Ask, Desk, Rules};
 use crate::engine::{Engine, Sources};
 use crate::screen::Theme;
@@ -133,9 +136,20 @@ fn open_desk(common: &Common, inbox: mpsc::Sender<Msg>) -> anyhow::Result<Desk> 
         policy: common.policy(),
     };
     // A console that has left hears nothing more.
-    Ok(Desk::start(rules, move |said| {
+    Ok(Desk::start_with(rules, servers(common), move |said| {
         let _ = inbox.blocking_send(heard(said));
     })?)
+}
+
+/// The servers of agents that may be there.
+fn servers(common: &Common) -> Vec<Box<dyn Server>> {
+    let config = &common.config;
+    let mut servers: Vec<Box<dyn Server>> = vec![Box::new(CodexApp::at(config.codex_socket.to_path_buf()))];
+    if !config.opencode.is_empty() {
+        let password = common.environment.text("MEDBAY_OPENCODE_PASSWORD");
+        servers.push(Box::new(Opencode::at(&config.opencode, password)));
+    }
+    servers
 }
 
 /// What is to be read: what was named, else what the configuration names, else the agents' own
