@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 
 use medbay::format::{self, Format, Identity};
 use medbay::source::Splitter;
+use medbay::source::opencode::Mirror;
 use medbay::trace::{Event, EventKind, RunId, Status};
 use proptest::prelude::*;
 
@@ -253,6 +254,55 @@ fn documents_are_cut_into_their_messages() {
 }
 
 #[test]
+fn opencodes_store_is_copied_and_understood() {
+    let Some(corpus) = corpus() else { return };
+    let mut seen = 0;
+    for entry in std::fs::read_dir(corpus.join("real-clients/opencode")).unwrap() {
+        let run = entry.unwrap().path();
+        let transcript = run.join("transcript");
+        if !transcript.join("opencode.db").is_file() {
+            continue;
+        }
+        // A store with a log of its own is written to by whoever opens it.
+        let folder = tempfile::tempdir().unwrap();
+        for file in std::fs::read_dir(&transcript).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
+        }
+        let into = folder.path().join("copy");
+        let store = folder.path().join("opencode.db");
+        Mirror::once(&store, &into).unwrap();
+        let copied = |into: &Path| -> Vec<Vec<u8>> {
+            files(into).iter().map(|path| std::fs::read(path).unwrap()).collect()
+        };
+        let first = copied(&into);
+        Mirror::once(&store, &into).unwrap();
+        assert_eq!(copied(&into), first, "{}: what is there is not copied again", run.display());
+        let (mut results, mut messages, mut agents) = (Vec::new(), 0, 0);
+        for path in files(&into) {
+            let source = Source::open(path);
+            let format = source.format().unwrap();
+            assert_eq!(format.name(), "opencode");
+            agents += usize::from(source.identity(format).agent.is_some());
+            source.read(format, |_, event| match &event.kind {
+                EventKind::Unknown { kind } => panic!("{}: {kind}", run.display()),
+                EventKind::Result { status, exit_code, .. } => results.push((*status, *exit_code)),
+                EventKind::Message { .. } => messages += 1,
+                _ => {}
+            });
+        }
+        assert!(messages >= 2 && !results.is_empty(), "{}", run.display());
+        let name = run.file_name().unwrap().to_string_lossy().into_owned();
+        assert_eq!(agents, usize::from(name == "subagent-false"), "{name}");
+        if name == "retry-loop" {
+            assert_eq!(results, vec![(Status::Error, Some(1)); 6]);
+        }
+        seen += 1;
+    }
+    assert!(seen >= 5, "{seen}");
+}
+
+#[test]
 fn every_chat_gives_the_events_it_is_known_to_give() {
     let Some(corpus) = corpus() else { return };
     let mut wrong = Vec::new();
@@ -487,6 +537,7 @@ const SEEDS: &[&str] = &[
     r#"{"sessionId":"s","projectHash":"h","startTime":"2026-11-20T09:00:00Z","kind":"subagent","messages":[{"id":"m"}]}"#,
     r#"{"id":"m","timestamp":"t","type":"gemini","content":"x","toolCalls":[{"id":"c","name":"complete_task","args":{"result":{"response":"é"}},"agentId":"a","status":"success","result":[{"functionResponse":{"id":"c","response":{"output":"Output: é\nExit Code: 99999999999"}}}]}]}"#,
     r#"{"$set":{"messages":[{"id":"n","timestamp":"t","type":"user","content":[{"text":"<hook_context>é</hook_context>"}]}]}}"#,
+    r#"{"opencode":{"run":"ses_r"},"info":{"id":"m","sessionID":"ses_s","role":"assistant","error":{"name":"x"}},"parts":[{"id":"p","type":"tool","tool":"task","callID":"c","state":{"status":"completed","input":{"todos":[{}]},"output":"é","metadata":{"exit":1e30,"sessionId":"é"}}},{"type":"step-finish","tokens":{}}]}"#,
     r#"{"role":"assistant","content":"é <action>\ntool: x\nparameters: {}</action>","tool_calls":[{"id":"c","function":{"name":"f","arguments":"{}"}}]}"#,
     r#"{"role":"Orchestrator (-> é)","content":"```python\nx\n```"}"#,
     r#"{"role":"user","name":"Computer_terminal","content":"exitcode: 99999999999999 é"}"#,

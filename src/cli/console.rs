@@ -41,6 +41,7 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
     install_panic_hook(common.state_directory.clone());
     let look = Look::of(common, args.ascii)?;
     let sources = sources(&args.paths, common)?;
+    let _mirror = common.mirror(&sources);
     let mut model = look.model()?;
     model.looked =
         sources.roots.all().map(|path| crate::text::excerpt(&path.display().to_string(), 200)).collect();

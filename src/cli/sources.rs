@@ -5,9 +5,13 @@ use std::path::{Path, PathBuf};
 
 use crate::engine::{Options, Sources};
 use crate::source::discover::Looked;
+use crate::source::opencode::Mirror;
 use crate::source::{Discoverer, Roots, SourceError};
 
 use super::Common;
+
+/// Where opencode's sessions are copied to, in medbay's state directory.
+const OPENCODE: &str = "opencode";
 
 impl Common {
     /// The sources that these paths name; `-` is standard input. Without any: those of the
@@ -19,11 +23,12 @@ impl Common {
         let paths = if paths.is_empty() { self.config.paths.as_slice() } else { paths };
         if paths.is_empty() {
             let environment = &self.environment;
-            let roots = Roots::of_agents(
+            let mut roots = Roots::of_agents(
                 &environment.claude_directory(),
                 &environment.codex_directory(),
                 &environment.gemini_directory(),
             );
+            roots.of_agents.push(self.state_directory.join(OPENCODE));
             return Ok(Sources { roots, stdin: None });
         }
         let (stdin, files): (Vec<&PathBuf>, Vec<&PathBuf>) =
@@ -36,6 +41,22 @@ impl Common {
             roots: Roots::named(files.into_iter().cloned()),
             stdin: (!stdin.is_empty()).then(|| self.state_directory.clone()),
         })
+    }
+
+    /// Copies opencode's sessions to where they are followed, for as long as the result lives; only where
+    /// the sources are the agents' own.
+    pub(super) fn mirror(&self, sources: &Sources) -> Option<Mirror> {
+        let into = self.state_directory.join(OPENCODE);
+        if !sources.roots.of_agents.contains(&into) {
+            return None;
+        }
+        match Mirror::start(self.environment.opencode_store(), into) {
+            Ok(mirror) => Some(mirror),
+            Err(error) => {
+                tracing::warn!("opencode's sessions cannot be copied: {error}");
+                None
+            }
+        }
     }
 
     /// How the engine is to work, as the configuration has it.

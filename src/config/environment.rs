@@ -120,6 +120,11 @@ impl Environment {
         self.path("GEMINI_CLI_HOME").unwrap_or_else(|| self.home()).join(".gemini")
     }
 
+    /// `opencode/opencode.db` in `$XDG_DATA_HOME` or `~/.local/share`.
+    pub fn opencode_store(&self) -> PathBuf {
+        self.data_directory().with_file_name("opencode").join("opencode.db")
+    }
+
     /// `$CRUSH_GLOBAL_CONFIG`, else `crush` in `$XDG_CONFIG_HOME` or `~/.config`.
     pub fn crush_directory(&self) -> PathBuf {
         self.path("CRUSH_GLOBAL_CONFIG").unwrap_or_else(|| self.config_directory().with_file_name("crush"))

@@ -25,6 +25,7 @@ use serde::Deserialize;
 use self::outcome::{Response, judge};
 use super::emit::{Emit, read_or_mend};
 use super::json::{Part, Plain, Raw, Shape, agent_name, content_text, hash, join, raw_text, stem};
+use super::sent::was_sent;
 use super::{Format, Identity, Reader, RunShape, Sniff};
 use crate::trace::{
     Author, Closing, Event, EventKind, FactOf, Lifecycle, PlanItem, PlanStatus, RunId, Usage,
@@ -339,7 +340,7 @@ impl Records {
                 emit.say(EventKind::Fact { of: FactOf::WorkingDirectory, text });
             }
             emit.say(EventKind::Prompt { text, author: Author::Program });
-        } else if outcome::was_sent(&text) {
+        } else if was_sent(&text) {
             receipt(text, emit);
         } else if text.starts_with("<state_snapshot>") {
             emit.say(EventKind::Lifecycle { what: Lifecycle::Compaction, text });

@@ -5,7 +5,7 @@
 //! - `lines`: blocks of bytes into records, whatever the cuts between the blocks; `document`: where the
 //!   records of a JSON document are.
 //! - `watch`: tells that something changed; a slow poll where the system cannot tell.
-//! - `stdin`: standard input as a source.
+//! - `stdin`: standard input as a source; `opencode`: the store of a program that keeps no files.
 //! - `stamp`: the time of a record, cheaply, for merging sources and for replays.
 //! - `replay_clock`: pure; turns passing time into a position in a recorded run.
 //!
@@ -18,6 +18,7 @@
 pub mod discover;
 mod document;
 pub mod lines;
+pub mod opencode;
 pub mod replay_clock;
 pub mod stamp;
 pub mod stdin;

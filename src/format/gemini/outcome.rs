@@ -94,12 +94,6 @@ pub(super) fn without_context(text: Cow<'_, str>) -> (Cow<'_, str>, Cow<'_, str>
     (Cow::Owned(before), Cow::Owned(given))
 }
 
-/// Whether a bare message is one that medbay's hook put there: only what it sends has its mark.
-pub(super) fn was_sent(text: &str) -> bool {
-    const MARK: &str = "[medbay ";
-    text.starts_with("Operator:") && text.lines().last().is_some_and(|line| line.contains(MARK))
-}
-
 /// What a command wrote, without the lines that the program adds, and its exit code.
 fn taken_apart(text: Cow<'_, str>) -> (Cow<'_, str>, Option<i32>) {
     const ADDED: &[&str] = &["Signal:", "Background PIDs:", "Process Group PGID:", "[System] "];
