@@ -153,10 +153,13 @@ impl Copy {
         if version == self.version {
             return Ok(());
         }
-        let rows = rows(store, self.since)?;
         let mut parents = HashMap::new();
-        for row in rows {
+        let mut found = Vec::new();
+        for row in rows(store, self.since)? {
             let root = root(store, &row.session, &mut parents)?;
+            found.push((row, root));
+        }
+        for (row, root) in found {
             self.since = self.since.max(row.changed);
             self.copy(row, &root)?;
         }

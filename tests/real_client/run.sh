@@ -7,12 +7,13 @@
 # the model's own log of what it was asked, never medbay's word. 0: all of it was shown, or there is no bench
 # (said so). 1: something was not; its run is kept.
 #
-#   CLIENT   claude, codex (code mode), codex-classic, gemini: hooks. codex-app: Codex behind its app server
+#   CLIENT   claude, codex (code mode), codex-classic, gemini: hooks. codex-app: Codex behind its app server.
+#            opencode: its own server
 #   PROOF    end      the claim ends the turn: the turn is kept open with the correction
 #            context  the claim is made on the way: the correction comes with a later tool's result
-#            gate     the same, and calls are held: the person thinks for 20 s, then the held call is refused
+#            gate     the same, and calls are held: one for 20 s until the person has decided; it is refused
 #                     with the correction as the reason
-#            steer    codex-app: the correction is put into the turn under way
+#            steer    codex-app, opencode: the correction is put into the turn under way
 #
 #   RC_BENCH   the bench; else ../shared/realclients beside this repository
 #   MEDBAY     the program; else it is built in release mode
@@ -27,7 +28,7 @@ bench=${RC_BENCH:-$root/../shared/realclients}
 bench=$(cd "$bench" && pwd -P)
 [ "$(id -u)" = 0 ] || skip "the bench's sandbox needs root"
 [ -x /usr/bin/python3 ] || skip "the bench needs /usr/bin/python3"
-[ $# -gt 0 ] || set -- claude codex codex-classic gemini codex-app
+[ $# -gt 0 ] || set -- claude codex codex-classic gemini codex-app opencode
 installed=${RC_ROOT:-/opt/rc}
 program_of() { program=${1%%:*}; program=${program%-classic}; echo "${program%-app}"; }
 for wanted; do
@@ -50,8 +51,16 @@ grace_seconds = 1
 
 [policy]
 hold_seconds = $1
+
+[channels]
+opencode = "$server"
 CONFIG_END
 [ -z "$2" ] || medbay connect $2 </dev/null
+[ -z "$server" ] || {
+    export OPENCODE_DISABLE_AUTOUPDATE=1 OPENCODE_DISABLE_MODELS_FETCH=1 OPENCODE_DISABLE_LSP_DOWNLOAD=1
+    "\$RC_ROOT/opencode/node_modules/opencode-linux-x64/bin/opencode" serve --port 4096 --hostname 127.0.0.1 &
+    for _ in \$(seq 200); do (exec 3<>/dev/tcp/127.0.0.1/4096) 2>/dev/null && break; sleep 0.05; done
+}
 BEFORE_END
 }
 beside() { # SECONDS
@@ -86,18 +95,22 @@ refused='hook error: Operator:|blocked by PreToolUse hook: Operator:|Tool execut
 prove() { # CLIENT PROOF
     client=$1 proof=$2
     run=$(mktemp -d "${TMPDIR:-/tmp}/medbay-real.XXXXXX")
-    scenario=$here/mid-claim.json hold=0 think=0 model='' wrap='' agent=$(program_of "$client")
+    scenario=$here/mid-claim.json hold=0 think=0 model='' wrap='' server='' agent=$(program_of "$client")
     [ "$agent" = claude ] && agent=claude-code
     case $proof in
     end) scenario=$bench/scenarios/false-pass.json hold=45 ;;
-    gate) hold=45 think=20 ;;
+    gate) hold=45 think=26 ;;
     steer) agent='' wrap='python3 /w/log/bench/codex_app.py' ;;
     esac
-    case $client in codex-classic) model=gpt-5.5 ;; esac
+    case $client in
+    codex-classic) model=gpt-5.5 ;;
+    opencode) wrap='' server=http://127.0.0.1:4096 ;;
+    esac
     mkdir -p "$run/log/bench" && cp "$here/codex_app.py" "$run/log/bench/"
     RC_HOOKS='' RC_ANSWERS='' RC_CODEX_MODEL=$model RC_WRAP=$wrap RC_MEDBAY=$MEDBAY RC_BEFORE=$(before $hold "$agent") \
         RC_BESIDE=$(beside $think) \
-        "$bench/run_$(program_of "$client").sh" "$scenario" "$run/app" "$run/home" >"$run/out" 2>&1
+        "$bench/run_$(program_of "$client").sh" "$scenario" "$run/app" "$run/home" ${server:+--attach $server} \
+        >"$run/out" 2>&1
     why=
     if ! asked "$run" 'Operator:' >"$run/seen" 2>&1; then
         why='the correction did not reach the model'
@@ -107,7 +120,8 @@ prove() { # CLIENT PROOF
         why='the console did not show the delivery'
     elif [ "$proof" = gate ] && ! asked "$run" "$refused" >"$run/seen" 2>&1; then
         why='the held call was not refused with the correction'
-    elif [ "$proof" = gate ] && [ "$(longest "$run")" -lt 20 ]; then
+    elif [ "$proof" = gate ] && [ "$(longest "$run")" -lt 25 ]; then
+        # 5 s of them the model takes for its answer.
         why='the call was not held for 20 s'
     elif [ "$proof" != gate ] && asked "$run" "$refused" >/dev/null 2>&1; then
         why='a call was refused that nobody held'
@@ -130,7 +144,7 @@ for wanted; do
     client=${wanted%%:*}
     case $wanted in
     *:*) proofs=${wanted#*:} ;;
-    codex-app) proofs=steer ;;
+    codex-app | opencode) proofs=steer ;;
     *) proofs='end context gate' ;;
     esac
     echo "medbay beside the real $client:"
