@@ -2,6 +2,9 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use crate::engine::{Options, Sources};
 use crate::source::discover::Looked;
@@ -12,6 +15,8 @@ use super::Common;
 
 /// Where opencode's sessions are copied to, in medbay's state directory.
 const OPENCODE: &str = "opencode";
+/// Sessions that were last changed longer ago are not copied.
+const OPENCODE_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 impl Common {
     /// The sources that these paths name; `-` is standard input. Without any: those of the
@@ -50,7 +55,8 @@ impl Common {
         if !sources.roots.of_agents.contains(&into) {
             return None;
         }
-        match Mirror::start(self.environment.opencode_store(), into) {
+        let since = Timestamp::now().checked_sub(OPENCODE_AGE).unwrap_or(Timestamp::MIN);
+        match Mirror::start(self.environment.opencode_store(), into, since) {
             Ok(mirror) => Some(mirror),
             Err(error) => {
                 tracing::warn!("opencode's sessions cannot be copied: {error}");

@@ -21,6 +21,8 @@ use crate::trace::RunId;
 
 /// Between two looks at the ledger.
 const LOOK: Duration = Duration::from_millis(250);
+/// Between two rounds while the ledger does not change: grace times end.
+const ROUND: Duration = Duration::from_secs(1);
 /// How long what a server said of its runs is believed while nothing is to be sent.
 const FRESH: Duration = Duration::from_secs(3);
 /// How long a server that could not be reached is left alone.
@@ -101,6 +103,7 @@ impl Courier {
             servers: servers.into_iter().map(Known::new).collect(),
             holder: holder("courier"),
             reached: Arc::clone(&reached),
+            seen: None,
         };
         let (stop, stopped) = channel();
         let thread =
@@ -171,6 +174,8 @@ struct Round {
     servers: Vec<Known>,
     holder: String,
     reached: Reached,
+    /// The state of the ledger at the last round, and when that was.
+    seen: Option<(i64, Instant)>,
 }
 
 impl Round {
@@ -187,6 +192,11 @@ impl Round {
     }
 
     fn turn(&mut self, now: Timestamp) -> Result<(), LedgerError> {
+        let version = self.ledger.data_version()?;
+        if self.seen.is_some_and(|(seen, at)| seen == version && at.elapsed() < ROUND) {
+            return Ok(());
+        }
+        self.seen = Some((version, Instant::now()));
         let mut due = Vec::new();
         for run in self.ledger.outgoing()? {
             if self.ledger.standing_for(&run, Some(MAIN))?.approved > 0 {

@@ -84,6 +84,8 @@ fn sub_agent(kind: &str, session: &str) -> String {
 #[serde(default)]
 struct Line<'a> {
     #[serde(borrow)]
+    timestamp: Plain<'a>,
+    #[serde(borrow)]
     opencode: Shape<'a, Session<'a>>,
     #[serde(borrow)]
     info: Shape<'a, Info<'a>>,
@@ -300,6 +302,7 @@ impl Records {
             return;
         };
         let created = info.time.map().and_then(|time| time.created.time());
+        let written = line.timestamp.time();
         emit.time = created;
         if !std::mem::replace(&mut self.begun, true) {
             emit.say(EventKind::Lifecycle { what: Lifecycle::Start, text: Cow::Borrowed("") });
@@ -324,7 +327,7 @@ impl Records {
                 emit.unknown("parts");
                 continue;
             };
-            emit.time = part.time.map().and_then(|time| time.start.time()).or(created);
+            emit.time = part.time.map().and_then(|time| time.start.time()).or(written).or(created);
             match &*role {
                 "user" => self.user(*part, emit),
                 "assistant" => self.assistant(*part, &info, emit),

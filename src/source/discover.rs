@@ -317,14 +317,14 @@ pub fn is_log_name(path: &Path) -> bool {
 }
 
 /// The directories beside a run's main file that hold its sub-agents' files: that of the same name, and
-/// in Gemini CLI's `chats` those named after the session, with which the file's name ends cut short.
+/// for Gemini CLI's `session-TIME-ID` those whose names begin with the session's id, which is cut short
+/// in the file's.
 pub fn companions(path: &Path) -> Vec<PathBuf> {
     let same = path.with_extension("");
     let mut found: Vec<PathBuf> = (same != path && same.is_dir()).then_some(same).into_iter().collect();
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let session = stem.strip_prefix("session-").and_then(|rest| rest.rsplit('-').next());
     if let (Some(session), Some(folder)) = (session.filter(|s| s.len() >= 8), path.parent())
-        && folder.ends_with("chats")
         && let Ok(entries) = fs::read_dir(folder)
     {
         let of_it = entries.flatten().filter(|entry| {

@@ -20,6 +20,7 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags, params};
 use serde_json::{Map, Value, json};
 
@@ -27,8 +28,6 @@ use serde_json::{Map, Value, json};
 const LOOK: Duration = Duration::from_millis(250);
 /// How long another process's lock is waited for.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// Sessions that were last changed longer ago than this are not copied, in milliseconds.
-const MOST_AGE: i64 = 7 * 24 * 3600 * 1000;
 /// How long a parent's chain may be.
 const DEEPEST: usize = 16;
 
@@ -40,12 +39,13 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// Starts to copy from `store`, which need not be there yet, into the directory `into`.
+    /// Starts to copy what has changed since `since` from `store`, which need not be there yet, into the
+    /// directory `into`.
     ///
     /// # Errors
     /// The directory cannot be made, or no thread be started.
-    pub fn start(store: PathBuf, into: PathBuf) -> io::Result<Self> {
-        let mut copy = Copy::new(store, into)?;
+    pub fn start(store: PathBuf, into: PathBuf, since: Timestamp) -> io::Result<Self> {
+        let mut copy = Copy::new(store, into, since.as_millisecond())?;
         let (stop, stopped) = channel::<()>();
         let thread = std::thread::Builder::new().name("medbay-opencode".to_owned()).spawn(move || {
             let mut told = false;
@@ -72,9 +72,7 @@ impl Mirror {
     /// # Errors
     /// The store cannot be read, or the directory not written.
     pub fn once(store: &Path, into: &Path) -> Result<(), MirrorError> {
-        let mut copy = Copy::new(store.to_owned(), into.to_owned())?;
-        copy.since = 0;
-        copy.turn()
+        Copy::new(store.to_owned(), into.to_owned(), 0)?.turn()
     }
 }
 
@@ -110,6 +108,15 @@ struct Copy {
     files: HashMap<String, File>,
 }
 
+/// What became of a part.
+#[derive(PartialEq, Eq)]
+enum Copied {
+    /// It was copied, or there is nothing to copy of it.
+    Done,
+    /// It is words that are still being written.
+    Unfinished,
+}
+
 /// A changed part with its message and its session.
 struct Row {
     part: String,
@@ -124,9 +131,8 @@ struct Row {
 }
 
 impl Copy {
-    fn new(store: PathBuf, into: PathBuf) -> io::Result<Self> {
+    fn new(store: PathBuf, into: PathBuf, since: i64) -> io::Result<Self> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&into)?;
-        let since = jiff::Timestamp::now().as_millisecond().saturating_sub(MOST_AGE);
         Ok(Self {
             store,
             into,
@@ -159,28 +165,41 @@ impl Copy {
             let root = root(store, &row.session, &mut parents)?;
             found.push((row, root));
         }
+        // In the order in which they were begun, which their ids have: the words that lead to a call may
+        // be at their end after the call has begun. What follows unfinished words waits for them.
+        found.sort_by(|(a, _), (b, _)| a.part.cmp(&b.part));
+        let mut unfinished = HashSet::new();
+        let (mut latest, mut waits) = (self.since, i64::MAX);
         for (row, root) in found {
-            self.since = self.since.max(row.changed);
-            self.copy(row, &root)?;
+            let changed = row.changed;
+            latest = latest.max(changed);
+            if unfinished.contains(&row.message) || self.copy(&row, &root)? == Copied::Unfinished {
+                waits = waits.min(changed);
+                unfinished.insert(row.message);
+            }
         }
+        self.since = latest.min(waits);
         self.version = version;
         Ok(())
     }
 
-    fn copy(&mut self, row: Row, root: &str) -> io::Result<()> {
+    fn copy(&mut self, row: &Row, root: &str) -> io::Result<Copied> {
         let object = |text: &str| match serde_json::from_str(text) {
             Ok(Value::Object(object)) => object,
             _ => Map::new(),
         };
         let (mut part, mut info) = (object(&row.part_data), object(&row.message_data));
-        let Some(state) = settled(&part, info.get("role").and_then(Value::as_str)) else { return Ok(()) };
+        let Some(state) = settled(&part, info.get("role").and_then(Value::as_str)) else {
+            let words = matches!(part.get("type").and_then(Value::as_str), Some("text" | "reasoning"));
+            return Ok(if words { Copied::Unfinished } else { Copied::Done });
+        };
         let key = format!("{} {state}", row.part);
         let file = self.file(&row.session, root)?;
         if !self.copied.insert(key) {
-            return Ok(());
+            return Ok(Copied::Done);
         }
-        part.insert("id".to_owned(), row.part.into());
-        info.insert("id".to_owned(), row.message.into());
+        part.insert("id".to_owned(), row.part.clone().into());
+        info.insert("id".to_owned(), row.message.clone().into());
         info.insert("sessionID".to_owned(), row.session.clone().into());
         // Whole diffs, which nobody reads.
         if info.get("summary").is_some_and(Value::is_object) {
@@ -196,7 +215,7 @@ impl Copy {
             // In one piece, so that two processes do not write into each other's lines.
             file.write_all(format!("{line}\n").as_bytes())?;
         }
-        Ok(())
+        Ok(Copied::Done)
     }
 
     /// Opens a session's copy, and reads what it has.

@@ -64,7 +64,7 @@ CONFIG_END
 BEFORE_END
 }
 beside() { # SECONDS
-    echo "export DESK_THINK=$1; exec python3 - <<'DESK_END'"
+    echo "export DESK_PATIENCE=150 DESK_THINK=$1; exec python3 - <<'DESK_END'"
     cat "$here/desk.py"
     echo DESK_END
 }
@@ -107,7 +107,7 @@ prove() { # CLIENT PROOF
     opencode) wrap='' server=http://127.0.0.1:4096 ;;
     esac
     mkdir -p "$run/log/bench" && cp "$here/codex_app.py" "$run/log/bench/"
-    RC_HOOKS='' RC_ANSWERS='' RC_CODEX_MODEL=$model RC_WRAP=$wrap RC_MEDBAY=$MEDBAY RC_BEFORE=$(before $hold "$agent") \
+    RC_TIMEOUT=240 RC_HOOKS='' RC_ANSWERS='' RC_CODEX_MODEL=$model RC_WRAP=$wrap RC_MEDBAY=$MEDBAY RC_BEFORE=$(before $hold "$agent") \
         RC_BESIDE=$(beside $think) \
         "$bench/run_$(program_of "$client").sh" "$scenario" "$run/app" "$run/home" ${server:+--attach $server} \
         >"$run/out" 2>&1

@@ -6,12 +6,14 @@
 //!   `allow` would spare the agent's user the question. What is approved goes there.
 //! - `{"decision":"deny","reason"}` refuses the call. `ask` is not known.
 
+use std::path::{Path, PathBuf};
+
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::claude_code::bounded;
-use super::{Answer, HookError, HookEvent, HookInput};
+use super::{Answer, HookError, HookEvent, HookInput, call_named};
 use crate::text;
 use crate::trace::RunId;
 
@@ -38,15 +40,16 @@ pub fn read(bytes: &[u8]) -> Result<HookInput, HookError> {
         return Err(HookError::Input("it names no session".to_owned()));
     }
     // Crush answers for sub-agents itself: their calls are not asked about.
+    let call_id = call_named(said.tool_name.as_deref(), said.tool_input.as_deref(), Path::new(""));
     Ok(HookInput {
         run: RunId::new(said.session_id),
         event: HookEvent::of_name(&said.event),
-        transcript: std::path::PathBuf::new(),
+        transcript: PathBuf::new(),
         cwd: said.cwd.unwrap_or_default(),
         agent: None,
         agent_transcript: None,
         tool: said.tool_name,
-        call_id: None,
+        call_id,
         tool_input: said.tool_input,
         tool_response: None,
         error: None,

@@ -22,7 +22,7 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::claude_code::bounded;
-use super::{Answer, HookError, HookEvent, HookInput};
+use super::{Answer, HookError, HookEvent, HookInput, call_named};
 use crate::format::sub_agent_name;
 use crate::text;
 use crate::trace::RunId;
@@ -77,6 +77,7 @@ pub fn read(bytes: &[u8]) -> Result<HookInput, HookError> {
     } else {
         None
     };
+    let call_id = call_named(said.tool_name.as_deref(), said.tool_input.as_deref(), &transcript);
     Ok(HookInput {
         run: RunId::new(said.session_id),
         event,
@@ -85,7 +86,7 @@ pub fn read(bytes: &[u8]) -> Result<HookInput, HookError> {
         agent,
         agent_transcript: None,
         tool: said.tool_name,
-        call_id: None,
+        call_id,
         tool_input: said.tool_input,
         tool_response: said.tool_response,
         error: None,
@@ -184,7 +185,26 @@ mod tests {
             assert_eq!(write(&at(event), &text), None, "{event}");
         }
         let input = at("AfterAgent");
-        assert_eq!((input.kept_open, input.last_message, input.call_id), (None, None, None));
+        assert_eq!((input.kept_open, input.last_message), (None, None));
+    }
+
+    #[test]
+    fn a_call_is_known_by_its_tool_its_input_and_the_logs_length() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("session-x.jsonl");
+        let named = |event: &str, tool: &str, input: &str| {
+            let said = format!(
+                r#"{{"session_id":"s","hook_event_name":"{event}","tool_name":"{tool}","tool_input":{input},"transcript_path":"{}"}}"#,
+                log.display()
+            );
+            read(said.as_bytes()).unwrap().call_id.unwrap()
+        };
+        let first = named("BeforeTool", "replace", r#"{"a": 1, "b": 2}"#);
+        assert_eq!(named("AfterTool", "replace", r#"{"b":2,"a":1}"#), first);
+        assert_ne!(named("BeforeTool", "replace", r#"{"a":1}"#), first);
+        assert_ne!(named("BeforeTool", "write_file", r#"{"a":1,"b":2}"#), first);
+        fs::write(&log, "{}\n").unwrap();
+        assert_ne!(named("BeforeTool", "replace", r#"{"a":1,"b":2}"#), first);
     }
 
     #[test]

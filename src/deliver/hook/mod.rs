@@ -15,11 +15,12 @@ mod serve;
 pub mod settings;
 mod transcript;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::value::RawValue;
 
 use crate::trace::RunId;
+use crate::trace::tool::call_hash;
 
 pub use serve::{Setup, TimedOut, serve};
 pub use transcript::holds_receipt;
@@ -206,6 +207,14 @@ pub struct HookInput {
     /// Whether the turn goes on because a hook kept it open; `None`: the agent does not say, or not
     /// reliably.
     pub kept_open: Option<bool>,
+}
+
+/// The name of a call to which its agent gives none: from its tool, its input and how long the run's log
+/// is. The agents for which this is used write nothing to their logs while their tools run, so it is the
+/// same before and after the tool, and another when the same is called again.
+fn call_named(tool: Option<&str>, input: Option<&RawValue>, log: &Path) -> Option<String> {
+    let hash = call_hash(tool?, input.map_or("", RawValue::get));
+    Some(format!("{hash:016x}-{}", log.metadata().map_or(0, |about| about.len())))
 }
 
 /// What a hook answers.

@@ -7,12 +7,14 @@
 //! - `additionalContext` is documented for a prompt; after a tool nothing is: what is approved waits for
 //!   the end of the turn.
 
+use std::path::{Path, PathBuf};
+
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::claude_code::bounded;
-use super::{Answer, HookError, HookEvent, HookInput};
+use super::{Answer, HookError, HookEvent, HookInput, call_named};
 use crate::text;
 use crate::trace::RunId;
 
@@ -42,15 +44,16 @@ pub fn read(bytes: &[u8]) -> Result<HookInput, HookError> {
         serde_json::from_slice(bytes).map_err(|e| HookError::Input(text::excerpt(&e.to_string(), 200)))?;
     let session = said.session_id.filter(|id| !id.is_empty());
     let session = session.ok_or_else(|| HookError::Input("it names no session".to_owned()))?;
+    let call_id = call_named(said.tool_name.as_deref(), said.tool_input.as_deref(), Path::new(""));
     Ok(HookInput {
         run: RunId::new(session),
         event: HookEvent::of_name(&said.event_type),
-        transcript: std::path::PathBuf::new(),
+        transcript: PathBuf::new(),
         cwd: said.working_dir.unwrap_or_default(),
         agent: None,
         agent_transcript: None,
         tool: said.tool_name,
-        call_id: None,
+        call_id,
         tool_input: said.tool_input,
         tool_response: said.tool_output,
         error: None,

@@ -459,7 +459,7 @@ mod tests {
         for dialect in Dialect::ALL {
             let command = dialect.command("/opt/bin/medbay");
             assert_eq!(command, format!("/opt/bin/medbay hook {}", dialect.name()));
-            let strangers = "{\n  \"hooks\": {\n    \"enabled\": true,\n    \"Stop\": [],\n    \"PreToolUse\": [{\"command\": \"own\", \"hooks\": [{\"command\": \"x\"}]}]\n  }\n}\n";
+            let strangers = "{\n  \"hooks\": {\n    \"enabled\": true,\n    \"Notification\": [],\n    \"PreToolUse\": [{\"command\": \"own\", \"hooks\": [{\"command\": \"x\"}]}]\n  }\n}\n";
             for before in ["{}", "{\"a\":[1]}", strangers] {
                 let with = dialect.connected(before, &command).unwrap();
                 assert_eq!(dialect.connected(&with, &command).unwrap(), with, "twice is once");
