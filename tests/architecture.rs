@@ -31,7 +31,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("ratatui", &["screen", "terminal"]),
     ("tui_textarea", &["screen", "terminal"]),
     ("crossterm", &["screen", "terminal"]),
-    ("rusqlite", &["ledger"]),
+    ("rusqlite", &["ledger", "source"]),
     ("notify", &["source"]),
     ("std::fs", &["source", "deliver", "ledger", "engine", "lab", "config", "terminal", "cli"]),
     ("std::env", &["config", "terminal", "cli"]),

@@ -14,6 +14,9 @@ use super::Common;
 use super::clerk::{Clerk, heard};
 use crate::config::Origin;
 use crate::console::{Keymap, Model, Msg};
+use crate::deliver::codex_app::CodexApp;
+use crate::deliver::courier::Server;
+use crate::deliver::opencode::Opencode;
 use crate::engine::desk::{Ask, Desk, Rules};
 use crate::engine::{Engine, Sources};
 use crate::screen::Theme;
@@ -39,6 +42,7 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
     install_panic_hook(common.state_directory.clone());
     let look = Look::of(common, args.ascii)?;
     let (sources, ledger) = sources(&args.paths, common)?;
+    let _mirror = common.mirror(&sources);
     let mut model = look.model()?;
     model.looked =
         sources.roots.all().map(|path| crate::text::excerpt(&path.display().to_string(), 200)).collect();
@@ -134,9 +138,20 @@ fn open_desk(common: &Common, ledger: PathBuf, inbox: mpsc::Sender<Msg>) -> anyh
         policy: common.policy(),
     };
     // A console that has left hears nothing more.
-    Ok(Desk::start(rules, move |said| {
+    Ok(Desk::start_with(rules, servers(common), move |said| {
         let _ = inbox.blocking_send(heard(said));
     })?)
+}
+
+/// The servers of agents that may be there.
+fn servers(common: &Common) -> Vec<Box<dyn Server>> {
+    let config = &common.config;
+    let mut servers: Vec<Box<dyn Server>> = vec![Box::new(CodexApp::at(config.codex_socket.to_path_buf()))];
+    if !config.opencode.is_empty() {
+        let password = common.environment.text("MEDBAY_OPENCODE_PASSWORD");
+        servers.push(Box::new(Opencode::at(&config.opencode, password)));
+    }
+    servers
 }
 
 /// What is to be read: what was named, else what the configuration names, else the agents' own

@@ -10,8 +10,9 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
+use super::connect::settings_of;
 use super::{CLEAN, Common, FOUND};
-use crate::deliver::hook::settings;
+use crate::deliver::hook::Dialect;
 use crate::ledger::Ledger;
 use crate::screen::theme::{Depth, Theme};
 use crate::source::discover::Looked;
@@ -113,9 +114,11 @@ fn configuration(common: &Common, report: &mut Report) {
 fn agents(common: &Common, report: &mut Report) {
     let claude = common.environment.claude_directory();
     let codex = common.environment.codex_directory();
+    let gemini = common.environment.gemini_directory();
     for (about, home, logs, variable) in [
         ("claude-code", &claude, claude.join("projects"), "CLAUDE_CONFIG_DIR"),
         ("codex", &codex, codex.join("sessions"), "CODEX_HOME"),
+        ("gemini", &gemini, gemini.join("tmp"), "GEMINI_CLI_HOME"),
     ] {
         if !home.is_dir() {
             let mend = format!("where it is elsewhere, say so in {variable}");
@@ -167,14 +170,23 @@ fn logs_of(about: &'static str, logs: &Path, report: &mut Report) {
 }
 
 fn hooks(common: &Common, report: &mut Report) {
-    let about = "hook";
-    let path = common.environment.claude_directory().join("settings.json");
-    let connect = "`medbay connect claude-code` lets approved texts reach it";
-    let text = match fs::read_to_string(&path) {
+    for dialect in Dialect::ALL {
+        hook(dialect, &settings_of(dialect, &common.environment), report);
+    }
+}
+
+fn hook(dialect: Dialect, path: &Path, report: &mut Report) {
+    let (about, name) = ("hook", dialect.name());
+    let apart = || {
+        let mend = format!("`medbay connect {name}` lets approved texts reach it");
+        (format!("{name} is not connected"), mend)
+    };
+    let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            if common.environment.claude_directory().is_dir() {
-                report.note(about, "claude-code is not connected", connect);
+            if path.parent().is_some_and(Path::is_dir) {
+                let (what, mend) = apart();
+                report.note(about, what, mend);
             }
             return;
         }
@@ -183,23 +195,23 @@ fn hooks(common: &Common, report: &mut Report) {
                 .bad(about, format!("cannot read {}: {}", path.display(), crate::config::io_reason(&error)));
         }
     };
-    match settings::disconnected(&text) {
+    match dialect.disconnected(&text) {
         Err(error) => report.bad(about, format!("{}: {error}", path.display())),
-        Ok(without) if without == text => report.note(about, "claude-code is not connected", connect),
+        Ok(without) if without == text => {
+            let (what, mend) = apart();
+            report.note(about, what, mend);
+        }
         Ok(_) => {
             let program = std::env::current_exe().ok();
-            let ours = program
-                .as_deref()
-                .and_then(Path::to_str)
-                .map(settings::command)
-                .and_then(|command| settings::connected(&text, &command).ok());
+            let command = program.as_deref().and_then(Path::to_str).map(|program| dialect.command(program));
+            let ours = command.and_then(|command| dialect.connected(&text, &command).ok());
             if ours.as_deref() == Some(text.as_str()) {
-                report.ok(about, format!("claude-code is connected, {}", path.display()));
+                report.ok(about, format!("{name} is connected, {}", path.display()));
             } else {
                 report.note(
                     about,
-                    format!("claude-code is connected to another medbay, {}", path.display()),
-                    "`medbay connect claude-code` connects it to this one",
+                    format!("{name} is connected to another medbay, {}", path.display()),
+                    format!("`medbay connect {name}` connects it to this one"),
                 );
             }
         }

@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// Arguments of `hook`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The agent: claude-code or codex
+    /// The agent: claude-code, codex, gemini, openhands or crush
     #[arg(value_name = "AGENT")]
     pub(crate) agent: String,
 }
@@ -35,8 +35,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
     let Some(dialect) = Dialect::by_name(&args.agent) else {
         bail!(
-            "no agent is called {}: `medbay hook` speaks claude-code and codex",
-            crate::text::quoted(&args.agent, 60)
+            "no agent is called {}: `medbay hook` speaks {}",
+            crate::text::quoted(&args.agent, 60),
+            Dialect::names()
         );
     };
     if io::stdin().is_terminal() {
@@ -110,7 +111,7 @@ fn assess(dialect: Dialect, input: &HookInput, common: &Common) -> Vec<Proposal>
             Judge::embedded()
         }
     };
-    let format = format::by_name(dialect.format());
+    let format = format::by_name(dialect.name());
     match turn::judged(&input.transcript, format, "main", input.last_message.as_deref(), &judge) {
         Ok(Some(assessor)) => assessor.proposals(),
         Ok(None) => Vec::new(),

@@ -47,6 +47,18 @@ pub(super) fn on_hold_timeout(word: &str) -> Result<OnHoldTimeout, Refusal> {
     }
 }
 
+/// The address of a server: plain HTTP, for there is no encryption on board, or empty.
+pub(super) fn local_http(address: &str) -> Result<(), Refusal> {
+    let host = address.strip_prefix("http://");
+    if address.is_empty() || host.is_some_and(|host| !host.trim_end_matches('/').contains(['/', '@', ' '])) {
+        return Ok(());
+    }
+    refuse(
+        format!("{} is no address of a server", quoted(address)),
+        "write it as \"http://127.0.0.1:4096\"; a password goes into MEDBAY_OPENCODE_PASSWORD",
+    )
+}
+
 pub(super) fn truth(text: &str) -> Result<bool, Refusal> {
     match text {
         "1" | "true" | "yes" | "on" => Ok(true),

@@ -32,6 +32,8 @@ pub(super) struct File {
     pub(super) costs: Costs,
     #[serde(default)]
     pub(super) spool: Spool,
+    #[serde(default)]
+    pub(super) channels: Channels,
     pub(super) keys: Key<BTreeMap<String, Keys>>,
 }
 
@@ -63,6 +65,13 @@ pub(super) struct Costs {
 #[serde(deny_unknown_fields)]
 pub(super) struct Spool {
     pub(super) directory: Key<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Channels {
+    pub(super) codex_socket: Key<PathBuf>,
+    pub(super) opencode: Key<String>,
 }
 
 /// One key or several.

@@ -20,7 +20,9 @@ use crate::score::Costs;
 use thiserror::Error;
 use toml::Spanned;
 
-use check::{Refusal, at_most, filled, mode, not_negative, on_hold_timeout, positive, seconds, truth};
+use check::{
+    Refusal, at_most, filled, local_http, mode, not_negative, on_hold_timeout, positive, seconds, truth,
+};
 pub use environment::Environment;
 
 /// A value and where it came from.
@@ -157,6 +159,10 @@ pub struct Config {
     pub cost_interruption: Setting<f64>,
     /// Where the spool channel lays approved texts for home-made agents.
     pub spool_directory: Setting<PathBuf>,
+    /// The socket of Codex's app server.
+    pub codex_socket: Setting<PathBuf>,
+    /// The address of opencode's server; empty: none.
+    pub opencode: Setting<String>,
     /// Keys of the console, by the command's name.
     pub keys: Setting<BTreeMap<String, Vec<String>>>,
 }
@@ -191,6 +197,7 @@ const VARIABLES: &[&str] = &[
     "MEDBAY_EXPERIMENTAL_RULES",
     "MEDBAY_OPERATOR",
     "MEDBAY_SPOOL",
+    "MEDBAY_OPENCODE_PASSWORD",
     "MEDBAY_POLICY_MODE",
     "MEDBAY_HOLD_SECONDS",
     "MEDBAY_LOG",
@@ -315,6 +322,13 @@ impl Config {
             spool_directory: layers
                 .file(data.join("spool"), file.spool.directory.map(|v| mapped(v, resolve)))
                 .or_path(&layers, "MEDBAY_SPOOL"),
+            codex_socket: layers.file(
+                environment.codex_directory().join("app-server-control/app-server-control.sock"),
+                file.channels.codex_socket.map(|v| mapped(v, resolve)),
+            ),
+            opencode: layers
+                .file(String::new(), file.channels.opencode)
+                .checked(|address| local_http(address))?,
             keys: layers.file(
                 BTreeMap::new(),
                 file.keys

@@ -162,6 +162,20 @@ impl Config {
                 path(&self.spool_directory),
                 "where approved texts for home-made agents are laid"
             ),
+            row!(
+                "channels",
+                "codex_socket",
+                self.codex_socket,
+                path(&self.codex_socket),
+                "the socket of Codex's app server, through which its runs are reached"
+            ),
+            row!(
+                "channels",
+                "opencode",
+                self.opencode,
+                if self.opencode.is_empty() { String::new() } else { text(self.opencode.as_str()) },
+                "the address of opencode's server, such as \"http://127.0.0.1:4096\""
+            ),
         ];
         for (command, keys) in self.keys.iter() {
             let keys: Vec<String> = keys.iter().map(text).collect();

@@ -3,10 +3,13 @@
 //! One file a channel. A channel takes a [`Lease`](crate::ledger::Lease) from the ledger, hands the
 //! lease's text over byte for byte, and says so to the ledger; it never makes a text of its own and
 //! never sends one without a lease. To add a channel: a file here, a branch in whoever knows which
-//! run it reaches (`outbox.rs` for those that medbay pushes to, `hook/` for agents that ask), and its
-//! receipt.
+//! run it reaches (`outbox.rs` for the spool, `courier.rs` for agents' servers, `hook/` for agents that
+//! ask), and its receipt.
 
+pub mod codex_app;
+pub mod courier;
 pub mod hook;
+pub mod opencode;
 pub mod outbox;
 mod receipt;
 pub mod spool;

@@ -143,7 +143,7 @@ pub enum Reach {
     /// Nothing can be sent to it.
     #[default]
     Observed,
-    /// An approved text reaches it at its next hook event or poll.
+    /// An approved text reaches it: at its next hook event or poll, or through its server.
     Correctable,
     /// Its calls or the end of its turn can wait for a decision.
     Gated,

@@ -1,6 +1,6 @@
 //! The desk's keeper: one thread that owns a connection to the ledger. It puts down what is proposed,
 //! records what is decided, sends what is due through the spool, takes receipts, and says when the
-//! ledger has changed, whoever changed it.
+//! ledger has changed, whoever changed it. Agents' servers have a thread of their own, the courier.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -12,6 +12,7 @@ use jiff::Timestamp;
 
 use super::board::Reach;
 use crate::deliver::Arrived;
+use crate::deliver::courier::{Courier, Server};
 use crate::deliver::outbox::{Carried, Outbox};
 use crate::deliver::spool::Spool;
 use crate::ledger::{
@@ -153,7 +154,24 @@ impl Desk {
     /// # Errors
     /// The ledger cannot be opened, or no thread be started.
     pub fn start(rules: Rules, say: impl Fn(Said) + Send + 'static) -> Result<Self, DeskError> {
+        Self::start_with(rules, Vec::new(), say)
+    }
+
+    /// As [`Desk::start`], with servers of agents to which what is approved is handed.
+    ///
+    /// # Errors
+    /// As [`Desk::start`].
+    pub fn start_with(
+        rules: Rules,
+        servers: Vec<Box<dyn Server>>,
+        say: impl Fn(Said) + Send + 'static,
+    ) -> Result<Self, DeskError> {
         let ledger = Ledger::open(&rules.ledger)?;
+        let courier = if servers.is_empty() {
+            None
+        } else {
+            Some(Courier::start(&rules.ledger, servers)?.map_err(DeskError::Thread)?)
+        };
         let (asks, asked) = sync_channel(256);
         let keeper = Keeper {
             outbox: Outbox::new(Spool::at(&rules.spool)),
@@ -162,6 +180,8 @@ impl Desk {
             rules,
             say: Box::new(say),
             runs: BTreeSet::new(),
+            courier,
+            reached: BTreeSet::new(),
             shown: None,
         };
         let thread = std::thread::Builder::new()
@@ -207,6 +227,9 @@ struct Keeper {
     say: Box<dyn Fn(Said) + Send>,
     /// Runs with proposals, for which the spool is looked at.
     runs: BTreeSet<RunId>,
+    courier: Option<Courier>,
+    /// Runs that agents' servers reach.
+    reached: BTreeSet<RunId>,
     /// The state of the ledger that was shown last.
     shown: Option<(i64, Instant)>,
 }
@@ -234,6 +257,11 @@ impl Keeper {
                     }
                     Err(error) => (self.say)(Said::Lost(error.to_string())),
                 }
+            }
+            if let Some(courier) = &self.courier {
+                let reached = courier.reached();
+                changed |= reached != self.reached;
+                self.reached = reached;
             }
             self.show(changed);
             changed = false;
@@ -427,7 +455,7 @@ impl Keeper {
         let now = Timestamp::now();
         let since = now.checked_sub(HOOKS_SINCE).unwrap_or(Timestamp::MIN);
         let mut all: BTreeMap<RunId, (Reach, bool)> = BTreeMap::new();
-        for run in self.runs.iter().filter(|run| self.spool.reaches(run)) {
+        for run in self.runs.iter().filter(|run| self.spool.reaches(run)).chain(&self.reached) {
             all.insert(run.clone(), (Reach::Correctable, false));
         }
         for (run, seen) in self.ledger.hooks_seen(since)? {

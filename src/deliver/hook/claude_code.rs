@@ -81,7 +81,7 @@ pub fn read(bytes: &[u8]) -> Result<HookInput, HookError> {
         error: said.error,
         last_message: said.last_assistant_message,
         prompt: said.prompt,
-        kept_open: said.stop_hook_active.unwrap_or(false),
+        kept_open: Some(said.stop_hook_active.unwrap_or(false)),
     })
 }
 

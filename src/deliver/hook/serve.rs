@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::{Answer, Dialect, HookError, HookEvent, HookInput, holds_receipt};
-use crate::deliver::holder;
-use crate::ledger::{Caller, Handed, Lease, Ledger, MAIN, Mode, Move, Standing};
+use crate::deliver::{holder, receipt_in};
+use crate::ledger::{Caller, Entry, Handed, Lease, Ledger, MAIN, Mode, Move, Standing, State, Verdict};
 use crate::recover::{Gate, Proposal, proposal::digest};
 
 /// How long a lease is good: much longer than writing an answer takes.
@@ -118,7 +118,7 @@ pub fn serve(
     let call = Call { input, setup, ledger, holder: holder("hook"), began: Instant::now() };
     let gates = !setup.hold.is_zero();
     let seen =
-        ledger.note_hook(&input.run, setup.dialect.format(), input.event.name(), gates, Timestamp::now())?;
+        ledger.note_hook(&input.run, setup.dialect.name(), input.event.name(), gates, Timestamp::now())?;
     call.note()?;
     match &input.event {
         HookEvent::PostToolUse | HookEvent::PostToolUseFailure | HookEvent::SessionStart => {
@@ -126,17 +126,20 @@ pub fn serve(
             call.deliver(lease, Answer::Context, say).map(drop)
         }
         HookEvent::UserPromptSubmit => {
-            ledger.set_stop_blocks(&input.run, 0)?;
+            if !call.is_ours() {
+                ledger.set_stop_blocks(&input.run, 0)?;
+            }
             let lease = call.lease(Use::Correct)?;
             call.deliver(lease, Answer::Context, say).map(drop)
         }
         HookEvent::PreToolUse => call.gate(say),
         HookEvent::Stop => {
-            let blocks = if input.kept_open {
+            let counted = seen.map_or(0, |seen| seen.stop_blocks);
+            let blocks = match input.kept_open {
                 // Another hook may have kept it open.
-                seen.map_or(1, |seen| seen.stop_blocks.max(1))
-            } else {
-                0
+                Some(true) => counted.max(1),
+                Some(false) => 0,
+                None => counted,
             };
             call.stop(blocks, assess, say)
         }
@@ -145,6 +148,12 @@ pub fn serve(
 }
 
 impl Call<'_> {
+    /// Whether the prompt is a text of ours: where the reason for keeping a turn open is its next
+    /// prompt, nobody has spoken.
+    fn is_ours(&self) -> bool {
+        self.input.prompt.as_deref().and_then(receipt_in).is_some()
+    }
+
     /// Who reads the answer to this event.
     fn agent(&self) -> &str {
         self.input.agent.as_deref().unwrap_or(MAIN)
@@ -165,7 +174,7 @@ impl Call<'_> {
             HookEvent::PostToolUse | HookEvent::PostToolUseFailure => {
                 call.map(|call| Move::Over { call: digest(call) })
             }
-            HookEvent::UserPromptSubmit => Some(Move::Spoke),
+            HookEvent::UserPromptSubmit => (!self.is_ours()).then_some(Move::Spoke),
             HookEvent::SessionStart => Some(Move::Began),
             HookEvent::SubagentStop | HookEvent::SessionEnd => Some(Move::Ended),
             HookEvent::Stop | HookEvent::Other(_) => None,
@@ -179,6 +188,9 @@ impl Call<'_> {
 
     /// An approved text for whoever reads the answer to this event: only what is about it.
     fn lease(&self, what_for: Use<'_>) -> Result<Option<Lease>, HookError> {
+        if self.would_be_changed(what_for)? {
+            return Ok(None);
+        }
         let (gate, after) = what_for.parts();
         let caller = Caller {
             run: &self.input.run,
@@ -200,6 +212,25 @@ impl Call<'_> {
             }
             self.ledger.confirm(lease.proposal(), None, Timestamp::now())?;
         }
+    }
+
+    /// Whether something is approved that this event would not hand on as it is: it waits for one that
+    /// does, and what was approved after it waits behind it.
+    fn would_be_changed(&self, what_for: Use<'_>) -> Result<bool, HookError> {
+        let (dialect, event) = (self.setup.dialect, &self.input.event);
+        if dialect.carries(event, "<>") || self.standing(what_for)?.approved == 0 {
+            return Ok(false);
+        }
+        let concerns =
+            |entry: &Entry| entry.state == State::Approved && entry.proposal.target.agent == self.agent();
+        let entries = self.ledger.entries_of(&self.input.run)?;
+        Ok(entries.iter().filter(|entry| concerns(entry)).any(|entry| {
+            let text = match entry.decision.as_ref().map(|decision| &decision.verdict) {
+                Some(Verdict::Edit { text }) => text,
+                _ => &entry.proposal.payload,
+            };
+            !dialect.carries(event, text)
+        }))
     }
 
     /// What stands open about whoever reads the answer to this event.
@@ -242,11 +273,14 @@ impl Call<'_> {
 
     /// Before a tool is run. A call is refused only by what was approved to refuse this very call, or
     /// by a correction that was decided while the call was held; what was approved before goes with the
-    /// tool's result, which refuses nothing.
+    /// tool's result, which refuses nothing, or with this answer, where the agent asks at no other time.
     fn gate(&self, say: &mut dyn FnMut(&str) -> io::Result<()>) -> Result<(), HookError> {
         let gate = self.gate_of();
         let approved = self.lease(Use::Refuse(gate.as_ref(), i64::MAX))?;
         if self.deliver(approved, Answer::Deny, say)? {
+            return Ok(());
+        }
+        if self.setup.dialect.only_gates() && self.deliver(self.lease(Use::Correct)?, Answer::Context, say)? {
             return Ok(());
         }
         // Before it is looked whether anything waits: what is decided from here on was decided while
