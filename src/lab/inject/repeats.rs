@@ -218,13 +218,13 @@ pub(super) fn slow_tool(draft: &mut Draft, chance: &mut Chance) -> Result<Placed
             (last > first && took >= 0).then_some((call, first, last, took))
         })
         .collect();
-    // Slow is what takes far longer than the calls before it: one at least must stand there.
-    if spans.len() < 2 {
-        return Err("fewer than two calls have times");
+    // Slow is what takes far longer than the calls before it: with fewer than three nobody can tell.
+    const KNOWN: usize = 3;
+    if spans.len() <= KNOWN {
+        return Err("fewer than four calls have times");
     }
     let longest = spans.iter().map(|(.., took)| *took).max().unwrap_or(0);
-    let known = if spans.len() > 3 { 3 } else { 1 };
-    let by_themselves: Vec<&(Call, usize, usize, i64)> = spans.iter().skip(known).collect();
+    let by_themselves: Vec<&(Call, usize, usize, i64)> = spans.iter().skip(KNOWN).collect();
     let Some((call, first, last, _)) = chance.one(&by_themselves).copied().copied() else {
         return Err(NONE);
     };
