@@ -130,7 +130,7 @@ fn open_desk(common: &Common, inbox: mpsc::Sender<Msg>) -> anyhow::Result<Desk> 
         spool: config.spool_directory.to_path_buf(),
         operator: config.operator.to_string(),
         grace: Duration::from_secs(u64::from(*config.grace_seconds)),
-        policy: common.policy(),
+        policy: config.policy(),
     };
     // A console that has left hears nothing more.
     Ok(Desk::start(rules, move |said| {

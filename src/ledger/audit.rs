@@ -141,6 +141,9 @@ impl Ledger {
         }
         chain.broken = self.missing_end(expected)?;
         if chain.broken.is_none() {
+            chain.broken = self.guard_broken()?;
+        }
+        if chain.broken.is_none() {
             chain.broken = self.undecided()?;
         }
         Ok(chain)
