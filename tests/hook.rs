@@ -385,7 +385,7 @@ fn what_was_perhaps_sent_before_a_crash_is_decided_by_the_agents_log() {
         // Another hook leased it, perhaps said it, and died.
         let ledger = home.ledger();
         let run = RunId::new("s1");
-        ledger.lease(&run, "x", "x", Duration::ZERO, Timestamp::now()).unwrap().unwrap();
+        ledger.lease(&run, "claude-code hook", "x", Duration::ZERO, Timestamp::now()).unwrap().unwrap();
         let kind = if arrived { "attachment" } else { "api-request-blob" };
         fs::write(home.transcript(), format!("{}\n", json!({"type": kind, "content": p.payload}))).unwrap();
         let output = home.call("PostToolUse", tool());

@@ -11,7 +11,7 @@ pub mod outbox;
 mod receipt;
 pub mod spool;
 
-pub use receipt::{receipt_in, receipts_in};
+pub use receipt::{Arrived, arrived_in, receipt_in, receipts_in};
 
 /// The name of this process as a holder of leases and holds.
 pub fn holder(what: &str) -> String {

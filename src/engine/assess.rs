@@ -8,23 +8,27 @@ use rustc_hash::FxHashMap;
 
 use super::board::{Reach, RunDelta, RunSummary, SourceView, StepView};
 use super::desk::{RunNews, Turns};
-use crate::deliver::receipts_in;
+use crate::deliver::{Arrived, arrived_in};
 use crate::detect::{Basis, Family, Finding, Rule, families};
 use crate::format::RunShape;
 use crate::format::{Format, Identity, Reader};
-use crate::recover::{Ground, Proposal, ProposalId, check_of, draft, rests_on};
+use crate::recover::{Ground, Proposal, check_of, draft, rests_on};
 use crate::score::conduct::Conduct;
 use crate::score::decisive::Found;
 use crate::score::features::{Context, Feature, of_step};
 use crate::score::judge::scores;
 use crate::score::{Band, Conducted, Costs, Judged, Judgement, Model, RunJudgement, judge_run, judge_step};
+use crate::text::clean;
+use crate::trace::assemble::KEPT_BYTES;
 use crate::trace::{
-    AgentId, Assembler, Author, Event, Observation, Probability, RecordRef, Run, RunId, Status, Step, StepId,
-    ToolKind,
+    AgentId, Assembler, Author, Event, Lifecycle, Observation, Passage, Probability, RecordRef, Run, RunId,
+    Status, Step, StepId, ToolKind,
 };
 
 /// After how many further prompts of a person a step is long past.
-const LONG_PAST: usize = 3;
+const LONG_PAST: usize = crate::ledger::LONG_PAST as usize;
+/// How many calls that have ended are kept for the desk.
+const OVER: usize = 64;
 
 /// How a run is to be judged.
 #[derive(Clone, Debug)]
@@ -100,8 +104,14 @@ struct Watch {
     conduct: Conduct,
     /// For each agent: where it was when a person spoke to it, the last [`LONG_PAST`] times.
     spoken_to: FxHashMap<AgentId, VecDeque<StepId>>,
-    /// Proposals whose text was seen in the log, since they were last asked for.
-    receipts: Vec<(ProposalId, RecordRef)>,
+    /// For each agent: how often a person spoke to it.
+    spoken: FxHashMap<AgentId, u32>,
+    /// For each agent: the turn that it is in, where the log names turns.
+    turns: FxHashMap<AgentId, String>,
+    /// Anchors of the calls that closed last, since they were last asked for.
+    over: VecDeque<u64>,
+    /// Operator's texts that were seen in the log, since they were last asked for.
+    receipts: Vec<(Arrived, RecordRef)>,
 }
 
 impl Watch {
@@ -127,12 +137,19 @@ impl Watch {
                     self.effects_of.insert(step.step.id, (from as u32, to as u32));
                 }
                 self.change(step.step.id);
+                if !step.step.is_message() {
+                    if self.over.len() >= OVER {
+                        self.over.pop_front();
+                    }
+                    self.over.push_back(step.step.anchor);
+                }
             }
             Observation::Prompt { agent, author: Author::Person, passage } => {
                 // A text that medbay had typed, or a home-made agent took from its inbox.
                 let before = self.receipts.len();
-                self.receipts.extend(receipts_in(&passage.text).map(|id| (id, passage.record)));
+                self.receive(passage);
                 if before == self.receipts.len() {
+                    *self.spoken.entry(*agent).or_default() += 1;
                     let times = self.spoken_to.entry(*agent).or_default();
                     times.push_back(StepId(run.steps.len() as u32));
                     if times.len() > LONG_PAST {
@@ -140,8 +157,11 @@ impl Watch {
                     }
                 }
             }
-            Observation::Receipt { passage, .. } => {
-                self.receipts.extend(receipts_in(&passage.text).map(|id| (id, passage.record)));
+            Observation::Receipt { passage, .. } => self.receive(passage),
+            Observation::Lifecycle { agent, what: Lifecycle::TurnStart, passage }
+                if !passage.text.is_empty() =>
+            {
+                self.turns.insert(*agent, clean(&passage.text).into_owned());
             }
             _ => {}
         }
@@ -161,6 +181,12 @@ impl Watch {
             self.by_step.entry(finding.step).or_default().push(index);
             self.touched.insert(finding.step);
         }
+    }
+
+    fn receive(&mut self, passage: &Passage) {
+        let whole = passage.text.len() < KEPT_BYTES;
+        let arrived = arrived_in(&passage.text, whole);
+        self.receipts.extend(arrived.into_iter().map(|one| (one, passage.record)));
     }
 
     fn change(&mut self, step: StepId) {
@@ -207,6 +233,9 @@ impl Assessor {
                 context_of: Vec::new(),
                 conduct: if format.is_talk() { Conduct::of_talk() } else { Conduct::default() },
                 spoken_to: FxHashMap::default(),
+                spoken: FxHashMap::default(),
+                turns: FxHashMap::default(),
+                over: VecDeque::new(),
                 receipts: Vec::new(),
             },
             judged: Vec::new(),
@@ -388,7 +417,9 @@ impl Assessor {
             if seen.contains(&key) || self.is_long_past(step.agent, *id) || self.is_mended(finding, *id) {
                 continue;
             }
-            if let Some(proposal) = draft(ground, step, &findings, judged) {
+            if let Some(mut proposal) = draft(ground, step, &findings, judged) {
+                proposal.target.turn = self.turn_of(step.agent);
+                proposal.target.spoken = self.spoken_to(step.agent);
                 seen.push(key);
                 all.push(proposal);
             }
@@ -401,6 +432,14 @@ impl Assessor {
     /// would come out of nowhere.
     fn is_long_past(&self, agent: AgentId, step: StepId) -> bool {
         self.long_past(agent).is_some_and(|since| step < since)
+    }
+
+    fn turn_of(&self, agent: AgentId) -> String {
+        self.watch.turns.get(&agent).cloned().unwrap_or_default()
+    }
+
+    fn spoken_to(&self, agent: AgentId) -> u32 {
+        self.watch.spoken.get(&agent).copied().unwrap_or_default()
     }
 
     fn long_past(&self, agent: AgentId) -> Option<StepId> {
@@ -426,6 +465,8 @@ impl Assessor {
         let turns = agents
             .map(|agent| Turns {
                 agent: run.agent_name(agent).to_owned(),
+                turn: self.turn_of(agent),
+                spoken: self.spoken_to(agent),
                 long_past: self.long_past(agent).map(|step| step.0),
                 clean: self.clean_turn(agent).map(|step| step.0),
             })
@@ -439,8 +480,9 @@ impl Assessor {
             turns,
             receipts: std::mem::take(&mut self.watch.receipts)
                 .into_iter()
-                .map(|(id, at)| (id, at.index))
+                .map(|(arrived, at)| (arrived, at.index))
                 .collect(),
+            over: std::mem::take(&mut self.watch.over).into(),
         }
     }
 

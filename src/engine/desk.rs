@@ -12,11 +12,14 @@ use jiff::Timestamp;
 
 use super::board::Reach;
 use super::guard::{GuardView, Switch};
+use crate::deliver::Arrived;
 use crate::deliver::outbox::{Carried, Outbox};
 use crate::deliver::spool::Spool;
-use crate::ledger::{Chain, Decided, Entry, Ledger, LedgerError, Operator, Outcome, State, Undo, Verdict};
+use crate::ledger::{
+    Arrival, Chain, Decided, Entry, Ledger, LedgerError, Move, Operator, Outcome, State, Undo, Verdict,
+};
 use crate::recover::policy::Act;
-use crate::recover::{Policy, Proposal, ProposalId, Ruling};
+use crate::recover::{Policy, Proposal, ProposalId, Ruling, Scope, Target};
 use crate::trace::RunId;
 
 /// How soon another process's write is noticed.
@@ -43,8 +46,10 @@ pub struct RunNews {
     pub proposals: Vec<Proposal>,
     /// Where its agents are.
     pub turns: Vec<Turns>,
-    /// Proposals whose text was seen in its log, with the record.
-    pub receipts: Vec<(ProposalId, u32)>,
+    /// Operator's texts that were seen in its log, with the record.
+    pub receipts: Vec<(Arrived, u32)>,
+    /// Anchors of calls that have ended, the last few.
+    pub over: Vec<u64>,
 }
 
 impl RunNews {
@@ -58,6 +63,7 @@ impl RunNews {
             proposals: Vec::new(),
             turns: Vec::new(),
             receipts: Vec::new(),
+            over: Vec::new(),
         }
     }
 }
@@ -67,6 +73,10 @@ impl RunNews {
 pub struct Turns {
     /// Its name.
     pub agent: String,
+    /// The turn that it is in, where the log names turns.
+    pub turn: String,
+    /// How often a person has spoken to it.
+    pub spoken: u32,
     /// Steps before this one are long past: a person has spoken to it several times since.
     pub long_past: Option<u32>,
     /// Its latest message with nothing against it.
@@ -264,6 +274,12 @@ impl Keeper {
                 let what = verdict.word();
                 match self.ledger.decide(&proposal, verdict, operator, &seen, now, self.rules.grace) {
                     Ok(Decided::Recorded(_)) => (self.say)(Said::Done(proposal, what.to_owned())),
+                    Ok(Decided::MovedOn(_, why)) => {
+                        (self.say)(Said::Refused(
+                            proposal,
+                            format!("{what} came too late: {why}; it is on record"),
+                        ));
+                    }
                     Ok(Decided::Already(entry)) => {
                         let by = entry.decision.as_ref().map_or("somebody", |d| d.by.name());
                         let why = format!("{by} was first: it is {}", entry.state.word());
@@ -342,9 +358,22 @@ impl Keeper {
         }
         // A tag proves something only in the log of the run that it was sent to.
         let sent_here = |id: &ProposalId| known.iter().any(|entry| entry.proposal.id == *id);
-        for (id, record) in news.receipts.iter().filter(|(id, _)| sent_here(id)) {
-            changed |= self.ledger.confirm(id, Some(*record), now)?;
+        for (arrived, record) in news.receipts.iter().filter(|(one, _)| sent_here(&one.proposal)) {
+            let id = &arrived.proposal;
+            match self.ledger.arrived(id, Some(*record), arrived.text.as_deref(), now)? {
+                Arrival::Known => {}
+                Arrival::Confirmed => changed = true,
+                Arrival::Differs(_) => {
+                    changed = true;
+                    (self.say)(Said::Carried(Carried::Failed(id.clone())));
+                }
+            }
         }
+        for turns in news.turns.iter().filter(|turns| !turns.turn.is_empty()) {
+            let what = Move::Turn(turns.turn.clone());
+            changed |= !self.ledger.moved(&news.run, &turns.agent, &what, now)?.is_empty();
+        }
+        changed |= !self.ledger.settle(&news.run, now)?.is_empty();
         for entry in known {
             changed |= self.follow(&entry, &news, now)?;
         }
@@ -355,6 +384,9 @@ impl Keeper {
     /// it was delivered.
     fn follow(&self, entry: &Entry, news: &RunNews, now: Timestamp) -> Result<bool, LedgerError> {
         let target = &entry.proposal.target;
+        if let Some(why) = left_behind_in(target, news) {
+            return self.ledger.supersede(&entry.proposal.id, why, now);
+        }
         if target.step >= news.steps {
             // This reader's log lags behind the one that drafted it.
             return Ok(false);
@@ -377,6 +409,8 @@ impl Keeper {
             (None, None) => false,
         };
         let moved = match entry.state {
+            // What refuses a call stands and falls with the call.
+            _ if target.scope.gate().is_some() => Ok(false),
             State::Waiting | State::Approved if long_past => {
                 self.ledger.supersede(id, "its user has spoken to the agent several times since", now)
             }
@@ -438,12 +472,25 @@ impl Keeper {
     }
 }
 
+/// Why the log of a run shows that it has left a proposal's target behind.
+fn left_behind_in(target: &Target, news: &RunNews) -> Option<&'static str> {
+    if target.scope == Scope::Run {
+        return None;
+    }
+    let call = u64::from_str_radix(&target.call_id, 16).ok();
+    if target.scope.gate().is_some() && call.is_some_and(|call| news.over.contains(&call)) {
+        return Some("the call has run, or was refused, already");
+    }
+    let turns = news.turns.iter().find(|turns| turns.agent == target.agent)?;
+    (turns.spoken > target.spoken).then_some("its user has spoken to the agent since")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::detect::Class;
+    use crate::recover::Remedy;
     use crate::recover::policy::Limits;
-    use crate::recover::{Remedy, Target};
     use crate::trace::Probability;
     use std::sync::mpsc::channel;
 
@@ -458,6 +505,10 @@ mod tests {
                 record: step,
                 call_id: String::new(),
                 position: step + 1,
+                input: String::new(),
+                turn: String::new(),
+                spoken: 0,
+                scope: crate::recover::Scope::Run,
             },
             remedy: Remedy::CorrectivePrompt,
             rule: "claim.x".into(),
@@ -479,7 +530,8 @@ mod tests {
     }
 
     fn news(steps: u32, proposals: Vec<Proposal>) -> RunNews {
-        let turns = vec![Turns { agent: "main".into(), long_past: None, clean: None }];
+        let agent = "main".to_owned();
+        let turns = vec![Turns { agent, turn: String::new(), spoken: 0, long_past: None, clean: None }];
         RunNews { steps, model: "m".into(), proposals, turns, ..RunNews::none(RunId::new("r")) }
     }
 
@@ -571,7 +623,7 @@ mod tests {
         hook.delivered(&lease.unwrap(), Timestamp::now()).unwrap();
         bench.until(|all| state_of(all, 2) == Some(State::Delivered));
         let mut seen = news(3, vec![proposal(2)]);
-        seen.receipts.push((id, 7));
+        seen.receipts.push((Arrived { proposal: id, text: Some(proposal(2).payload) }, 7));
         bench.news(seen);
         let entries = bench.until(|all| state_of(all, 2) == Some(State::Confirmed));
         assert_eq!(entries[0].delivery.as_ref().and_then(|d| d.confirmed).and_then(|c| c.1), Some(7));

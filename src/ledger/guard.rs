@@ -11,12 +11,79 @@ use rusqlite::{OptionalExtension as _, params};
 use sha2::{Digest as _, Sha256};
 
 use super::Ledger;
-use super::audit::{Broken, ORIGIN};
+use super::audit::{Broken, Fault, ORIGIN};
 use super::error::Result;
 use super::proposals::moment;
 use crate::recover::policy::{Cleared, Flapping};
 use crate::text;
 use crate::trace::RunId;
+
+/// Rulings on proposals, and what operators do to the guard: stop, resume, bypass, clear.
+pub(super) const SCHEMA: &str = r"
+CREATE TABLE rulings (
+    proposal TEXT    NOT NULL PRIMARY KEY REFERENCES proposals (id),
+    act      TEXT    NOT NULL CHECK (act IN ('observe', 'suggest', 'approve', 'holdout')),
+    mode     TEXT    NOT NULL CHECK (mode IN ('observe', 'suggest', 'canary', 'auto')),
+    policy   TEXT    NOT NULL,
+    -- The run's arm in the canary; empty where the canary does not count it.
+    arm      TEXT    NOT NULL CHECK (arm IN ('', 'treated', 'holdout', 'neither')),
+    quarantined INTEGER NOT NULL CHECK (quarantined IN (0, 1)),
+    why      TEXT    NOT NULL,
+    workflow TEXT    NOT NULL,
+    at       INTEGER NOT NULL,
+    -- Whether the finding cleared, sent or not: what the canary compares.
+    outcome  TEXT    NOT NULL DEFAULT 'unknown'
+                 CHECK (outcome IN ('recovered', 'not recovered', 'unknown')),
+    outcome_step INTEGER,
+    outcome_at   INTEGER
+) STRICT;
+CREATE INDEX rulings_by_arm ON rulings (arm, outcome);
+CREATE TRIGGER rulings_are_not_changed
+BEFORE UPDATE OF proposal, act, mode, policy, arm, quarantined, why, workflow, at ON rulings
+BEGIN SELECT RAISE(ABORT, 'a ruling is never changed'); END;
+CREATE TRIGGER rulings_see_one_outcome BEFORE UPDATE OF outcome, outcome_step, outcome_at ON rulings
+WHEN OLD.outcome <> 'unknown'
+BEGIN SELECT RAISE(ABORT, 'an outcome is never changed'); END;
+CREATE TRIGGER rulings_are_not_removed BEFORE DELETE ON rulings
+BEGIN SELECT RAISE(ABORT, 'a ruling is never removed'); END;
+
+CREATE TABLE guard (
+    number   INTEGER PRIMARY KEY AUTOINCREMENT,
+    kind     TEXT    NOT NULL CHECK (kind IN ('stop', 'resume', 'bypass', 'clear')),
+    -- What a bypass or a clearing is about; empty: everything.
+    run      TEXT    NOT NULL,
+    agent    TEXT    NOT NULL,
+    rule     TEXT    NOT NULL,
+    reason   TEXT    NOT NULL,
+    by_name  TEXT    NOT NULL CHECK (length(by_name) > 0),
+    at       INTEGER NOT NULL,
+    until    INTEGER CHECK ((until IS NOT NULL) = (kind = 'bypass')),
+    previous TEXT    NOT NULL CHECK (length(previous) = 64),
+    hash     TEXT    NOT NULL UNIQUE CHECK (length(hash) = 64)
+) STRICT;
+CREATE INDEX guard_by_kind ON guard (kind, number);
+CREATE TRIGGER guard_is_not_changed BEFORE UPDATE ON guard
+BEGIN SELECT RAISE(ABORT, 'what was done to the guard is never changed'); END;
+CREATE TRIGGER guard_is_not_removed BEFORE DELETE ON guard
+BEGIN SELECT RAISE(ABORT, 'what was done to the guard is never removed'); END;
+
+CREATE VIEW stopped AS SELECT number FROM guard g WHERE kind = 'stop'
+    AND number = (SELECT max(number) FROM guard WHERE kind IN ('stop', 'resume'));
+-- While everything is stopped nothing is taken up for delivery, and no policy approves.
+CREATE TRIGGER nothing_is_taken_up_while_stopped BEFORE INSERT ON deliveries
+WHEN EXISTS (SELECT 1 FROM stopped)
+BEGIN SELECT RAISE(ABORT, 'everything is stopped'); END;
+CREATE TRIGGER nothing_is_taken_over_while_stopped BEFORE UPDATE OF leases ON deliveries
+WHEN EXISTS (SELECT 1 FROM stopped)
+BEGIN SELECT RAISE(ABORT, 'everything is stopped'); END;
+CREATE TRIGGER no_policy_decides_while_stopped BEFORE INSERT ON decisions
+WHEN NEW.by_kind = 'policy' AND NEW.verdict IN ('approve', 'edit') AND EXISTS (SELECT 1 FROM stopped)
+BEGIN SELECT RAISE(ABORT, 'everything is stopped'); END;
+CREATE TRIGGER what_is_held_out_is_not_approved BEFORE INSERT ON decisions
+WHEN NEW.verdict IN ('approve', 'edit') AND EXISTS (
+    SELECT 1 FROM rulings WHERE proposal = NEW.proposal AND act = 'holdout')
+BEGIN SELECT RAISE(ABORT, 'what is held out is never sent'); END;
+";
 
 /// Longest reason that is stored, in bytes.
 const LONGEST_REASON: usize = 400;
@@ -364,7 +431,7 @@ impl Ledger {
         let mut rows = ask.query([]).map_err(failed)?;
         let (mut expected, mut head) = (1, ORIGIN.to_owned());
         let broken = |number: i64, why: &str| {
-            Ok(Some(Broken { row: 0, why: format!("the guard's row {number} {why}") }))
+            Ok(Some(Broken { row: 0, fault: Fault::Guard, why: format!("the guard's row {number} {why}") }))
         };
         while let Some(row) = rows.next().map_err(failed)? {
             let (row, hash) = Row::of(row).map_err(failed)?;

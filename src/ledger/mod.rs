@@ -10,6 +10,7 @@
 //! `schema::STEPS`; a step that has been released is never changed.
 
 mod audit;
+mod binding;
 mod decisions;
 mod deliveries;
 pub mod entry;
@@ -19,21 +20,24 @@ mod hooks;
 mod proposals;
 mod rulings;
 mod schema;
+pub mod state;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-pub use audit::{Broken, Chain, LoggedDecision};
+pub use audit::{Broken, Chain, Fault, LoggedDecision};
+pub use binding::{Known, LONG_PAST, MAIN, Move, left_behind};
 pub use decisions::{Decided, LONGEST_TEXT, Undo, as_sent};
-pub use deliveries::{Handed, Lease};
-pub use entry::{Decision, Delivery, Entry, Operator, Outcome, State, Verdict};
+pub use deliveries::{Arrival, Caller, Handed, Lease};
+pub use entry::{Course, Decision, Delivery, Entry, Operator, Outcome, Try, Verdict};
 pub use error::{LedgerError, Result};
 pub use guard::{GuardEvent, GuardKind, Stopped};
 pub use hooks::{Held, HookSeen};
 pub use proposals::Standing;
 pub use rulings::{Ruled, RunUse};
+pub use state::State;
 
 pub use crate::recover::Mode;
 

@@ -6,7 +6,7 @@
 //! planted in a tool's output cannot speak with the operator's voice. Nothing is drafted on weak
 //! evidence: only steps in the alarm band, and only for findings that know what to do next.
 
-use super::proposal::{Proposal, ProposalId, Remedy, Target};
+use super::proposal::{Proposal, ProposalId, Remedy, Scope, Target};
 use super::replan::replan;
 use crate::detect::{Class, Evidence, Finding, Means, Part};
 use crate::score::{Band, Judgement};
@@ -64,6 +64,10 @@ pub fn draft(ground: Ground<'_>, step: &Step, findings: &[&Finding], judged: &Ju
             record: step.record.index,
             call_id: if step.is_message() { String::new() } else { format!("{:016x}", step.anchor) },
             position: run.records,
+            input: if step.is_message() { String::new() } else { format!("{:016x}", step.call_hash) },
+            turn: String::new(),
+            spoken: 0,
+            scope: Scope::Run,
         },
         remedy,
         rule: finding.rule.id.to_owned(),

@@ -11,4 +11,4 @@ mod replan;
 
 pub use draft::{Ground, check_of, draft, rests_on};
 pub use policy::{Mode, Policy, Ruling, Spent, Used};
-pub use proposal::{Proposal, ProposalId, Remedy, Target};
+pub use proposal::{Gate, Proposal, ProposalId, Remedy, Scope, Target};

@@ -217,7 +217,7 @@ fn status(entry: &Entry, model: &Model, dot: &str) -> Option<(String, Role)> {
             if !deferred(entry) {
                 return None;
             }
-            (format!("deferred {dot} still waiting"), Role::Dim)
+            (format!("deferred {dot} {}", entry.state.meaning()), Role::Dim)
         }
         State::Approved if in_grace(entry, model.now) => {
             let left = seconds_left(entry, model.now).unwrap_or(0);
@@ -231,16 +231,16 @@ fn status(entry: &Entry, model: &Model, dot: &str) -> Option<(String, Role)> {
             let by = model.stopped().map(crate::ledger::Stopped::words).unwrap_or_default();
             (format!("approved {dot} not sent: stopped {by}"), Role::Alarm)
         }
-        State::Approved => (format!("approved {dot} goes out with the agent's next event"), Role::Accent),
-        State::Leased => ("being delivered".to_owned(), Role::Accent),
+        State::Approved => (format!("approved {dot} {}", entry.state.meaning()), Role::Accent),
+        State::Leased => (entry.state.meaning().to_owned(), Role::Accent),
         State::Delivered => {
             let at = entry.delivery.as_ref().and_then(|d| d.delivered).map(time);
             let at = at.unwrap_or_default();
-            (format!("delivered {at} {dot} not yet seen in the agent's log"), Role::Accent)
+            (format!("delivered {at} {dot} {}", entry.state.meaning()), Role::Accent)
         }
         State::Confirmed => {
             let at = entry.delivery.as_ref().and_then(|d| d.confirmed).map(|(t, _)| time(t));
-            (format!("seen in the agent's log {}", at.unwrap_or_default()), Role::Pass)
+            (format!("{} {}", entry.state.meaning(), at.unwrap_or_default()), Role::Pass)
         }
         State::Failed => {
             let why = entry
@@ -248,11 +248,15 @@ fn status(entry: &Entry, model: &Model, dot: &str) -> Option<(String, Role)> {
                 .as_ref()
                 .and_then(|d| d.failure.clone())
                 .unwrap_or_else(|| "no reason was given".to_owned());
-            (format!("delivery failed: {why} {dot} r tries again"), Role::Alarm)
+            (format!("{}: {why} {dot} r tries again", entry.state.meaning()), Role::Alarm)
         }
-        State::Vetoed => ("vetoed".to_owned(), Role::Dim),
-        State::Superseded => ("superseded: the run moved on, or mended itself".to_owned(), Role::Dim),
-        State::Expired => ("expired by a policy".to_owned(), Role::Dim),
+        State::Superseded if !entry.note.is_empty() => {
+            (format!("{}: {}", entry.state.word(), entry.note), Role::Dim)
+        }
+        State::Expired if !entry.note.is_empty() => {
+            (format!("{} {}", entry.state.word(), entry.note), Role::Dim)
+        }
+        State::Vetoed | State::Superseded | State::Expired => (entry.state.meaning().to_owned(), Role::Dim),
     };
     Some(said)
 }

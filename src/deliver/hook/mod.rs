@@ -146,6 +146,8 @@ pub struct HookInput {
     pub agent: Option<String>,
     /// The sub-agent's own log; only when it ends.
     pub agent_transcript: Option<PathBuf>,
+    /// The turn, where the agent names turns.
+    pub turn: Option<String>,
     /// The tool's name.
     pub tool: Option<String>,
     /// The call's id.
@@ -187,6 +189,6 @@ pub enum HookError {
     #[error("{0}; the agent went on without medbay")]
     Ledger(#[from] crate::ledger::LedgerError),
     /// The answer could not be written.
-    #[error("the agent did not take the hook's answer, {0}: it is sent again at the next event")]
+    #[error("the agent did not take the hook's answer, {0}: the desk shows it as failed")]
     Output(std::io::Error),
 }
