@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use super::{CLEAN, Common, complain, finish, stdout};
 use crate::engine::GuardView;
+use crate::engine::guard::STOP_PATIENCE;
 use crate::ledger::{GuardKind, Ledger, LedgerError};
 use crate::recover::policy::{Breaker, Comparison, Flapping};
 use crate::score::measure::Share;
@@ -58,7 +59,7 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
     let by = common.config.operator.as_str();
     let now = Timestamp::now();
     if let Some(reason) = &args.stop {
-        let news = Ledger::open(common.db())?.stop(reason, by, now)?;
+        let news = Ledger::open_patient(common.db(), STOP_PATIENCE)?.stop(reason, by, now)?;
         complain(if news {
             "everything is stopped; `medbay guard --resume` ends it"
         } else {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -18,6 +19,8 @@ use crate::trace::RunId;
 
 /// How many runs' budgets are shown.
 const RUNS: usize = 50;
+/// How long a stop waits for other writers of the ledger: longer than anything else does.
+pub const STOP_PATIENCE: Duration = Duration::from_secs(30);
 /// How many of the latest things done to the guard are shown.
 const EVENTS: usize = 50;
 
@@ -203,7 +206,7 @@ impl Switch {
 
     /// Stops everything, or lets the policy hold again, and says which.
     pub(super) fn set(&self, stop: bool) -> Said {
-        let done = Ledger::open(&self.ledger).and_then(|ledger| {
+        let done = Ledger::open_patient(&self.ledger, STOP_PATIENCE).and_then(|ledger| {
             let now = Timestamp::now();
             if stop { ledger.stop("", &self.operator, now) } else { ledger.resume("", &self.operator, now) }
         });
