@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use drafts::{draft, person};
 use jiff::Timestamp;
 use medbay::ledger::{Ledger, Mode, State, Verdict};
-use medbay::recover::Proposal;
+use medbay::recover::{Gate, Proposal, Scope};
 use medbay::trace::RunId;
 use serde_json::{Value, json};
 
@@ -397,6 +397,89 @@ fn what_was_perhaps_sent_before_a_crash_is_decided_by_the_agents_log() {
             assert_eq!(home.state(&p), State::Delivered);
         }
     }
+}
+
+#[test]
+fn what_refuses_a_call_refuses_that_call_with_that_input_and_no_other() {
+    let gate = Gate::of("toolu_1", "Bash", &json!({"command": "ls"}).to_string());
+    let approved = |home: &Home| {
+        let mut p = draft("s1", "c1");
+        p.target.scope = Scope::Call(gate.clone());
+        home.ledger().propose(&p, Mode::Suggest, Timestamp::now()).unwrap();
+        drafts::approve(&home.ledger(), &p.id, Timestamp::now());
+        p
+    };
+    let with = |id: &str, command: &str| json!({"tool_name": "Bash", "tool_use_id": id, "tool_input": {"command": command}});
+    let home = Home::new();
+    let p = approved(&home);
+    silent(&home.call("PreToolUse", with("toolu_2", "ls")));
+    silent(&home.call("PostToolUse", with("toolu_2", "ls")));
+    silent(&home.call("Stop", json!({})));
+    assert_eq!(home.state(&p), State::Approved, "it waits for its own call");
+    let said = answer(&home.call("PreToolUse", with("toolu_1", "ls")));
+    assert_eq!(
+        (&said["permissionDecision"], &said["permissionDecisionReason"]),
+        (&json!("deny"), &json!(p.payload))
+    );
+    silent(&home.call("PreToolUse", with("toolu_1", "ls")));
+
+    for (event, more, part) in [
+        ("PreToolUse", with("toolu_1", "ls -a"), "another input"),
+        ("PostToolUse", with("toolu_1", "ls"), "already"),
+        ("UserPromptSubmit", json!({"prompt": "go on"}), "spoken"),
+        ("SessionEnd", json!({}), "ended"),
+    ] {
+        let home = Home::new();
+        let p = approved(&home);
+        silent(&home.call(event, more));
+        let entry = home.ledger().entry(&p.id).unwrap();
+        assert_eq!(entry.state, State::Superseded, "{event}");
+        assert!(entry.note.contains(part), "{}", entry.note);
+        silent(&home.call("PreToolUse", with("toolu_1", "ls")));
+    }
+}
+
+#[test]
+fn what_was_approved_before_a_call_was_held_does_not_refuse_it() {
+    let home = Home::new();
+    home.config("[policy]\nhold_seconds = 50\n");
+    let ledger = home.ledger();
+    let (p, q) = (home.approved("c1"), draft("s1", "c2"));
+    ledger.propose(&q, Mode::Suggest, Timestamp::now()).unwrap();
+    let mut child = home.start(&["hook", "claude-code"]);
+    child.stdin.take().unwrap().write_all(home.input("PreToolUse", tool()).to_string().as_bytes()).unwrap();
+    until("the run is held", || !ledger.held(Timestamp::now()).unwrap().is_empty());
+    let veto = Verdict::Veto { reason: String::new() };
+    ledger.decide(&q.id, veto, person(), "", Timestamp::now(), Duration::ZERO).unwrap();
+    silent(&child.wait_with_output().unwrap());
+    assert_eq!(answer(&home.call("PostToolUse", tool()))["additionalContext"], p.payload);
+}
+
+#[test]
+fn a_text_for_one_turn_or_one_sub_agent_does_not_outlive_it() {
+    let home = Home::new();
+    let ledger = home.ledger();
+    let at = |turn: &str| {
+        let mut more = tool();
+        more["turn_id"] = turn.into();
+        home.call_as("codex", home.input("PostToolUse", more).to_string().as_bytes())
+    };
+    silent(&at("t1"));
+    let (mut p, mut q) = (draft("s1", "c1"), draft("s1", "c2"));
+    p.target.scope = Scope::Turn;
+    p.target.turn = "t1".into();
+    q.target.agent = "explore-a0ad4f".into();
+    for x in [&p, &q] {
+        ledger.propose(x, Mode::Suggest, Timestamp::now()).unwrap();
+        drafts::approve(&ledger, &x.id, Timestamp::now());
+    }
+    silent(&at("t2"));
+    assert_eq!(home.state(&p), State::Superseded);
+    // The main agent's events do not carry what is for a sub-agent, while it runs or after.
+    assert_eq!(home.state(&q), State::Approved);
+    silent(&home.call("SubagentStop", json!({"agent_id": "a0ad4f44468b", "agent_type": "Explore"})));
+    assert_eq!(home.state(&q), State::Superseded);
+    assert_eq!(ledger.decisions().unwrap().len(), 2);
 }
 
 #[test]

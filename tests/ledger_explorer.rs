@@ -10,6 +10,7 @@
 mod drafts;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use drafts::{at, draft};
@@ -429,12 +430,24 @@ struct Real {
     _kept: tempfile::TempDir,
 }
 
+/// A ledger with nothing in it: made once, copied for each trial.
+static EMPTY: OnceLock<Vec<u8>> = OnceLock::new();
+
+fn empty_ledger() -> Vec<u8> {
+    let kept = tempfile::tempdir().unwrap();
+    let path = kept.path().join("ledger.db");
+    // The last connection to close leaves everything in the one file.
+    drop(Ledger::open(&path).unwrap());
+    std::fs::read(path).unwrap()
+}
+
 impl Real {
     fn new(drafts: Vec<Proposal>) -> Self {
         // In memory where the system has such a place: what is looked at here is not the disk.
         let memory = std::path::Path::new("/dev/shm");
         let kept = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
         let path = kept.path().join("ledger.db");
+        std::fs::write(&path, EMPTY.get_or_init(empty_ledger)).unwrap();
         let hands = [Ledger::open(&path).unwrap(), Ledger::open(&path).unwrap()];
         Self { hands, turn: 0, drafts, leases: Vec::new(), _kept: kept }
     }
@@ -913,6 +926,10 @@ impl<B: Book> World<B> {
             }
             self.inbox_is_read();
             self.book.settle(self.now);
+            let done = |state: Option<State>| !matches!(state, Some(State::Approved | State::Leased));
+            if (0..self.drafts.len()).all(|p| done(self.book.state(p))) {
+                break;
+            }
         }
         self.book.moved(&Move::Over { call: self.gate.call.clone() }, self.now);
         self.book.settle(self.now);
@@ -957,11 +974,10 @@ fn trial(seed: u64, real: bool) {
 }
 
 fn run<B: Book>(world: &mut World<B>, dice: &mut Dice) {
-    for _ in 0..ACTIONS {
+    for n in 0..ACTIONS {
         world.act(dice);
-        for p in 0..world.drafts.len() {
-            world.book.state(p);
-        }
+        // One state after each action: where both run, they are compared.
+        world.book.state(n % world.drafts.len());
     }
     world.end(dice);
 }
@@ -980,6 +996,6 @@ fn nothing_is_lost_doubled_or_misbound_in_any_order_and_with_any_crash() {
             panic!("trial {seed}, real {on_both}: {}", what.unwrap_or_default());
         }
     }
-    println!("{TRIALS} trials, {real} of them also on the real ledger: 0 lost, 0 doubled, 0 misbound");
-    assert!(real >= REAL / 20, "too few on the real ledger to prove anything: {real}");
+    eprintln!("{TRIALS} trials, {real} of them also on the real ledger: 0 lost, 0 doubled, 0 misbound");
+    assert!(real >= 50, "too few on the real ledger to prove anything: {real}");
 }

@@ -48,7 +48,9 @@ fn child() {
             Decided::Already(_) => "already",
             other => panic!("{other:?}"),
         };
-        println!("\n{word} {round}");
+        let mut out = std::io::stdout();
+        out.write_all(format!("\n{word} {round}\n").as_bytes()).unwrap();
+        out.flush().unwrap();
     }
 }
 
@@ -151,5 +153,5 @@ fn of_consoles_hooks_and_a_policy_that_race_one_decides_and_one_delivers() {
             .unwrap()
             .is_none()
     );
-    println!("{ROUNDS} rounds: 3 deciders and {} hooks each, 1 decision and 1 delivery each", 2 * HOOKS);
+    eprintln!("{ROUNDS} rounds: 3 deciders and {} hooks each, 1 decision and 1 delivery each", 2 * HOOKS);
 }

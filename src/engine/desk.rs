@@ -634,6 +634,40 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_arrived_changed_fails_and_a_log_that_moves_on_supersedes() {
+        let bench = bench(3);
+        let (arrives, mut turn, mut call) = (proposal(2), proposal(3), proposal(4));
+        (turn.rule, call.rule) = ("claim.y".into(), "claim.z".into());
+        turn.target.scope = Scope::Turn;
+        call.target.scope = Scope::Call(crate::recover::Gate::of("c", "Bash", "{}"));
+        call.target.call_id = format!("{:016x}", 77);
+        let all = vec![arrives.clone(), turn.clone(), call.clone()];
+        bench.news(news(5, all.clone()));
+        bench.until(|all| state_of(all, 4) == Some(State::Waiting));
+        let (id, seen) = (arrives.id.clone(), String::new());
+        bench.desk.ask(Ask::Decide { proposal: id.clone(), verdict: Verdict::Approve, seen });
+        bench.until(|all| state_of(all, 2) == Some(State::Approved));
+        let hook = Ledger::open(&bench.folder.path().join("ledger.db")).unwrap();
+        let lease =
+            hook.lease(&RunId::new("r"), "hook", "h", Duration::from_secs(9), Timestamp::now()).unwrap();
+        hook.hand_over(&lease.unwrap(), Timestamp::now()).unwrap();
+        let mut more = news(5, all);
+        let text = Some(arrives.payload.replace("again", "never"));
+        more.receipts.push((Arrived { proposal: id, text }, 7));
+        more.turns[0].spoken = 1;
+        more.over = vec![77];
+        bench.news(more);
+        let entries = bench.until(|all| state_of(all, 2) == Some(State::Failed));
+        let failed = entries.iter().find(|e| e.proposal.id == arrives.id).unwrap();
+        assert!(failed.delivery.as_ref().unwrap().failure.as_ref().unwrap().contains("another text"));
+        let entries = bench.until(|all| {
+            state_of(all, 3) == Some(State::Superseded) && state_of(all, 4) == Some(State::Superseded)
+        });
+        let note = |step: u32| &entries.iter().find(|e| e.proposal.target.step == step).unwrap().note;
+        assert!(note(3).contains("spoken") && note(4).contains("already"));
+    }
+
+    #[test]
     fn a_spent_budget_hands_it_to_a_person() {
         let bench = bench(0);
         bench.news(news(3, vec![proposal(2)]));

@@ -382,12 +382,15 @@ fn same_proposal(row: &rusqlite::Row<'_>) -> rusqlite::Result<bool> {
         && row.get::<_, i64>(11)? == i64::from(target.position))
 }
 
+/// What is wrong with a row.
+type Wrong = (Fault, &'static str);
+
 /// Looks at one row: its number, what is wrong with it, and its hash.
 fn link(
     row: &rusqlite::Row<'_>,
     expected: i64,
     head: &str,
-) -> rusqlite::Result<(i64, Option<(Fault, &'static str)>, String)> {
+) -> rusqlite::Result<(i64, Option<Wrong>, String)> {
     let number: i64 = row.get(0)?;
     let texts: [String; 9] = [
         row.get(1)?,

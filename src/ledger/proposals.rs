@@ -189,7 +189,7 @@ impl Ledger {
             .prepare_cached(&format!(
                 "UPDATE proposals SET state = ?2, note = ?3, grace_until = NULL
                  WHERE id = ?1 AND state IN ({})",
-                event.from_words()
+                event.sources()
             ))
             .and_then(|mut change| {
                 change.execute(params![id.as_str(), state.word(), text::excerpt(why, SHORT)])

@@ -106,7 +106,7 @@ impl Event {
     ];
 
     /// The states to which it can happen, as an SQL list of words.
-    pub(super) fn from_words(self) -> String {
+    pub(super) fn sources(self) -> String {
         let words: Vec<String> = WAYS
             .iter()
             .filter(|(_, event, _)| *event == self)
