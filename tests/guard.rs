@@ -20,7 +20,7 @@ use jiff::Timestamp;
 use medbay::engine::desk::{Ask, Desk, Rules, Said};
 use medbay::engine::{GuardView, Judge, read};
 use medbay::ledger::{
-    Decided, Entry, Fault, GuardKind, Ledger, Mode, Operator, Outcome, State, Undo, Verdict,
+    Decided, Entry, Fault, GuardKind, Handed, Ledger, Mode, Operator, Outcome, State, Undo, Verdict,
 };
 use medbay::recover::policy::{Act, Arm, Breaker, Flapping, Limits, Policy, Shares};
 use medbay::trace::RunId;
@@ -201,6 +201,15 @@ fn while_everything_is_stopped_all_is_observed_and_what_is_approved_stays() {
     let ruling = ledger.put_down(&q, &canary(1.0, 0.0), "", GRACE, at(4)).unwrap().unwrap();
     assert_eq!(ruling.act, Act::Observe);
     assert!(ruling.why.contains("ada, it went wild"), "{}", ruling.why);
+    // Nor is handed over what was taken up before: it is taken over when the policy holds again.
+    assert!(ledger.resume("", "ada", at(61)).unwrap());
+    let s = draft("r2", "c");
+    ledger.propose(&s, Mode::Suggest, at(61)).unwrap();
+    approve(&ledger, &s.id, at(61));
+    let lease = ledger.lease(&RunId::new("r2"), "hook", "a", TTL, at(61)).unwrap().unwrap();
+    ledger.stop("", "ada", at(62)).unwrap();
+    assert_eq!(ledger.hand_over(&lease, at(62)).unwrap(), Handed::Lost);
+    assert!(!ledger.may_hand_over(&lease, at(62)).unwrap());
     // Not this program: the file itself refuses.
     let db = rusqlite::Connection::open(&path).unwrap();
     for sql in [
@@ -216,8 +225,11 @@ fn while_everything_is_stopped_all_is_observed_and_what_is_approved_stays() {
     assert!(!ledger.resume("", "ada", at(70)).unwrap());
     assert!(ledger.lease(&run, "hook", "a", TTL, at(71)).unwrap().unwrap().again());
     assert_eq!(ledger.lease(&run, "hook", "a", TTL, at(71)).unwrap().unwrap().proposal(), &r.id);
+    let lease = ledger.lease(&RunId::new("r2"), "hook", "b", TTL, at(99)).unwrap().unwrap();
+    assert!(lease.again());
+    assert_eq!(ledger.hand_over(&lease, at(99)).unwrap(), Handed::Recorded);
     let kinds: Vec<GuardKind> = ledger.guard_events(9).unwrap().into_iter().map(|e| e.kind).collect();
-    assert_eq!(kinds, [GuardKind::Resume, GuardKind::Stop]);
+    assert_eq!(kinds, [GuardKind::Resume, GuardKind::Stop, GuardKind::Resume, GuardKind::Stop]);
 }
 
 #[test]

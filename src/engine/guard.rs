@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::desk::{Rules, Said};
 use crate::detect::Class;
-use crate::ledger::{GuardEvent, Ledger, LedgerError, RunUse, State, Stopped};
+use crate::ledger::{GuardEvent, Ledger, LedgerError, RunUse, Stopped};
 use crate::recover::policy::{
     Breaker, Budget, Cleared, Comparison, Flapping, Past, Policy, REST, Record, Regret, Shares, Subject,
     compare, quarantined, regret,
@@ -106,7 +106,7 @@ impl GuardView {
         Ok(Self {
             stopped: ledger.stopped()?,
             bypasses: ledger.bypasses(now)?,
-            due: ledger.desk()?.iter().filter(|entry| entry.state == State::Approved).count(),
+            due: ledger.to_go()?,
             modes: modes(policy),
             runs: ledger
                 .uses(RUNS)?

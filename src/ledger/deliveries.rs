@@ -363,6 +363,10 @@ impl Ledger {
     }
 
     fn still_may(&self, lease: &Lease, now: Timestamp) -> Result<bool> {
+        if self.is_stopped().map_err(|e| self.failed("read", e))? {
+            // The lease runs out; when the policy holds again somebody takes the text over.
+            return Ok(false);
+        }
         let held: bool = self
             .db
             .prepare_cached(

@@ -2,6 +2,7 @@
 //! which reads what the ruling goes by. So two processes that rule at once see each other's approvals,
 //! and no budget is spent twice.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -18,8 +19,8 @@ use crate::recover::{Mode, Proposal, ProposalId};
 use crate::text;
 use crate::trace::RunId;
 
-/// How many earlier proposals of other runs a ruling looks at, the latest first.
-const PAST: usize = 2_000;
+/// How many earlier proposals a ruling looks through, the latest first.
+const PAST: usize = 5_000;
 /// Longest working directory that is stored, in bytes.
 const LONGEST_WORKFLOW: usize = 4_000;
 
@@ -137,18 +138,18 @@ impl Ledger {
         })
     }
 
-    /// What became of the latest proposals that were approved or counted in the canary, in all runs or
-    /// all but one.
+    /// What became of those of the latest proposals that were approved or counted in the canary, in all
+    /// runs or all but one.
     ///
     /// # Errors
     /// The ledger cannot be read.
     pub fn past(&self, but: Option<&RunId>) -> Result<Vec<Past>> {
         let but = but.map_or("", RunId::as_str);
-        self.pasts(&format!("AND p.run <> ?1 ORDER BY p.drafted DESC LIMIT {PAST}"), but)
+        self.pasts(&format!("WHERE run <> ?1 ORDER BY drafted DESC LIMIT {PAST}"), but)
     }
 
     fn past_of(&self, run: &RunId) -> Result<Vec<Past>> {
-        self.pasts("AND p.run = ?1", run.as_str())
+        self.pasts("WHERE run = ?1", run.as_str())
     }
 
     fn pasts(&self, which: &str, run: &str) -> Result<Vec<Past>> {
@@ -164,10 +165,10 @@ impl Ledger {
                         p.state IN ('approved', 'leased', 'delivered', 'confirmed'),
                         p.outcome, p.outcome_at, coalesce(r.outcome, 'unknown'),
                         json_extract(p.body, '$.tokens'), json_extract(p.body, '$.seconds')
-                 FROM proposals p LEFT JOIN rulings r ON r.proposal = p.id
+                 FROM (SELECT * FROM proposals {which}) p LEFT JOIN rulings r ON r.proposal = p.id
                  LEFT JOIN decisions d ON d.proposal = p.id AND d.round = p.round
                       AND d.verdict IN ('approve', 'edit')
-                 WHERE (d.number IS NOT NULL OR r.arm <> '' OR r.act = 'approve') {which}"
+                 WHERE (d.number IS NOT NULL OR r.arm <> '' OR r.act = 'approve')"
             ))
             .and_then(|mut ask| ask.query_map([run], past_of_row)?.collect())
             .map_err(|e| self.failed("read", e))
@@ -236,19 +237,30 @@ impl Ledger {
             .map_err(failed)
     }
 
+    /// How many approved texts are still to be taken up.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn to_go(&self) -> Result<usize> {
+        self.db
+            .prepare_cached("SELECT count(*) FROM proposals WHERE state = 'approved'")
+            .and_then(|mut ask| ask.query_row([], |row| row.get(0)))
+            .map_err(|e| self.failed("read", e))
+    }
+
     /// What was used of the budgets of the runs that were proposed to last, the latest first.
     ///
     /// # Errors
     /// The ledger cannot be read.
     pub fn uses(&self, limit: usize) -> Result<Vec<RunUse>> {
-        let runs: Vec<RunId> = self
+        let mut runs: Vec<RunId> = self
             .db
-            .prepare_cached("SELECT run FROM proposals GROUP BY run ORDER BY max(drafted) DESC, run LIMIT ?1")
-            .and_then(|mut ask| {
-                let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-                ask.query_map([limit], |row| row.get::<_, String>(0).map(RunId::new))?.collect()
-            })
+            .prepare_cached(&format!("SELECT run FROM proposals ORDER BY drafted DESC LIMIT {PAST}"))
+            .and_then(|mut ask| ask.query_map([], |row| row.get::<_, String>(0).map(RunId::new))?.collect())
             .map_err(|e| self.failed("read", e))?;
+        let mut seen = HashSet::new();
+        runs.retain(|run| seen.insert(run.clone()));
+        runs.truncate(limit);
         runs.into_iter().map(|run| Ok(RunUse { used: self.used(&run)?, run })).collect()
     }
 }

@@ -227,7 +227,7 @@ fn status(entry: &Entry, model: &Model, dot: &str) -> Option<(String, Role)> {
             };
             (format!("{word} {dot} sends in {left} s {dot} u to undo"), Role::Accent)
         }
-        State::Approved if model.stopped().is_some() => {
+        State::Approved | State::Leased if model.stopped().is_some() => {
             let by = model.stopped().map(crate::ledger::Stopped::words).unwrap_or_default();
             (format!("approved {dot} not sent: stopped {by}"), Role::Alarm)
         }
