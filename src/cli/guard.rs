@@ -93,7 +93,7 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(CLEAN))
 }
 
-fn agreed(due: usize) -> anyhow::Result<bool> {
+fn agreed(due: u32) -> anyhow::Result<bool> {
     let mut ask = io::stderr().lock();
     write!(ask, "Let the policy hold again? Approved texts that are then sent: {due} [y/N] ")?;
     ask.flush()?;

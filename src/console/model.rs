@@ -115,7 +115,7 @@ pub enum Question {
     /// Let the policy hold again.
     Resume {
         /// How many approved texts are then sent.
-        due: usize,
+        due: u32,
     },
     /// Approve what would repeat or leave behind effects that are not harmless.
     Effects {

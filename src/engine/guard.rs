@@ -32,7 +32,7 @@ pub struct GuardView {
     /// Where budgets and breakers do not count, `None` being all runs, and until when.
     pub bypasses: Vec<(Option<RunId>, Timestamp)>,
     /// How many approved texts wait to be taken up for delivery.
-    pub due: usize,
+    pub due: u32,
     /// Modes: the rules in their order, then the rest.
     pub modes: Vec<ModeView>,
     /// The budgets of the runs of which something was used, the latest first.

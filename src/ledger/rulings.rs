@@ -241,7 +241,7 @@ impl Ledger {
     ///
     /// # Errors
     /// The ledger cannot be read.
-    pub fn to_go(&self) -> Result<usize> {
+    pub fn to_go(&self) -> Result<u32> {
         self.db
             .prepare_cached("SELECT count(*) FROM proposals WHERE state = 'approved'")
             .and_then(|mut ask| ask.query_row([], |row| row.get(0)))
