@@ -326,7 +326,7 @@ fn what_moves_on_after_the_approval_is_superseded_when_it_is_noted_and_when_it_i
             ledger.propose(&p, Mode::Suggest, at(0)).unwrap();
             approve(&ledger, &p.id, at(1));
             if noted {
-                assert_eq!(ledger.moved(&run, "main", &what, at(2)).unwrap(), [p.id.clone()]);
+                assert_eq!(ledger.moved(&run, "main", &what, at(2)).unwrap(), std::slice::from_ref(&p.id));
             } else {
                 let other = Ledger::open(&path).unwrap();
                 other.moved(&run, "main", &what, at(2)).unwrap();
@@ -350,7 +350,7 @@ fn what_was_perhaps_handed_over_before_the_run_moved_on_fails_in_sight_and_the_l
     let lost = ledger.lease_as(&at_call(&run, &gate), at(2)).unwrap().unwrap();
     let over = Move::Over { call: gate.call.clone() };
     assert_eq!(ledger.moved(&run, "main", &over, at(3)).unwrap(), [], "its lease is still good");
-    assert_eq!(ledger.settle(&run, at(40)).unwrap(), [p.id.clone()]);
+    assert_eq!(ledger.settle(&run, at(40)).unwrap(), std::slice::from_ref(&p.id));
     let entry = ledger.entry(&p.id).unwrap();
     assert_eq!(entry.state, State::Failed);
     assert!(entry.delivery.unwrap().failure.unwrap().contains("already"));
@@ -376,7 +376,7 @@ fn a_users_word_or_a_sessions_end_leaves_a_correction_standing_for_a_while() {
     assert_eq!(ledger.moved(&run, "explore-1", &Move::Ended, at(3)).unwrap(), [q.id.clone()]);
     assert_eq!(ledger.entry(&p.id).unwrap().state, State::Approved);
     // The third time it comes out of nowhere.
-    assert_eq!(ledger.moved(&run, "main", &Move::Spoke, at(4)).unwrap(), [p.id.clone()]);
+    assert_eq!(ledger.moved(&run, "main", &Move::Spoke, at(4)).unwrap(), std::slice::from_ref(&p.id));
     // What is drafted afterwards stands anew, and a turn that a lagging log brings is not a new one.
     let mut r = draft("r1", "c3");
     r.target.scope = Scope::Turn;

@@ -620,10 +620,11 @@ mod tests {
         let hook = Ledger::open(&bench.folder.path().join("ledger.db")).unwrap();
         let lease =
             hook.lease(&RunId::new("r"), "hook", "h", Duration::from_secs(9), Timestamp::now()).unwrap();
-        hook.delivered(&lease.unwrap(), Timestamp::now()).unwrap();
+        let lease = lease.unwrap();
+        hook.delivered(&lease, Timestamp::now()).unwrap();
         bench.until(|all| state_of(all, 2) == Some(State::Delivered));
         let mut seen = news(3, vec![proposal(2)]);
-        seen.receipts.push((Arrived { proposal: id, text: Some(proposal(2).payload) }, 7));
+        seen.receipts.push((Arrived { proposal: id, text: Some(lease.text().to_owned()) }, 7));
         bench.news(seen);
         let entries = bench.until(|all| state_of(all, 2) == Some(State::Confirmed));
         assert_eq!(entries[0].delivery.as_ref().and_then(|d| d.confirmed).and_then(|c| c.1), Some(7));
@@ -650,19 +651,21 @@ mod tests {
         let hook = Ledger::open(&bench.folder.path().join("ledger.db")).unwrap();
         let lease =
             hook.lease(&RunId::new("r"), "hook", "h", Duration::from_secs(9), Timestamp::now()).unwrap();
-        hook.hand_over(&lease.unwrap(), Timestamp::now()).unwrap();
+        let lease = lease.unwrap();
+        hook.hand_over(&lease, Timestamp::now()).unwrap();
         let mut more = news(5, all);
-        let text = Some(arrives.payload.replace("again", "never"));
+        let text = Some(lease.text().replace("again", "never"));
         more.receipts.push((Arrived { proposal: id, text }, 7));
         more.turns[0].spoken = 1;
         more.over = vec![77];
         bench.news(more);
-        let entries = bench.until(|all| state_of(all, 2) == Some(State::Failed));
+        let entries = bench.until(|all| {
+            state_of(all, 2) == Some(State::Failed)
+                && state_of(all, 3) == Some(State::Superseded)
+                && state_of(all, 4) == Some(State::Superseded)
+        });
         let failed = entries.iter().find(|e| e.proposal.id == arrives.id).unwrap();
         assert!(failed.delivery.as_ref().unwrap().failure.as_ref().unwrap().contains("another text"));
-        let entries = bench.until(|all| {
-            state_of(all, 3) == Some(State::Superseded) && state_of(all, 4) == Some(State::Superseded)
-        });
         let note = |step: u32| &entries.iter().find(|e| e.proposal.target.step == step).unwrap().note;
         assert!(note(3).contains("spoken") && note(4).contains("already"));
     }
