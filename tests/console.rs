@@ -57,6 +57,38 @@ fn a_list_does_not_move_under_its_reader() {
 }
 
 #[test]
+fn the_end_of_a_long_log_is_shown_while_it_is_read_and_its_reader_stays_where_he_was() {
+    let long = |from: usize| {
+        let mut run = import_run();
+        run.run = RunId::new("long");
+        run.from = 0;
+        run.steps = (from..40)
+            .map(|at| {
+                let mut step = step(at as u32, &call(1, "make all", 0.1));
+                step.step.id = StepId((at - from) as u32);
+                step.step.label = format!("make part-{at}").into();
+                step
+            })
+            .collect();
+        run.findings.clear();
+        run.summary.assessed = from == 0;
+        run
+    };
+    let mut staged = Staged::new(120, 40);
+    staged.send(Msg::Update(Update::Run(Box::new(long(30)))));
+    staged.keys(":run <Space>long<Enter>");
+    let screen = staged.screen();
+    assert!(screen.contains("still reading") && screen.contains("make part-39"), "{screen}");
+    assert!(screen.contains("Not judged yet"), "{screen}");
+    staged.keys("kkk");
+    assert_eq!(staged.model.run.step, Some(StepId(6)));
+    staged.send(Msg::Update(Update::Run(Box::new(long(0)))));
+    let screen = staged.screen();
+    assert_eq!(staged.model.run.step, Some(StepId(36)), "the same step by its own number");
+    assert!(screen.contains("make part-36") && !screen.contains("still reading"), "{screen}");
+}
+
+#[test]
 fn a_run_that_is_only_listed_is_assessed_when_it_is_opened_and_once() {
     let mut staged = Staged::new(80, 24);
     staged.keys(":run <Space>0009<Enter>");

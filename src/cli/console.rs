@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 
 use super::Common;
 use super::clerk::{Clerk, heard};
+use crate::config::Origin;
 use crate::console::{Keymap, Model, Msg};
 use crate::engine::desk::{Ask, Desk, Rules};
 use crate::engine::{Engine, Sources};
@@ -37,12 +38,12 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
     install_panic_hook(common.state_directory.clone());
     let look = Look::of(common, args.ascii)?;
-    let sources = sources(&args.paths, common)?;
+    let (sources, ledger) = sources(&args.paths, common)?;
     let mut model = look.model()?;
     model.looked =
         sources.roots.all().map(|path| crate::text::excerpt(&path.display().to_string(), 200)).collect();
     let (inbox, messages) = mpsc::channel(INBOX);
-    let desk = match open_desk(common, inbox.clone()) {
+    let desk = match open_desk(common, ledger, inbox.clone()) {
         Ok(desk) => Some(Arc::new(desk)),
         // Without a ledger everything can still be seen.
         Err(error) => {
@@ -123,10 +124,10 @@ impl Look {
     }
 }
 
-fn open_desk(common: &Common, inbox: mpsc::Sender<Msg>) -> anyhow::Result<Desk> {
+fn open_desk(common: &Common, ledger: PathBuf, inbox: mpsc::Sender<Msg>) -> anyhow::Result<Desk> {
     let config = &common.config;
     let rules = Rules {
-        ledger: common.db().to_owned(),
+        ledger,
         spool: config.spool_directory.to_path_buf(),
         operator: config.operator.to_string(),
         grace: Duration::from_secs(u64::from(*config.grace_seconds)),
@@ -139,18 +140,25 @@ fn open_desk(common: &Common, inbox: mpsc::Sender<Msg>) -> anyhow::Result<Desk> 
 }
 
 /// What is to be read: what was named, else what the configuration names, else the agents' own
-/// directories, else the bundled runs.
-fn sources(paths: &[PathBuf], common: &Common) -> anyhow::Result<Sources> {
+/// directories, else the bundled runs; and the ledger for it: what is proposed for the bundled runs
+/// stays out of the operator's own.
+fn sources(paths: &[PathBuf], common: &Common) -> anyhow::Result<(Sources, PathBuf)> {
+    let mut ledger = common.db().to_owned();
     let mut sources = common.sources(paths)?;
     let holds_something =
         |folder: &PathBuf| std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
     let nothing = sources.roots.named.is_empty() && sources.stdin.is_none();
     if nothing && !sources.roots.of_agents.iter().any(holds_something) {
         match super::samples::unpack(&common.environment.data_directory()) {
-            Ok(samples) => sources.roots.named.push(samples),
+            Ok(samples) => {
+                sources.roots.named.push(samples);
+                if common.config.db.origin == Origin::Default {
+                    ledger.set_file_name("sample-runs.db");
+                }
+            }
             // The console then says that nothing was found, and where.
             Err(error) => tracing::warn!("the sample runs cannot be unpacked: {error}"),
         }
     }
-    Ok(sources)
+    Ok((sources, ledger))
 }

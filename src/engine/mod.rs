@@ -3,6 +3,7 @@
 //!
 //! Workers send [`Update`]s over a bounded channel; the board has one owner, who applies them.
 
+mod ahead;
 pub mod assess;
 pub mod board;
 pub mod desk;

@@ -4,24 +4,22 @@
 //! before it are its intent; the call's result closes it. Whoever watches is told of each in the
 //! order of the log, with the texts at hand; afterwards the texts are gone.
 
+mod calls;
+
+use calls::Open;
 use jiff::Timestamp;
 use rustc_hash::FxHashMap;
 
-use super::effect::{Effect, effects_of, mark_undone};
 use super::entity::{Brought, Mention, hash_lower};
 use super::event::{Author, Closing, Event, EventKind, FactOf, Lifecycle, PlanItem, Status, Usage};
 use super::identity::{AgentId, RecordRef, RunId, StepId};
 use super::observe::{ClosedStep, Disorder, Observation, Passage};
 use super::run::{Agent, PlanLine, Run, StateWord};
 use super::step::{Action, LABEL_BYTES, Step};
-use super::tool::{Request, ToolKind, outcome_hash};
 use crate::text::{clip, clip_front, excerpt};
 
 /// How much of one text is kept while its step is open, in bytes: the first and the last half of it.
 pub const KEPT_BYTES: usize = 256 * 1024;
-
-/// How many calls may be open at once; the texts of the oldest are dropped past it.
-const MOST_OPEN: usize = 64;
 
 const TITLE_BYTES: usize = 120;
 const PLAN_BYTES: usize = 160;
@@ -51,19 +49,6 @@ struct Speaking {
     words: Vec<Passage>,
     reasoning: Vec<Passage>,
     since: Option<Timestamp>,
-}
-
-/// A call that has not been answered.
-struct Open {
-    step: StepId,
-    agent: AgentId,
-    id: u64,
-    kind: ToolKind,
-    tool: String,
-    request: Request,
-    input: Passage,
-    intent: Vec<Passage>,
-    reasoning: Vec<Passage>,
 }
 
 impl Assembler {
@@ -129,7 +114,7 @@ impl Assembler {
                 self.call(record, agent, (&call_id, &tool, &input), event.time, watch);
             }
             EventKind::Result { call_id, status, exit_code, text } => {
-                self.result(record, agent, &call_id, (status, exit_code), &text, event.time, watch);
+                self.result(record, agent, &call_id, (status, exit_code), text, event.time, watch);
             }
             EventKind::InputReplaced { call_id, input } => self.replace_input(hash_of(&call_id), &input),
             EventKind::Plan { items } => self.plan(record, agent, &items, watch),
@@ -328,150 +313,6 @@ impl Assembler {
         }
     }
 
-    fn call(
-        &mut self,
-        record: RecordRef,
-        agent: AgentId,
-        (call_id, tool, input): (&str, &str, &str),
-        time: Option<Timestamp>,
-        watch: &mut Watch<'_>,
-    ) {
-        let id = if call_id.is_empty() { 0 } else { hash_of(call_id) };
-        let kind = ToolKind::of(tool);
-        let (request, call_hash) = Request::parse(tool, kind, input);
-        let said = self.speaking(agent).map(std::mem::take).unwrap_or_default();
-        let step_id = self.next();
-        self.run.entities.note(input, Brought::OwnWords, Some(step_id));
-        let anchor = if id == 0 { self.anchor_of(agent, call_hash) } else { id };
-        let step = Step {
-            id: step_id,
-            agent,
-            action: Action::Call { tool: self.tool(tool), kind },
-            record,
-            intent: said.words.first().or(said.reasoning.first()).map(|p| p.record),
-            outcome: None,
-            status: Status::Unknown,
-            exit_code: None,
-            closed: false,
-            began: time,
-            ended: None,
-            label: excerpt(request.subject(), LABEL_BYTES).into(),
-            call_hash,
-            outcome_hash: 0,
-            anchor,
-        };
-        self.run.steps.push(step);
-        self.state(StateWord::Working, "a call is open", false);
-        let open = Open {
-            step: step_id,
-            agent,
-            id,
-            kind,
-            tool: excerpt(tool, 64),
-            request,
-            input: passage(record, input),
-            intent: said.words,
-            reasoning: said.reasoning,
-        };
-        if id != 0 && self.calls.insert(id, step_id).is_some() {
-            let passage = passage(record, call_id);
-            let seen = Observation::Disorder {
-                agent,
-                step: Some(step_id),
-                what: Disorder::CallIdReused,
-                passage: &passage,
-            };
-            watch(&seen, &self.run);
-        }
-        if let Some(step) = self.run.steps.last() {
-            watch(&Observation::Called { step: open.view(step, None, &[]) }, &self.run);
-        }
-        if self.open.len() >= MOST_OPEN {
-            self.open.remove(0);
-        }
-        self.open.push(open);
-    }
-
-    fn tool(&mut self, name: &str) -> u16 {
-        let name = excerpt(name, 64);
-        let found = self.run.tools.iter().position(|tool| *tool == name);
-        let index = found.unwrap_or_else(|| {
-            if self.run.tools.len() < usize::from(u16::MAX) {
-                self.run.tools.push(name);
-            }
-            self.run.tools.len() - 1
-        });
-        index as u16
-    }
-
-    #[expect(clippy::too_many_arguments, reason = "a result's parts, each of its own type")]
-    fn result(
-        &mut self,
-        record: RecordRef,
-        agent: AgentId,
-        call_id: &str,
-        (status, exit_code): (Status, Option<i32>),
-        text: &str,
-        time: Option<Timestamp>,
-        watch: &mut Watch<'_>,
-    ) {
-        let place = if call_id.is_empty() {
-            self.open.iter().rposition(|open| open.agent == agent)
-        } else {
-            let id = hash_of(call_id);
-            self.open.iter().position(|open| open.id == id)
-        };
-        let outcome = passage(record, text);
-        let Some(open) = place.map(|place| self.open.remove(place)) else {
-            let step = self.calls.get(&hash_of(call_id)).copied();
-            let what = if step.is_some() { Disorder::SecondResult } else { Disorder::ResultWithoutCall };
-            watch(&Observation::Disorder { agent, step, what, passage: &outcome }, &self.run);
-            return;
-        };
-        let status = settled(status, exit_code, open.request.background);
-        // What another agent reports is its word, not an observation.
-        let brought = if open.kind == ToolKind::Agent { Brought::Prompt } else { Brought::Outcome };
-        self.mentions.clear();
-        self.run.entities.note_each(text, brought, Some(open.step), |mention| self.mentions.push(mention));
-        if status == Status::Ok && matches!(open.kind, ToolKind::Write | ToolKind::Edit) {
-            for path in &open.request.paths {
-                self.run.entities.note(path, Brought::OwnWrite, Some(open.step));
-            }
-        }
-        if open.kind == ToolKind::Shell {
-            mark_undone(&mut self.run.effects, &open.request, status);
-        }
-        let first_effect = self.run.effects.len();
-        self.run.effects.extend(effects_of(open.step, &open.tool, open.kind, &open.request, status));
-        if let Some(step) = self.run.steps.get_mut(open.step.index()) {
-            step.status = status;
-            step.exit_code = exit_code;
-            step.outcome = Some(record);
-            step.outcome_hash = outcome_hash(&outcome.text);
-            step.ended = time;
-            step.closed = true;
-        }
-        self.state(StateWord::Working, "a call has come back", false);
-        if let Some(step) = self.run.steps.get(open.step.index()) {
-            let effects = self.run.effects.get(first_effect..).unwrap_or_default();
-            let closed = ClosedStep { mentions: &self.mentions, ..open.view(step, Some(&outcome), effects) };
-            watch(&Observation::Step(closed), &self.run);
-        }
-    }
-
-    fn replace_input(&mut self, id: u64, input: &str) {
-        let Some(open) = self.open.iter_mut().find(|open| open.id == id) else {
-            return;
-        };
-        let (request, call_hash) = Request::parse(&open.tool, open.kind, input);
-        open.request = request;
-        open.input.text = kept(input);
-        if let Some(step) = self.run.steps.get_mut(open.step.index()) {
-            step.label = excerpt(open.request.subject(), LABEL_BYTES).into();
-            step.call_hash = call_hash;
-        }
-    }
-
     fn plan(&mut self, record: RecordRef, agent: AgentId, items: &[PlanItem<'_>], watch: &mut Watch<'_>) {
         self.run.plan = items
             .iter()
@@ -563,38 +404,6 @@ impl Assembler {
     }
 }
 
-impl Open {
-    fn view<'a>(
-        &'a self,
-        step: &'a Step,
-        outcome: Option<&'a Passage>,
-        effects: &'a [Effect],
-    ) -> ClosedStep<'a> {
-        ClosedStep {
-            step,
-            intent: &self.intent,
-            reasoning: &self.reasoning,
-            tool: &self.tool,
-            request: Some(&self.request),
-            input: &self.input,
-            outcome,
-            message: None,
-            effects,
-            mentions: &[],
-        }
-    }
-}
-
-/// The status that an exit code and the background settle. Unknown never becomes ok by itself.
-fn settled(status: Status, exit_code: Option<i32>, background: bool) -> Status {
-    match (status, exit_code) {
-        (Status::Ok | Status::Unknown, Some(code)) if code != 0 => Status::Error,
-        (Status::Ok | Status::Unknown, _) if background => Status::Unknown,
-        (Status::Unknown, Some(_)) => Status::Ok,
-        (status, _) => status,
-    }
-}
-
 fn hash_of(call_id: &str) -> u64 {
     hash_lower(call_id)
 }
@@ -611,137 +420,4 @@ fn kept(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::borrow::Cow;
-
-    fn event(kind: EventKind<'static>) -> Event<'static> {
-        Event { agent: None, time: None, kind }
-    }
-
-    fn words(text: &'static str, closing: Closing) -> Event<'static> {
-        event(EventKind::Message { text: text.into(), closing })
-    }
-
-    fn call(id: &'static str, tool: &'static str, input: &'static str) -> Event<'static> {
-        event(EventKind::Call { call_id: id.into(), tool: tool.into(), input: input.into() })
-    }
-
-    fn result(
-        id: &'static str,
-        status: Status,
-        exit_code: Option<i32>,
-        text: &'static str,
-    ) -> Event<'static> {
-        event(EventKind::Result { call_id: id.into(), status, exit_code, text: Cow::Borrowed(text) })
-    }
-
-    /// Assembles events, one a record, and lists what a watcher saw.
-    fn assemble(events: Vec<Event<'static>>) -> (Assembler, Vec<String>) {
-        let mut assembler = Assembler::new(RunId::new("t"));
-        let mut seen = Vec::new();
-        for (index, event) in events.into_iter().enumerate() {
-            let record = RecordRef { index: index as u32, ..RecordRef::default() };
-            assembler.begin_record();
-            assembler.take(record, "main", event, &mut |o, _| {
-                seen.push(match o {
-                    Observation::Step(s) => format!(
-                        "step {} {} {:?}",
-                        s.step.id.0,
-                        s.step.status.word(),
-                        s.step.outcome.map(|r| r.index)
-                    ),
-                    Observation::Called { step } => {
-                        format!("called {} after {} words", step.tool, step.intent.len())
-                    }
-                    Observation::Disorder { what, .. } => format!("{what:?}"),
-                    other => format!("{other:?}").split([' ', '{']).next().unwrap_or_default().to_owned(),
-                });
-            });
-        }
-        (assembler, seen)
-    }
-
-    #[test]
-    fn words_before_a_call_are_its_intent_and_the_result_closes_it() {
-        let (assembler, seen) = assemble(vec![
-            words("I run the tests.", Closing::Unknown),
-            call("c1", "Bash", r#"{"command":"cargo test"}"#),
-            result("c1", Status::Ok, Some(101), "test result: FAILED"),
-            words("All done.", Closing::Yes),
-        ]);
-        assert_eq!(seen, ["called Bash after 1 words", "step 0 error Some(2)", "step 1 ok None"]);
-        let steps = &assembler.run().steps;
-        assert_eq!(steps[0].intent.map(|r| r.index), Some(0));
-        assert_eq!(&*steps[0].label, "cargo test");
-        assert!(steps[1].is_message());
-    }
-
-    #[test]
-    fn parallel_calls_are_paired_by_id() {
-        let (assembler, _) = assemble(vec![
-            call("a", "Read", r#"{"file_path":"x.rs"}"#),
-            call("b", "Read", r#"{"file_path":"y.rs"}"#),
-            result("b", Status::Error, None, "no such file"),
-            result("a", Status::Ok, None, "text"),
-        ]);
-        let outcomes: Vec<_> =
-            assembler.run().steps.iter().map(|s| (s.status, s.outcome.map(|r| r.index))).collect();
-        assert_eq!(outcomes, [(Status::Ok, Some(3)), (Status::Error, Some(2))]);
-    }
-
-    #[test]
-    fn unknown_is_never_ok_and_a_background_call_is_unknown() {
-        let (assembler, _) = assemble(vec![
-            call("a", "Bash", r#"{"command":"make","run_in_background":true}"#),
-            result("a", Status::Ok, Some(0), "started"),
-            call("b", "lookup", "x"),
-            result("b", Status::Unknown, None, "y"),
-        ]);
-        assert!(assembler.run().steps.iter().all(|s| s.status == Status::Unknown));
-    }
-
-    #[test]
-    fn a_log_out_of_order_is_told_and_loses_nothing() {
-        let (assembler, seen) = assemble(vec![
-            result("nowhere", Status::Ok, None, "x"),
-            call("a", "Bash", "{}"),
-            result("a", Status::Ok, None, "x"),
-            result("a", Status::Ok, None, "x"),
-            call("a", "Bash", "{}"),
-        ]);
-        assert_eq!(
-            seen,
-            [
-                "ResultWithoutCall",
-                "called Bash after 0 words",
-                "step 0 ok Some(2)",
-                "SecondResult",
-                "CallIdReused",
-                "called Bash after 0 words"
-            ]
-        );
-        assert_eq!(assembler.run().records, 5);
-    }
-
-    #[test]
-    fn waiting_words_become_a_message_when_the_turn_ends() {
-        let (mut assembler, _) = assemble(vec![words("The answer is 7.", Closing::Unknown)]);
-        assert!(assembler.run().steps.is_empty());
-        assembler.finish(&mut |_, _| {});
-        assert_eq!(assembler.run().steps.len(), 1);
-        assert_eq!(assembler.run().state.word, StateWord::Waiting);
-    }
-
-    #[test]
-    fn what_a_sub_agent_reports_is_not_an_observation() {
-        let (assembler, _) = assemble(vec![
-            call("a", "Task", r#"{"prompt":"count"}"#),
-            result("a", Status::Ok, None, "There are 12840 orders in /data/orders.csv"),
-        ]);
-        let mut origins = Vec::new();
-        super::super::entity::scan("12840", |m| origins.push(assembler.run().entities.get(m.hash).copied()));
-        let origin = origins[0].unwrap().origin;
-        assert!(origin.prompt && !origin.observed);
-    }
-}
+mod tests;

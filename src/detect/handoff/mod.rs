@@ -1,6 +1,9 @@
 //! Hand-offs: what one agent passes to another should arrive as it was sent, and be passed on as it
 //! came. A figure, an id or a path that nothing in the run holds, while one that differs in a digit or
-//! a character stood in what another agent had sent, was altered on the way.
+//! a character stood in what another agent had sent, was altered on the way. What was asked for and
+//! never taken up is in [`lost`].
+
+mod lost;
 
 use std::collections::VecDeque;
 
@@ -11,7 +14,7 @@ use crate::trace::{
     AgentId, ClosedStep, EntityKind, Observation, Passage, Probability, RecordRef, Run, StepId, ToolKind,
 };
 
-use super::{Aspect, Basis, Class, Evidence, Family, Finding, Part, Rule, speech};
+use super::{Aspect, Basis, Class, EVIDENCE_BYTES, Evidence, Family, Finding, Part, Rule, speech};
 
 /// Altered on the way from agent to agent.
 pub(super) static ALTERED_REPORT: Rule = Rule {
@@ -24,7 +27,7 @@ pub(super) static ALTERED_REPORT: Rule = Rule {
     proven: true,
 };
 
-static RULES: &[&Rule] = &[&ALTERED_REPORT];
+static RULES: &[&Rule] = &[&ALTERED_REPORT, &lost::LOST];
 
 /// How many things that were sent are remembered; the oldest go first.
 const MOST_SENT: usize = 1024;
@@ -54,6 +57,7 @@ pub(super) struct Handoffs {
     /// Agents that have made a call. Where a sub-agent makes none, what it observes stands in its
     /// words, and a figure in them needs no sender.
     called: FxHashSet<AgentId>,
+    lost: lost::Lost,
 }
 
 /// Who said a text, where.
@@ -191,7 +195,7 @@ impl Handoffs {
                     words,
                     record: source.record,
                     step: source.step,
-                    sentence: crate::text::excerpt(sentence, super::EVIDENCE_BYTES).into(),
+                    sentence: crate::text::excerpt(sentence, EVIDENCE_BYTES).into(),
                 });
             });
         }
@@ -344,11 +348,16 @@ impl Family for Handoffs {
 
     fn observe(&mut self, seen: &Observation<'_>, run: &Run, found: &mut Vec<Finding>) {
         match seen {
-            Observation::Step(step) => self.closed(step, run, found),
+            Observation::Step(step) => {
+                self.closed(step, run, found);
+                self.lost.closed(step);
+            }
             Observation::Return { from, step, passage, .. } => {
+                self.lost.returns(*from, passage, run, found);
                 self.arrives(passage, (Some(*from), *step), run, found);
             }
-            Observation::Handoff { from, step, passage, .. } => {
+            Observation::Handoff { from, to, step, passage } => {
+                self.lost.hands((*from, *to), passage, *step);
                 self.send(&passage.text, Source { by: Some(*from), record: passage.record, step: *step });
             }
             _ => {}
@@ -358,8 +367,8 @@ impl Family for Handoffs {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scene::Scene;
     use super::*;
+    use crate::detect::scene::Scene;
     use crate::trace::Status;
     use serde_json::json;
 

@@ -1,14 +1,21 @@
-//! Pace: calls that take far longer than others, and calls that fail before they work. Operational: it
-//! costs time and money and says nothing against the agent.
+//! Pace: calls that take far longer than others, that fail before they work, or that nothing answers;
+//! what steps cost. Operational: it costs time and money and says nothing against the agent.
 //!
 //! Keeps a few durations for each sort of call. Waiting is no slowness: a tool that waits, a call that
-//! hands work over, and the first run of a build are left alone.
+//! hands work over, and the first run of a build are left alone. All time is the log's own.
+
+mod cost;
+mod hang;
+mod spread;
+#[cfg(test)]
+mod tests;
 
 use rustc_hash::FxHashMap;
 
 use crate::trace::{AgentId, ClosedStep, Observation, Probability, RecordRef, Run, StepId, ToolKind};
 
 use super::{Aspect, Basis, Class, Evidence, Family, Finding, Part, Rule, fault, repetition, speech};
+use spread::Spread;
 
 /// Too long.
 pub(super) static SLOW: Rule = Rule {
@@ -32,7 +39,18 @@ pub(super) static FLAKY: Rule = Rule {
     proven: true,
 };
 
-static RULES: &[&Rule] = &[&SLOW, &FLAKY];
+/// Far from the others.
+pub(super) static OUTLIER: Rule = Rule {
+    id: "pace.latency-outlier",
+    class: Class::Operational,
+    basis: Basis::External,
+    speaks_of: Aspect::Execution,
+    summary: "A call took far longer than the latest of its sort usually take, by the robust z-score.",
+    example: "the call “get_order A-17” took 45 s; the middle one of the 12 of its sort before it took 3 s",
+    proven: false,
+};
+
+static RULES: &[&Rule] = &[&SLOW, &FLAKY, &OUTLIER, &hang::HANG, &cost::COSTLY_STEP, &cost::RISING_COST];
 
 const MOST_SORTS: usize = 512;
 /// How many durations of a sort must be known.
@@ -44,6 +62,9 @@ const TIMES: i64 = 8;
 /// The shortest call that is too long, in milliseconds, and the same where its sort is not known.
 const SLOW_MS: i64 = 30_000;
 const SLOW_IN_ALL_MS: i64 = 120_000;
+/// How far a call's duration lies out, and the shortest that does, in milliseconds.
+const Z: f64 = 6.0;
+const OUT_MS: u64 = 20_000;
 /// Failures before a success that make a call flaky.
 const FAILURES: u32 = 2;
 
@@ -51,6 +72,13 @@ const FAILURES: u32 = 2;
 struct Durations {
     count: u32,
     longest: i64,
+}
+
+/// What is known of how long calls of one sort take.
+#[derive(Debug, Default)]
+struct Known {
+    durations: Durations,
+    spread: Spread,
 }
 
 /// A call that failed and was not followed by anything that changes the world.
@@ -66,64 +94,35 @@ struct Failing {
 /// The family.
 #[derive(Debug, Default)]
 pub(super) struct Pace {
-    sorts: FxHashMap<u64, Durations>,
-    all: Durations,
+    sorts: FxHashMap<u64, Known>,
+    all: Known,
     failing: FxHashMap<AgentId, Failing>,
+    hang: hang::Hang,
+    cost: cost::Cost,
 }
 
 impl Pace {
-    fn slow(&mut self, step: &ClosedStep<'_>, found: &mut Vec<Finding>) {
-        let Some(kind) = step.step.tool_kind() else { return };
+    fn took(&mut self, step: &ClosedStep<'_>, found: &mut Vec<Finding>) {
         let command = step.request.and_then(|request| request.command.as_deref()).unwrap_or("");
-        if matches!(kind, ToolKind::Agent | ToolKind::Plan) || repetition::waits(step) {
+        if step.step.is_message() || leaves_alone(step) {
             return;
         }
         let (Some(began), Some(ended)) = (step.step.began, step.step.ended) else { return };
         let took = ended.as_millisecond().saturating_sub(began.as_millisecond());
-        if took < 0 {
-            return;
-        }
+        let Ok(length) = u64::try_from(took) else { return };
         if self.sorts.len() >= MOST_SORTS {
             self.sorts.clear();
         }
-        let sort = self.sorts.entry(sort_of(step, command)).or_default();
+        let Self { sorts, all, .. } = self;
+        let sort = sorts.entry(sort_of(step, command)).or_default();
         // Building, testing and installing take their time when they are first done.
-        let heavy = fault::is_check(command) || installs(command);
-        let against = if sort.count >= ENOUGH {
-            (took >= SLOW_MS && took > sort.longest.saturating_mul(TIMES)).then_some(*sort)
-        } else if self.all.count >= ENOUGH_IN_ALL && !heavy {
-            let longest = self.all.longest.max(1000);
-            (took >= SLOW_IN_ALL_MS && took > longest.saturating_mul(TIMES)).then_some(self.all)
-        } else {
-            None
-        };
-        for known in [sort, &mut self.all] {
-            known.count = known.count.saturating_add(1);
-            if against.is_none() {
-                known.longest = known.longest.max(took);
-            }
+        let heavy = is_heavy(command);
+        let told = slow(step, took, heavy, [&mut sort.durations, &mut all.durations], found);
+        if !told && !heavy {
+            outlier(step, length, &sort.spread, found);
         }
-        let Some(against) = against else { return };
-        let label = fault::call_name(step);
-        let record = step.outcome.map_or(step.input.record, |outcome| outcome.record);
-        found.push(Finding {
-            rule: &SLOW,
-            step: step.step.id,
-            root: None,
-            strength: Probability::new(0.5),
-            evidence: vec![
-                Evidence::new(step.input.record, Part::Claim, &step.input.text),
-                Evidence::new(record, Part::Against, &format!("answered after {}", shown(took))),
-            ],
-            sentence: format!(
-                "the call “{label}” took {}; the longest of {} before it took {}",
-                shown(took),
-                against.count,
-                shown(against.longest)
-            ),
-            instruction: String::new(),
-            means: Vec::new(),
-        });
+        sort.spread.add(length);
+        all.spread.add(length);
     }
 
     fn flaky(&mut self, step: &ClosedStep<'_>, found: &mut Vec<Finding>) {
@@ -170,6 +169,74 @@ impl Pace {
     }
 }
 
+/// Whether a call's duration says nothing: it hands work over, keeps a plan, or waits.
+fn leaves_alone(step: &ClosedStep<'_>) -> bool {
+    matches!(step.step.tool_kind(), Some(ToolKind::Agent | ToolKind::Plan)) || repetition::waits(step)
+}
+
+/// Whether a command does work whose length is its own.
+fn is_heavy(command: &str) -> bool {
+    fault::is_check(command) || installs(command)
+}
+
+/// Judges a call against the longest before it, of its sort or of all; learns it. Returns whether
+/// something was told.
+fn slow(
+    step: &ClosedStep<'_>,
+    took: i64,
+    heavy: bool,
+    [sort, all]: [&mut Durations; 2],
+    found: &mut Vec<Finding>,
+) -> bool {
+    let against = if sort.count >= ENOUGH {
+        (took >= SLOW_MS && took > sort.longest.saturating_mul(TIMES)).then_some(*sort)
+    } else if all.count >= ENOUGH_IN_ALL && !heavy {
+        let longest = all.longest.max(1000);
+        (took >= SLOW_IN_ALL_MS && took > longest.saturating_mul(TIMES)).then_some(*all)
+    } else {
+        None
+    };
+    for known in [sort, all] {
+        known.count = known.count.saturating_add(1);
+        if against.is_none() {
+            known.longest = known.longest.max(took);
+        }
+    }
+    let Some(against) = against else { return false };
+    let before = format!("the longest of {} before it took {}", against.count, shown_ms(against.longest));
+    found.push(long(&SLOW, step, 0.5, took.unsigned_abs(), &before));
+    true
+}
+
+/// Judges a call against the middle of its sort.
+fn outlier(step: &ClosedStep<'_>, length: u64, spread: &Spread, found: &mut Vec<Finding>) {
+    if length < OUT_MS || spread.z(length).is_none_or(|z| z < Z) {
+        return;
+    }
+    let Some(median) = spread.median() else { return };
+    let before =
+        format!("the middle one of the {} of its sort before it took {}", spread.len(), shown(median));
+    found.push(long(&OUTLIER, step, 0.3, length, &before));
+}
+
+/// A call that took too long, held against what went `before`.
+fn long(rule: &'static Rule, step: &ClosedStep<'_>, strength: f64, length: u64, before: &str) -> Finding {
+    let record = step.outcome.map_or(step.input.record, |outcome| outcome.record);
+    Finding {
+        rule,
+        step: step.step.id,
+        root: None,
+        strength: Probability::new(strength),
+        evidence: vec![
+            Evidence::new(step.input.record, Part::Claim, &step.input.text),
+            Evidence::new(record, Part::Against, &format!("answered after {}", shown(length))),
+        ],
+        sentence: format!("the call “{}” took {}; {before}", fault::call_name(step), shown(length)),
+        instruction: String::new(),
+        means: Vec::new(),
+    }
+}
+
 /// Calls that take about as long: those of one tool, commands by their program and its first word.
 fn sort_of(step: &ClosedStep<'_>, line: &str) -> u64 {
     let mut sort = step.tool.to_owned();
@@ -194,7 +261,11 @@ fn installs(command: &str) -> bool {
     speech::has_any_word(&command.to_ascii_lowercase(), WORDS)
 }
 
-fn shown(milliseconds: i64) -> String {
+fn shown_ms(milliseconds: i64) -> String {
+    shown(milliseconds.unsigned_abs())
+}
+
+fn shown(milliseconds: u64) -> String {
     match milliseconds {
         ..1000 => format!("{milliseconds} ms"),
         1000..120_000 => format!("{} s", milliseconds / 1000),
@@ -207,85 +278,19 @@ impl Family for Pace {
         RULES
     }
 
-    fn observe(&mut self, seen: &Observation<'_>, _run: &Run, found: &mut Vec<Finding>) {
-        if let Observation::Step(step) = seen {
-            self.slow(step, found);
-            self.flaky(step, found);
+    fn observe(&mut self, seen: &Observation<'_>, run: &Run, found: &mut Vec<Finding>) {
+        self.hang.observe(seen, run);
+        self.cost.observe(seen, run, found);
+        match seen {
+            Observation::Step(step) => {
+                self.took(step, found);
+                self.flaky(step, found);
+            }
+            Observation::End => {
+                let of_sort = |sort| self.sorts.get(&sort).map(|known| &known.spread);
+                self.hang.judge(of_sort, &self.all.spread, found);
+            }
+            _ => {}
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::scene::Scene;
-    use super::*;
-    use crate::trace::Status;
-    use serde_json::json;
-
-    /// Calls of one tool that take so many seconds each.
-    fn take(scene: &mut Scene, tool: &str, command: &str, seconds: &[i64]) {
-        let mut now = 0;
-        for seconds in seconds {
-            let step = scene.at(now).open(tool, &json!({"command": command}));
-            now += seconds;
-            scene.at(now).close(step, Status::Ok, "done");
-        }
-    }
-
-    #[test]
-    fn a_call_that_takes_many_times_as_long_is_told() {
-        let mut scene = Scene::of(Pace::default());
-        take(&mut scene, "get_order", "", &[1, 2, 1, 200, 1]);
-        let found = scene.found("pace.slow-call");
-        assert_eq!(found.iter().map(|f| f.step.0).collect::<Vec<_>>(), [3]);
-        assert!(
-            found[0].sentence.contains("3 min") && found[0].sentence.contains("2 s"),
-            "{}",
-            found[0].sentence
-        );
-    }
-
-    #[test]
-    fn long_is_not_slow_where_long_is_usual_or_nothing_is_known() {
-        for (tool, command, seconds) in [
-            ("get_order", "", &[100, 120, 90, 200][..]),
-            ("get_order", "", &[1, 200][..]),
-            ("get_order", "", &[1, 1, 1, 20][..]),
-            ("Bash", "sleep 300", &[1, 1, 1, 300][..]),
-        ] {
-            let mut scene = Scene::of(Pace::default());
-            take(&mut scene, tool, command, seconds);
-            assert!(scene.all().is_empty(), "{tool} {command} {seconds:?}");
-        }
-        let mut scene = Scene::of(Pace::default());
-        take(&mut scene, "Read", "", &[1, 1, 1, 1]);
-        take(&mut scene, "Bash", "cargo build", &[400]);
-        assert!(scene.all().is_empty());
-    }
-
-    #[test]
-    fn a_call_that_works_at_the_third_try_is_flaky() {
-        let mut scene = Scene::of(Pace::default());
-        let call = json!({"order": "A1"});
-        for _ in 0..2 {
-            scene.call("get_order", &call, Status::Error, "Error: 503 Service Unavailable");
-        }
-        scene.call("get_order", &call, Status::Ok, "{}");
-        let found = scene.found("pace.flaky-tool");
-        assert_eq!((found.len(), found[0].root), (1, Some(StepId(0))));
-    }
-
-    #[test]
-    fn one_failure_or_another_call_between_is_not_flaky() {
-        let mut scene = Scene::of(Pace::default());
-        for order in ["A1", "A2"] {
-            scene.call("get_order", &json!({"order": order}), Status::Error, "Error: 503");
-            scene.call("get_order", &json!({"order": order}), Status::Ok, "{}");
-        }
-        scene.call("get_order", &json!({"order": "A3"}), Status::Error, "Error: 503");
-        scene.call("get_user", &json!({}), Status::Ok, "{}");
-        scene.call("get_order", &json!({"order": "A3"}), Status::Error, "Error: 503");
-        scene.call("get_order", &json!({"order": "A3"}), Status::Ok, "{}");
-        assert!(scene.all().is_empty());
     }
 }

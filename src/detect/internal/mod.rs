@@ -1,13 +1,15 @@
 //! Internal: what the model said that it thought, against what it did and what came back. Read only
 //! with `internal_signals`; never enough by itself, because models rarely say what moved them.
 
+mod manner;
+
 use rustc_hash::FxHashMap;
 
 use crate::trace::{
     AgentId, ClosedStep, Observation, Passage, Probability, RecordRef, Run, StepId, ToolKind,
 };
 
-use super::{Aspect, Basis, Class, Evidence, Family, Finding, Part, Rule, fault, speech};
+use super::{Aspect, Basis, Class, EVIDENCE_BYTES, Evidence, Family, Finding, Part, Rule, fault, speech};
 
 /// Said one thing, did another.
 pub(super) static OTHER_ACT: Rule = Rule {
@@ -42,7 +44,8 @@ pub(super) static MISREAD: Rule = Rule {
     proven: false,
 };
 
-static RULES: &[&Rule] = &[&OTHER_ACT, &CONTRADICTION, &MISREAD];
+static RULES: &[&Rule] =
+    &[&OTHER_ACT, &CONTRADICTION, &MISREAD, &manner::RISING_DOUBT, &manner::CONFIDENT_AMID_ERRORS];
 
 const MOST_STATEMENTS: usize = 64;
 
@@ -69,6 +72,7 @@ pub(super) struct Internal {
     failed: FxHashMap<AgentId, Failed>,
     /// Statements of each agent since its last observation, by the hash of their words.
     stated: FxHashMap<AgentId, FxHashMap<u64, Statement>>,
+    manners: manner::Manners,
 }
 
 /// Sorts of acts that can be told apart in words and in calls.
@@ -188,7 +192,7 @@ impl Internal {
                 Failed {
                     step: step.step.id,
                     record: outcome.record,
-                    line: crate::text::excerpt(fault.line, super::EVIDENCE_BYTES),
+                    line: crate::text::excerpt(fault.line, EVIDENCE_BYTES),
                     check: fault.sort == fault::Sort::Check,
                 },
             );
@@ -351,7 +355,10 @@ impl Family for Internal {
 
     fn observe(&mut self, seen: &Observation<'_>, _run: &Run, found: &mut Vec<Finding>) {
         match seen {
-            Observation::Step(step) => self.closed(step, found),
+            Observation::Step(step) => {
+                self.closed(step, found);
+                self.manners.closed(step, found);
+            }
             Observation::Prompt { agent, .. } | Observation::Return { to: agent, .. } => {
                 self.stated.remove(agent);
             }
@@ -362,8 +369,8 @@ impl Family for Internal {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scene::Scene;
     use super::*;
+    use crate::detect::scene::Scene;
     use crate::trace::Status;
     use serde_json::json;
 

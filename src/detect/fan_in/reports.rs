@@ -1,23 +1,11 @@
-//! Fan-in: what several agents bring back must agree, and what several agents write must not undo each
-//! other.
-//!
-//! Two reports contradict each other when they give two values for one thing: the same unit or the same
-//! sort of date, in sentences about the same subject. That alone is no fault of anybody. It becomes one
-//! when the agent that asked both goes on with one value and says nothing of the other, and no outcome
-//! of its own has settled the matter.
-
-use std::cell::LazyCell;
+//! Reports: what agents bring back to the one that asked them, held against each other, until that one
+//! goes on with one of two values.
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::trace::entity::scan;
-use crate::trace::{
-    AgentId, ClosedStep, EffectKind, EntityKind, Observation, Passage, Probability, RecordRef, Run, StepId,
-    ToolKind,
-};
-
-use super::pattern::patterns;
-use super::{Aspect, Basis, Class, Evidence, Family, Finding, Part, Rule, speech};
+use super::facts::{Fact, Value, facts, gives, shared, things};
+use super::{Aspect, Basis, Class, EVIDENCE_BYTES, Evidence, Finding, Part, Rule, speech};
+use crate::trace::{AgentId, ClosedStep, EffectKind, Passage, Probability, RecordRef, Run, StepId, ToolKind};
 
 /// Two answers, one taken.
 pub(super) static CONTRADICTION: Rule = Rule {
@@ -30,69 +18,16 @@ pub(super) static CONTRADICTION: Rule = Rule {
     proven: true,
 };
 
-/// Two writers, one file.
-pub(super) static OVERWRITTEN: Rule = Rule {
-    id: "agents.overwritten-file",
-    class: Class::FailurePropagation,
-    basis: Basis::External,
-    speaks_of: Aspect::Consistency,
-    summary: "An agent writes a whole file that another agent has written since it last read it.",
-    example: "writes docs/plan.md, which writer-1 wrote at step 8; it has not read it since",
-    proven: false,
-};
-
-static RULES: &[&Rule] = &[&CONTRADICTION, &OVERWRITTEN];
-
-/// How many facts of one report are kept.
-const MOST_FACTS: usize = 64;
 /// How many contradictions wait to be taken up.
 const MOST_OPEN: usize = 32;
 /// How many reports of one asker are compared with a new one.
 const MOST_REPORTS: usize = 32;
-/// How many files, and tasks, are followed.
-const MOST_FILES: usize = 4096;
 /// How many steps back a report is looked for.
 const RECENT: usize = 512;
+/// How many tasks are followed.
+const MOST_TASKS: usize = 4096;
 /// How much of a task is kept, in bytes.
 const TASK_BYTES: usize = 2048;
-
-patterns! {
-    ISO = r"\b(\d{4})-(\d{2})-(\d{2})\b";
-    MONTH_FIRST = r"\b(Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.? {1,2}(\d{1,2})(?:st|nd|rd|th)?,? (?:\d\d:\d\d(?::\d\d)? )?(\d{4})\b";
-    DAY_FIRST = r"\b(\d{1,2})\.? (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?,? (\d{4})\b";
-}
-
-const MONTHS: [&str; 12] =
-    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-/// What a date may be of, by the words beside it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sort {
-    End,
-    Begin,
-    Made,
-}
-
-const SORTS: &[(Sort, &[&str])] = &[
-    (
-        Sort::End,
-        &[
-            "notafter",
-            "expire",
-            "expires",
-            "expired",
-            "expiry",
-            "expiration",
-            "until",
-            "ends",
-            "end",
-            "deadline",
-            "due",
-        ],
-    ),
-    (Sort::Begin, &["notbefore", "starts", "start", "begins", "begin", "since", "from", "effective"]),
-    (Sort::Made, &["created", "released", "published", "written", "modified", "updated", "born"]),
-];
 
 /// Words by which an agent shows that it has seen that two reports differ.
 const SEES_IT: &[&str] = &[
@@ -114,45 +49,7 @@ const SEES_IT: &[&str] = &[
     "two answers",
 ];
 
-/// Words of a sentence that states no fact.
-const UNSURE: &[&str] = &[
-    "would",
-    "should",
-    "could",
-    "might",
-    "may",
-    "if",
-    "whether",
-    "unless",
-    "maybe",
-    "perhaps",
-    "probably",
-    "likely",
-    "about",
-    "around",
-    "approximately",
-    "estimate",
-    "estimated",
-];
-
-/// What a fact says of its subject.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Value {
-    Date { year: u32, month: u32, day: u32, sort: Option<Sort> },
-    Figure { hash: u64, unit: u64 },
-}
-
-#[derive(Clone, Debug)]
-struct Fact {
-    value: Value,
-    name: Box<str>,
-    /// The meaningful words of its sentence, sorted.
-    words: Vec<u64>,
-    /// Paths, addresses, ids and names of hosts in its sentence.
-    things: Vec<u64>,
-    sentence: Box<str>,
-}
-
+/// What one agent brought back.
 #[derive(Clone, Debug)]
 struct Report {
     by: AgentId,
@@ -173,134 +70,13 @@ struct Pair {
     sides: [(AgentId, RecordRef, Option<StepId>, Fact); 2],
 }
 
-/// Who wrote a file last, and who has read it since.
-#[derive(Clone, Debug)]
-struct Written {
-    by: AgentId,
-    step: StepId,
-    record: RecordRef,
-    read: FxHashSet<AgentId>,
-}
-
-/// The family.
+/// The reports of a run.
 #[derive(Debug, Default)]
-pub(super) struct FanIn {
+pub(super) struct Reports {
     /// Tasks that were handed out, by asker and agent.
     tasks: FxHashMap<(AgentId, AgentId), String>,
     reports: FxHashMap<AgentId, Vec<Report>>,
     open: Vec<Pair>,
-    files: FxHashMap<u64, Written>,
-    /// When an agent last looked at changes or files in a way that names none.
-    looked: FxHashMap<AgentId, StepId>,
-}
-
-fn facts(text: &str) -> Vec<Fact> {
-    let mut facts = Vec::new();
-    for sentence in speech::sentences(speech::read(text)) {
-        let lower = sentence.to_ascii_lowercase();
-        if lower.contains('?') || speech::has_any_word(&lower, UNSURE) {
-            continue;
-        }
-        let words = LazyCell::new(|| speech::content(sentence, false));
-        let things = LazyCell::new(|| things(sentence));
-        let mut add = |value, name: &str| {
-            if facts.len() < MOST_FACTS {
-                facts.push(Fact {
-                    value,
-                    name: name.into(),
-                    words: words.clone(),
-                    things: things.clone(),
-                    sentence: crate::text::excerpt(sentence, super::EVIDENCE_BYTES).into(),
-                });
-            }
-        };
-        let sort = SORTS.iter().find(|(_, words)| speech::has_any_word(&lower, words)).map(|(sort, _)| *sort);
-        let mut dated = false;
-        dates(sentence, |year, month, day, name| {
-            dated = true;
-            add(Value::Date { year, month, day, sort }, name);
-        });
-        if dated {
-            continue;
-        }
-        scan(sentence, |mention| {
-            let unit = unit(sentence, mention.span.end);
-            if mention.kind == EntityKind::Number
-                && unit != 0
-                && let Some(name) = sentence.get(mention.span)
-            {
-                add(Value::Figure { hash: mention.hash, unit }, name);
-            }
-        });
-    }
-    facts
-}
-
-/// The dates of a text.
-fn dates<'t>(text: &'t str, mut found: impl FnMut(u32, u32, u32, &'t str)) {
-    let number = |text: Option<regex::Match<'_>>| text.and_then(|text| text.as_str().parse::<u32>().ok());
-    let month = |text: Option<regex::Match<'_>>| {
-        let text = text?;
-        MONTHS.iter().position(|month| *month == text.as_str()).map(|at| at as u32 + 1)
-    };
-    for date in ISO.all(text) {
-        if let (Some(year), Some(month), Some(day), Some(all)) =
-            (number(date.get(1)), number(date.get(2)), number(date.get(3)), date.get(0))
-        {
-            found(year, month, day, all.as_str());
-        }
-    }
-    for date in MONTH_FIRST.all(text) {
-        if let (Some(month), Some(day), Some(year), Some(all)) =
-            (month(date.get(1)), number(date.get(2)), number(date.get(3)), date.get(0))
-        {
-            found(year, month, day, all.as_str());
-        }
-    }
-    for date in DAY_FIRST.all(text) {
-        if let (Some(day), Some(month), Some(year), Some(all)) =
-            (number(date.get(1)), month(date.get(2)), number(date.get(3)), date.get(0))
-        {
-            found(year, month, day, all.as_str());
-        }
-    }
-}
-
-/// The word after a figure; 0 without one.
-fn unit(sentence: &str, end: usize) -> u64 {
-    let rest = sentence.get(end..).unwrap_or_default().trim_start_matches(' ');
-    let word: String =
-        rest.chars().take_while(|c| c.is_alphabetic() || *c == '/').flat_map(char::to_lowercase).collect();
-    if word.len() < 3 { 0 } else { speech::hash(speech::stem(&word).as_bytes()) }
-}
-
-/// The paths, addresses, ids and hosts of a text, sorted.
-fn things(text: &str) -> Vec<u64> {
-    let mut things = Vec::new();
-    scan(text, |mention| {
-        let date = text.get(mention.span.clone()).is_some_and(|name| ISO.is_in(name));
-        if mention.kind != EntityKind::Number && !date {
-            things.push(mention.file_name.unwrap_or(mention.hash));
-        }
-    });
-    // Hosts are no entities of their own.
-    for word in text.split(|c: char| !(c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | '/'))) {
-        let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-        let parts = || word.split('.');
-        if parts().count() >= 3
-            && parts().all(|part| !part.is_empty())
-            && word.bytes().any(|b| b.is_ascii_alphabetic())
-        {
-            things.push(speech::hash(word.to_ascii_lowercase().as_bytes()));
-        }
-    }
-    things.sort_unstable();
-    things.dedup();
-    things
-}
-
-fn shared(one: &[u64], other: &[u64]) -> usize {
-    one.iter().filter(|word| other.binary_search(word).is_ok()).count()
 }
 
 /// Whether two facts of two reports give two values for one thing.
@@ -339,24 +115,17 @@ fn contradict(one: (&Report, &Fact), other: (&Report, &Fact)) -> bool {
     }
 }
 
-/// Whether a text gives the value of a fact.
-fn gives(text: &str, fact: &Fact) -> bool {
-    match fact.value {
-        Value::Date { year, month, day, .. } => {
-            let mut given = false;
-            dates(text, |y, m, d, _| given |= (y, m, d) == (year, month, day));
-            given
-        }
-        Value::Figure { hash, .. } => {
-            let mut given = false;
-            scan(text, |mention| given |= mention.hash == hash);
-            given
+impl Reports {
+    /// Work has been handed out.
+    pub(super) fn asked(&mut self, from: AgentId, to: AgentId, passage: &Passage) {
+        if self.tasks.len() < MOST_TASKS || self.tasks.contains_key(&(from, to)) {
+            let text = crate::text::clip(&passage.text, TASK_BYTES).to_owned();
+            self.tasks.insert((from, to), text);
         }
     }
-}
 
-impl FanIn {
-    fn report(&mut self, from: AgentId, to: AgentId, passage: &Passage, run: &Run) {
+    /// An answer has come back.
+    pub(super) fn returned(&mut self, from: AgentId, to: AgentId, passage: &Passage, run: &Run) {
         let task = self.tasks.get(&(to, from)).cloned().unwrap_or_default();
         let said = run.steps.iter().rev().take(RECENT).find(|step| step.agent == from && step.is_message());
         self.take_in(from, to, (passage, &task), said.map(|step| step.id));
@@ -422,7 +191,8 @@ impl FanIn {
         reports.push(new);
     }
 
-    fn closed(&mut self, step: &ClosedStep<'_>, run: &Run, found: &mut Vec<Finding>) {
+    /// A step has closed: an answer that a call brought back, or one of two values that is gone on with.
+    pub(super) fn closed(&mut self, step: &ClosedStep<'_>, run: &Run, found: &mut Vec<Finding>) {
         let agent = step.step.agent;
         if let Some(outcome) = step.outcome.filter(|_| step.step.tool_kind() == Some(ToolKind::Agent)) {
             self.answer(step, outcome, run);
@@ -440,7 +210,6 @@ impl FanIn {
                 });
             }
         }
-        self.files(step, run, found);
     }
 
     /// The asker says, writes or hands on one of two values.
@@ -456,7 +225,7 @@ impl FanIn {
             texts.iter().find_map(|passage| {
                 let sentence =
                     speech::sentences(speech::read(&passage.text)).find(|sentence| gives(sentence, fact))?;
-                let sentence = if sentence.len() > super::EVIDENCE_BYTES { &fact.name } else { sentence };
+                let sentence = if sentence.len() > EVIDENCE_BYTES { &fact.name } else { sentence };
                 Some(Evidence::new(passage.record, Part::Claim, sentence))
             })
         };
@@ -505,102 +274,13 @@ impl FanIn {
             means: Vec::new(),
         });
     }
-
-    /// Rule 47.
-    fn files(&mut self, step: &ClosedStep<'_>, run: &Run, found: &mut Vec<Finding>) {
-        let agent = step.step.agent;
-        if run.agents.len() < 2 || step.step.failed() {
-            return;
-        }
-        let Some(request) = step.request else { return };
-        if step.step.tool_kind() != Some(ToolKind::Write) {
-            let command = request.command.as_deref().unwrap_or_default();
-            if speech::has_any(command, &["git diff", "git show", "git log -p", "cat ", "head ", "tail "]) {
-                self.looked.insert(agent, step.step.id);
-            }
-            for text in request.paths.iter().map(String::as_str).chain([command]) {
-                scan(text, |mention| {
-                    if let Some(written) = self.files.get_mut(&mention.hash) {
-                        written.read.insert(agent);
-                    }
-                });
-            }
-            return;
-        }
-        for path in &request.paths {
-            let mut key = None;
-            scan(path, |mention| key = key.or(Some(mention.hash)));
-            let Some(key) = key else { continue };
-            if let Some(known) = self.files.get(&key)
-                && known.by != agent
-                && !known.read.contains(&agent)
-                && self.looked.get(&agent).is_none_or(|looked| *looked < known.step)
-            {
-                found.push(overwritten(step, path, known, run));
-            }
-            if self.files.len() < MOST_FILES || self.files.contains_key(&key) {
-                self.files.insert(
-                    key,
-                    Written {
-                        by: agent,
-                        step: step.step.id,
-                        record: step.input.record,
-                        read: FxHashSet::default(),
-                    },
-                );
-            }
-        }
-    }
-}
-
-fn overwritten(step: &ClosedStep<'_>, path: &str, known: &Written, run: &Run) -> Finding {
-    let name = crate::text::excerpt(run.agent_name(known.by), 40);
-    let shown = crate::text::quoted(path, 80);
-    Finding {
-        rule: &OVERWRITTEN,
-        step: step.step.id,
-        root: None,
-        strength: Probability::new(0.5),
-        evidence: vec![
-            Evidence::new(step.input.record, Part::Claim, path),
-            Evidence::new(known.record, Part::Against, path),
-        ],
-        sentence: format!(
-            "writes {shown}, which {name} wrote at step {}; it has not read it since",
-            known.step.0
-        ),
-        instruction: format!(
-            "Read what {name} wrote to {shown} (step {}), and put both contributions together.",
-            known.step.0
-        ),
-        means: Vec::new(),
-    }
-}
-
-impl Family for FanIn {
-    fn rules(&self) -> &'static [&'static Rule] {
-        RULES
-    }
-
-    fn observe(&mut self, seen: &Observation<'_>, run: &Run, found: &mut Vec<Finding>) {
-        match seen {
-            Observation::Step(step) => self.closed(step, run, found),
-            Observation::Handoff { from, to, passage, .. }
-                if self.tasks.len() < MOST_FILES || self.tasks.contains_key(&(*from, *to)) =>
-            {
-                let text = crate::text::clip(&passage.text, TASK_BYTES).to_owned();
-                self.tasks.insert((*from, *to), text);
-            }
-            Observation::Return { from, to, passage, .. } => self.report(*from, *to, passage, run),
-            _ => {}
-        }
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::scene::Scene;
+    use super::super::FanIn;
     use super::*;
+    use crate::detect::scene::Scene;
     use crate::trace::Status;
     use serde_json::json;
 
@@ -626,11 +306,6 @@ mod tests {
 
     fn leases() -> Scene {
         two(TASKS, ["The lease is valid until June 1, 2030.", "By the archive the lease ends on 2031-06-01."])
-    }
-
-    #[test]
-    fn the_patterns_compile() {
-        assert!(patterns_that_do_not_compile().is_empty());
     }
 
     #[test]
@@ -729,35 +404,5 @@ mod tests {
         }
         scene.says("The lease is valid until 2031-06-01.");
         assert_eq!(scene.found("agents.contradiction").len(), 1);
-    }
-
-    fn write(scene: &mut Scene) -> StepId {
-        scene.call("Write", &json!({"file_path": "docs/plan.md", "content": "x"}), Status::Ok, "written")
-    }
-
-    #[test]
-    fn a_file_that_another_agent_wrote_is_written_over_unread() {
-        let mut scene = Scene::of(FanIn::default());
-        scene.acts("writer-1");
-        write(&mut scene);
-        write(&mut scene);
-        scene.acts("writer-2");
-        let step = write(&mut scene);
-        let found = scene.found("agents.overwritten-file");
-        assert_eq!(found.iter().map(|f| f.step).collect::<Vec<_>>(), [step]);
-    }
-
-    #[test]
-    fn who_read_it_first_may_write_it() {
-        let mut scene = Scene::of(FanIn::default());
-        scene.acts("writer-1");
-        write(&mut scene);
-        scene.acts("writer-2");
-        scene.call("Read", &json!({"file_path": "docs/plan.md"}), Status::Ok, "x");
-        write(&mut scene);
-        scene.acts("writer-3");
-        scene.call("Bash", &json!({"command": "git diff"}), Status::Ok, "+x");
-        write(&mut scene);
-        assert!(scene.found("agents.overwritten-file").is_empty());
     }
 }

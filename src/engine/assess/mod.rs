@@ -1,34 +1,29 @@
 //! The assessor: records of one run in, what is to be shown of it out. Pure; the console, a hook,
 //! `check` and a replay all judge through it, so that the same records give the same findings.
 
-use std::collections::{BTreeSet, VecDeque};
+mod standing;
+mod watch;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use standing::Standing;
+use watch::Watch;
 
 use super::board::{Reach, RunDelta, RunSummary, SourceView, StepView};
 use super::desk::{RunNews, Turns};
-use crate::deliver::{Arrived, arrived_in};
-use crate::detect::{Basis, Family, Finding, Rule, families};
+use crate::detect::{Basis, Finding, families};
 use crate::format::RunShape;
 use crate::format::{Format, Identity, Reader};
 use crate::recover::{Ground, Proposal, check_of, draft, rests_on};
 use crate::score::conduct::Conduct;
 use crate::score::decisive::Found;
-use crate::score::features::{Context, Feature, of_step};
+use crate::score::features::{Feature, of_step};
 use crate::score::judge::scores;
-use crate::score::{Band, Conducted, Costs, Judged, Judgement, Model, RunJudgement, judge_run, judge_step};
-use crate::text::clean;
-use crate::trace::assemble::KEPT_BYTES;
+use crate::score::{Conducted, Costs, Judged, Judgement, Model, RunJudgement, judge_run, judge_step};
 use crate::trace::{
-    AgentId, Assembler, Author, Event, Lifecycle, Observation, Passage, Probability, RecordRef, Run, RunId,
-    Status, Step, StepId, ToolKind,
+    AgentId, Assembler, Event, Observation, Probability, RecordRef, Run, RunId, Status, StepId, ToolKind,
 };
-
-/// After how many further prompts of a person a step is long past.
-const LONG_PAST: usize = crate::ledger::LONG_PAST as usize;
-/// How many calls that have ended are kept for the desk.
-const OVER: usize = 64;
 
 /// How a run is to be judged.
 #[derive(Clone, Debug)]
@@ -65,6 +60,8 @@ pub struct Assessor {
     judged: Vec<Judged>,
     shown: Vec<Judgement>,
     standing: Standing,
+    /// The strongest finding of each rule at each step, by step and rule.
+    found: BTreeMap<StepId, Vec<Found>>,
     sent_steps: usize,
     sent_findings: usize,
 }
@@ -74,173 +71,22 @@ struct Source {
     agent: String,
 }
 
-/// What is asked at every delta, kept up to date as steps are judged so that nobody walks all of them.
-#[derive(Default)]
-struct Standing {
-    /// Steps in alarm.
-    alarms: BTreeSet<StepId>,
-    /// For each agent: its messages with nothing against them.
-    clean: FxHashMap<AgentId, BTreeSet<StepId>>,
-    /// For each check that a finding asks for: the latest step that passed it.
-    passed: FxHashMap<String, Option<StepId>>,
-}
-
-/// What watches the assembler: the rules, and what must be judged anew.
-struct Watch {
-    families: Vec<Box<dyn Family>>,
-    /// Whether findings of rules that are not proven are kept.
-    experimental_rules: bool,
-    findings: Vec<Finding>,
-    /// Findings from here on were made for the end of the log as it then was.
-    settled: usize,
-    by_step: FxHashMap<StepId, Vec<usize>>,
-    touched: BTreeSet<StepId>,
-    /// The first step that was opened or closed since a delta was last made.
-    changed: Option<StepId>,
-    /// Where each step's effects stand among the run's, for steps that have some.
-    effects_of: FxHashMap<StepId, (u32, u32)>,
-    context: Context,
-    context_of: Vec<Box<[Feature]>>,
-    conduct: Conduct,
-    /// For each agent: where it was when a person spoke to it, the last [`LONG_PAST`] times.
-    spoken_to: FxHashMap<AgentId, VecDeque<StepId>>,
-    /// For each agent: how often a person spoke to it.
-    spoken: FxHashMap<AgentId, u32>,
-    /// For each agent: the turn that it is in, where the log names turns.
-    turns: FxHashMap<AgentId, String>,
-    /// Anchors of the calls that closed last, since they were last asked for.
-    over: VecDeque<u64>,
-    /// Operator's texts that were seen in the log, since they were last asked for.
-    receipts: Vec<(Arrived, RecordRef)>,
-}
-
-impl Watch {
-    fn observe(&mut self, seen: &Observation<'_>, run: &Run) {
-        self.conduct.observe(seen, run);
-        match seen {
-            Observation::Called { step } => {
-                self.change(step.step.id);
-            }
-            Observation::Step(step) => {
-                let index = step.step.id.index();
-                if self.context_of.len() <= index {
-                    self.context_of.resize(index + 1, Box::default());
-                }
-                let features = self.context.next(step.step).into_boxed_slice();
-                if let Some(place) = self.context_of.get_mut(index) {
-                    *place = features;
-                }
-                if !step.effects.is_empty() {
-                    // A call's effects stand together, at the end when it closes.
-                    let to = run.effects.len();
-                    let from = to.saturating_sub(step.effects.len());
-                    self.effects_of.insert(step.step.id, (from as u32, to as u32));
-                }
-                self.change(step.step.id);
-                if !step.step.is_message() {
-                    if self.over.len() >= OVER {
-                        self.over.pop_front();
-                    }
-                    self.over.push_back(step.step.anchor);
-                }
-            }
-            Observation::Prompt { agent, author: Author::Person, passage } => {
-                // A text that medbay had typed, or a home-made agent took from its inbox.
-                let before = self.receipts.len();
-                self.receive(passage);
-                if before == self.receipts.len() {
-                    *self.spoken.entry(*agent).or_default() += 1;
-                    let times = self.spoken_to.entry(*agent).or_default();
-                    times.push_back(StepId(run.steps.len() as u32));
-                    if times.len() > LONG_PAST {
-                        times.pop_front();
-                    }
-                }
-            }
-            Observation::Receipt { passage, .. } => self.receive(passage),
-            Observation::Lifecycle { agent, what: Lifecycle::TurnStart, passage }
-                if !passage.text.is_empty() =>
-            {
-                self.turns.insert(*agent, clean(&passage.text).into_owned());
-            }
-            _ => {}
-        }
-        let before = self.findings.len();
-        for family in &mut self.families {
-            let from = self.findings.len();
-            family.observe(seen, run, &mut self.findings);
-            if !self.experimental_rules && self.findings.len() > from {
-                // At once, so that no later family builds on what is not shown. Internal rules have a
-                // key of their own, and are only there where it is set.
-                let new = self.findings.split_off(from);
-                let kept = |rule: &Rule| rule.proven || rule.basis == Basis::Internal;
-                self.findings.extend(new.into_iter().filter(|finding| kept(finding.rule)));
-            }
-        }
-        for (index, finding) in self.findings.iter().enumerate().skip(before) {
-            self.by_step.entry(finding.step).or_default().push(index);
-            self.touched.insert(finding.step);
-        }
-    }
-
-    fn receive(&mut self, passage: &Passage) {
-        let whole = passage.text.len() < KEPT_BYTES;
-        let arrived = arrived_in(&passage.text, whole);
-        self.receipts.extend(arrived.into_iter().map(|one| (one, passage.record)));
-    }
-
-    fn change(&mut self, step: StepId) {
-        self.touched.insert(step);
-        self.changed = Some(self.changed.map_or(step, |first| first.min(step)));
-    }
-
-    /// Forgets what was said for an earlier end.
-    fn forget_end(&mut self) {
-        for finding in self.findings.drain(self.settled..) {
-            if let Some(indices) = self.by_step.get_mut(&finding.step) {
-                indices.retain(|index| *index < self.settled);
-            }
-            self.touched.insert(finding.step);
-        }
-    }
-
-    fn at(&self, step: StepId) -> Vec<&Finding> {
-        let indices = self.by_step.get(&step).map_or(&[][..], Vec::as_slice);
-        indices.iter().filter_map(|index| self.findings.get(*index)).collect()
-    }
-}
-
 impl Assessor {
     /// An assessor for one run, without sources yet.
     pub fn new(run: RunId, format: &'static dyn Format, judge: Judge) -> Self {
         let families = families(judge.internal_signals);
         let experimental_rules = judge.experimental_rules;
+        let conduct = if format.is_talk() { Conduct::of_talk() } else { Conduct::default() };
         Self {
             format,
             judge,
             assembler: Assembler::new(run),
             sources: Vec::new(),
-            watch: Watch {
-                families,
-                experimental_rules,
-                findings: Vec::new(),
-                settled: 0,
-                by_step: FxHashMap::default(),
-                touched: BTreeSet::new(),
-                changed: None,
-                effects_of: FxHashMap::default(),
-                context: Context::default(),
-                context_of: Vec::new(),
-                conduct: if format.is_talk() { Conduct::of_talk() } else { Conduct::default() },
-                spoken_to: FxHashMap::default(),
-                spoken: FxHashMap::default(),
-                turns: FxHashMap::default(),
-                over: VecDeque::new(),
-                receipts: Vec::new(),
-            },
+            watch: Watch::new(families, experimental_rules, conduct),
             judged: Vec::new(),
             shown: Vec::new(),
             standing: Standing::default(),
+            found: BTreeMap::new(),
             sent_steps: 0,
             sent_findings: 0,
         }
@@ -310,20 +156,9 @@ impl Assessor {
         scores(&self.judge.model, self.shape(), p_fail, &self.judged, &self.found())
     }
 
-    /// The strongest finding of each rule at each step.
+    /// The strongest finding of each rule at each step, by step and rule.
     fn found(&self) -> Vec<Found> {
-        let mut found: Vec<Found> = self
-            .watch
-            .findings
-            .iter()
-            .filter(|f| self.judge.model.internal_signals || f.rule.basis == Basis::External)
-            .map(|f| Found { step: f.step.index(), rule: f.rule.id, strength: f.strength.get() })
-            .collect();
-        found.sort_by(|a, b| {
-            a.step.cmp(&b.step).then(a.rule.cmp(b.rule)).then(b.strength.total_cmp(&a.strength))
-        });
-        found.dedup_by(|a, b| a.step == b.step && a.rule == b.rule);
-        found
+        self.found.values().flatten().copied().collect()
     }
 
     /// What the run's judgement rests on besides its steps.
@@ -393,6 +228,12 @@ impl Assessor {
                 ),
             };
             self.standing.take(run, step, &shown, &judged, &findings);
+            let strongest = strongest(id, &findings, self.judge.model.internal_signals);
+            if strongest.is_empty() {
+                self.found.remove(&id);
+            } else {
+                self.found.insert(id, strongest);
+            }
             // What was said for an earlier end is mostly said again: only what differs is sent again.
             if self.shown.get(id.index()) != Some(&shown) {
                 self.sent_steps = self.sent_steps.min(id.index());
@@ -444,7 +285,7 @@ impl Assessor {
 
     fn long_past(&self, agent: AgentId) -> Option<StepId> {
         let times = self.watch.spoken_to.get(&agent)?;
-        times.front().copied().filter(|_| times.len() == LONG_PAST)
+        times.front().copied().filter(|_| times.len() == watch::LONG_PAST)
     }
 
     /// Whether what a proposal would ask to be shown has been shown since: its check has passed.
@@ -540,38 +381,16 @@ impl Assessor {
     }
 }
 
-impl Standing {
-    /// Takes in what has just been said of a step.
-    fn take(&mut self, run: &Run, step: &Step, shown: &Judgement, judged: &Judged, findings: &[&Finding]) {
-        let id = step.id;
-        if step.status == Status::Ok {
-            for (check, latest) in &mut self.passed {
-                if *latest < Some(id) && step.label.contains(check.as_str()) {
-                    *latest = Some(id);
-                }
-            }
-        }
-        if step.is_message() {
-            let clean = self.clean.entry(step.agent).or_default();
-            if judged.against {
-                clean.remove(&id);
-            } else {
-                clean.insert(id);
-            }
-        }
-        if shown.band != Band::Alarm {
-            self.alarms.remove(&id);
-            return;
-        }
-        self.alarms.insert(id);
-        if let Some(check) = rests_on(findings).and_then(check_of) {
-            // A check that is new is looked for among all steps, once; later ones are told of above.
-            self.passed.entry(check).or_insert_with_key(|check| {
-                let passed = |s: &&Step| s.status == Status::Ok && s.label.contains(check.as_str());
-                run.steps.iter().rev().find(passed).map(|s| s.id)
-            });
-        }
-    }
+/// The strongest finding of each rule among those at a step that count.
+fn strongest(step: StepId, findings: &[&Finding], internal_signals: bool) -> Vec<Found> {
+    let mut found: Vec<Found> = findings
+        .iter()
+        .filter(|f| internal_signals || f.rule.basis == Basis::External)
+        .map(|f| Found { step: step.index(), rule: f.rule.id, strength: f.strength.get() })
+        .collect();
+    found.sort_by(|a, b| a.rule.cmp(b.rule).then(b.strength.total_cmp(&a.strength)));
+    found.dedup_by_key(|f| f.rule);
+    found
 }
 
 fn put<T: Clone>(all: &mut Vec<T>, index: usize, value: T) {
@@ -583,69 +402,4 @@ fn put<T: Clone>(all: &mut Vec<T>, index: usize, value: T) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::detect::{Aspect, Class, rules};
-    use crate::trace::Probability;
-
-    static UNPROVEN: Rule = Rule {
-        id: "test.unproven",
-        class: Class::ExecutionError,
-        basis: Basis::External,
-        speaks_of: Aspect::Execution,
-        summary: "",
-        example: "",
-        proven: false,
-    };
-    static INTERNAL: Rule = Rule { id: "internal.test", basis: Basis::Internal, ..UNPROVEN };
-    static FOLLOWS: Rule = Rule { id: "test.follows", proven: true, ..UNPROVEN };
-
-    /// Finds what it is told to at the end; without that, follows each finding that was made before.
-    struct Finds(Option<&'static Rule>);
-
-    impl Family for Finds {
-        fn rules(&self) -> &'static [&'static Rule] {
-            &[]
-        }
-
-        fn observe(&mut self, seen: &Observation<'_>, _: &Run, found: &mut Vec<Finding>) {
-            if !matches!(seen, Observation::End) {
-                return;
-            }
-            let finding = |rule| Finding {
-                rule,
-                step: StepId(0),
-                root: None,
-                strength: Probability::new(0.9),
-                evidence: Vec::new(),
-                sentence: String::new(),
-                instruction: String::new(),
-                means: Vec::new(),
-            };
-            match self.0 {
-                Some(rule) => found.push(finding(rule)),
-                None => found.extend(vec![finding(&FOLLOWS); found.len()]),
-            }
-        }
-    }
-
-    fn found(experimental_rules: bool) -> Vec<&'static str> {
-        let judge = Judge { experimental_rules, ..Judge::embedded() };
-        let mut assessor = Assessor::new(RunId::new("r"), *crate::format::ALL.first().unwrap(), judge);
-        assessor.watch.families =
-            vec![Box::new(Finds(Some(&UNPROVEN))), Box::new(Finds(Some(&INTERNAL))), Box::new(Finds(None))];
-        assessor.conclude(true);
-        assessor.findings().iter().map(|finding| finding.rule.id).collect()
-    }
-
-    #[test]
-    fn what_an_unproven_rule_finds_is_dropped_before_another_family_builds_on_it() {
-        assert_eq!(found(false), ["internal.test", "test.follows"]);
-        assert_eq!(
-            found(true),
-            ["test.unproven", "internal.test", "test.follows", "test.follows"],
-            "where it is asked for, it counts and is built on"
-        );
-        assert!(rules().iter().any(|rule| !rule.proven), "or there is nothing to drop");
-    }
-}
+mod tests;
