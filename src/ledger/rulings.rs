@@ -20,7 +20,7 @@ use crate::text;
 use crate::trace::RunId;
 
 /// How many earlier proposals a ruling looks through, the latest first.
-const PAST: usize = 5_000;
+const PAST: usize = 2_000;
 /// Longest working directory that is stored, in bytes.
 const LONGEST_WORKFLOW: usize = 4_000;
 
