@@ -163,16 +163,16 @@ fn write_view(view: &GuardView, out: &mut impl Write) -> io::Result<()> {
     for (name, state) in &view.agents {
         writeln!(out, "  {:<30}  {}", text::excerpt(name, 60), breaker(*state))?;
     }
-    writeln!(out, "\nbudgets: used of how much")?;
+    writeln!(out, "\nbudgets: used, and left")?;
     if view.runs.is_empty() {
         writeln!(out, "  nothing is used")?;
     }
     for (run, budgets) in &view.runs {
         let parts: Vec<String> = budgets
             .iter()
-            .map(|budget| format!("{} {} of {}", budget.name, figure(budget.used), figure(budget.limit)))
+            .map(|budget| format!("{} {}, left {}", budget.name, figure(budget.used), figure(budget.left())))
             .collect();
-        writeln!(out, "  {}  {}", text::excerpt(run.as_str(), 40), parts.join(", "))?;
+        writeln!(out, "  {}  {}", text::excerpt(run.as_str(), 40), parts.join("; "))?;
     }
     writeln!(out, "\nquarantine")?;
     if view.quarantine.is_empty() {
