@@ -8,9 +8,9 @@ use jiff::SignedDuration;
 use medbay::console::{
     Chain, Key, Keymap, LedgerView, Mouse, MouseAct, Msg, Overlay, Replay, ReplayTask, Screen, Seek, Task,
 };
-use medbay::engine::{Reach, Update};
-use medbay::ledger::{State, Verdict};
-use medbay::recover::{ProposalId, Remedy};
+use medbay::engine::{GuardView, Reach, Update};
+use medbay::ledger::{Ledger, State, Verdict};
+use medbay::recover::{Policy, ProposalId, Remedy};
 use medbay::screen::{Depth, Theme};
 use medbay::trace::{RunId, StepId};
 use proptest::prelude::*;
@@ -412,6 +412,64 @@ fn in_one_pane_what_is_not_on_the_screen_takes_no_verdict() {
     assert!(verdicts(&mut staged).is_empty());
     staged.keys("<Enter>a");
     assert_eq!(verdicts(&mut staged).len(), 1);
+}
+
+// The guard.
+
+fn guard(stopped: bool, bypassed: bool) -> Msg {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(&folder.path().join("ledger.db")).unwrap();
+    if bypassed {
+        let until = now() + SignedDuration::from_mins(5);
+        ledger.bypass(None, until, "", "ada", now() - SignedDuration::from_mins(5)).unwrap();
+    }
+    if stopped {
+        ledger.stop("\u{1b}[31mwild", "ada", now()).unwrap();
+    }
+    Msg::Guard(Box::new(GuardView::of(&ledger, &Policy::default(), now()).unwrap()))
+}
+
+#[test]
+fn one_key_stops_everything_and_resuming_asks_first() {
+    for screen in ["1", "2", "3", "6"] {
+        let mut staged = Staged::new(80, 24);
+        staged.keys(screen);
+        staged.asked();
+        staged.keys("!");
+        assert_eq!(staged.asked(), [Task::Stop], "on {screen}");
+    }
+    let mut staged = Staged::new(80, 24);
+    staged.keys(":resume<Enter>");
+    assert!(staged.asked().is_empty() && staged.screen().contains("nothing is stopped"));
+    staged.send(guard(true, true));
+    assert!(staged.screen().contains("STOPPED"));
+    staged.keys("!");
+    assert!(staged.asked().is_empty());
+    assert!(staged.screen().contains("stopped already by ada"), "{}", staged.screen());
+    staged.keys(":resume<Enter>");
+    assert!(staged.screen().contains("Let the policy hold again?"), "{}", staged.screen());
+    staged.pass(1_000);
+    staged.keys("n:resume<Enter>");
+    assert!(staged.asked().is_empty());
+    staged.pass(1_000);
+    staged.keys("y");
+    assert_eq!(staged.asked(), [Task::Resume]);
+    staged.send(guard(false, true));
+    assert!(staged.screen().contains("BYPASS"));
+    staged.send(guard(false, false));
+    assert!(staged.screen().contains("LIVE"));
+}
+
+#[test]
+fn what_is_approved_and_not_sent_says_that_everything_is_stopped() {
+    let mut staged = Staged::empty(120, 40);
+    let mut approved = entry(proposal("5e5e5e5e5e5e", "likely", Remedy::Retry, 0.9), State::Approved, 60);
+    approved.grace_until = None;
+    staged.send(ledger(vec![approved], Vec::new()));
+    staged.keys("3");
+    assert!(!staged.screen().contains("stopped"));
+    staged.send(guard(true, false));
+    assert!(staged.screen().contains("not sent: stopped by ada"), "{}", staged.screen());
 }
 
 // Decisions.

@@ -310,13 +310,7 @@ fn a_run_that_a_server_has_is_shown_as_correctable() {
         spool: codex.folder.path().join("spool"),
         operator: "ann".into(),
         grace: Duration::ZERO,
-        policy: Policy {
-            mode: Mode::Suggest,
-            retries_per_run: 3,
-            tokens_per_run: 10_000,
-            cost_usd_per_run: 10.0,
-            usd_per_thousand_tokens: 0.01,
-        },
+        policy: Policy::default(),
     };
     let (say, said) = mpsc::channel();
     let servers: Vec<Box<dyn Server>> = vec![Box::new(CodexApp::at(codex.socket()))];

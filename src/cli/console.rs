@@ -135,7 +135,7 @@ fn open_desk(common: &Common, ledger: PathBuf, inbox: mpsc::Sender<Msg>) -> anyh
         spool: config.spool_directory.to_path_buf(),
         operator: config.operator.to_string(),
         grace: Duration::from_secs(u64::from(*config.grace_seconds)),
-        policy: common.policy(),
+        policy: config.policy(),
     };
     // A console that has left hears nothing more.
     Ok(Desk::start_with(rules, servers(common), move |said| {

@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::{CLEAN, Common, FOUND, finish, stdout};
-use crate::ledger::{Entry, Ledger, LoggedDecision, Verdict};
+use crate::ledger::{Entry, Ledger, LoggedDecision, Outcome, State, Verdict};
 use crate::recover::Scope;
 use crate::text;
 
@@ -120,6 +120,9 @@ fn write_entry(ledger: &Ledger, entry: &Entry, out: &mut impl Write) -> anyhow::
     if !entry.note.is_empty() {
         line("because", &entry.note)?;
     }
+    if let Some(stopped) = ledger.stopped()?.filter(|_| entry.state == State::Approved) {
+        line("because", &format!("not sent: everything is stopped {}", stopped.words()))?;
+    }
     line("run", p.target.run.as_str())?;
     let t = &p.target;
     line("step", &format!("{} of {}, record {}, log read to {}", t.step, t.agent, t.record, t.position))?;
@@ -140,6 +143,13 @@ fn write_entry(ledger: &Ledger, entry: &Entry, out: &mut impl Write) -> anyhow::
     line("remedy", &format!("{}: {}", p.remedy.words(), p.why))?;
     line("drafted", &time(entry.drafted))?;
     line("draft", &p.payload)?;
+    if let Some(ruled) = ledger.ruling(&p.id)? {
+        let arm = ruled.arm.map_or(String::new(), |arm| format!(", arm {}", arm.word()));
+        line("ruling", &format!("{} by {}{arm}: {}", ruled.act, ruled.policy, ruled.why))?;
+        if ruled.outcome != Outcome::Unknown {
+            line("finding", &format!("{}, sent or not", ruled.outcome.words()))?;
+        }
+    }
     for effect in &p.effects {
         line("effect", effect)?;
     }

@@ -12,11 +12,10 @@ use anyhow::bail;
 
 use super::{CLEAN, Common};
 use crate::config::{Config, OnHoldTimeout};
-use crate::deliver::hook::{self, Dialect, HookError, HookInput, Setup, TimedOut};
+use crate::deliver::hook::{self, Dialect, Drafted, HookError, HookInput, Setup, TimedOut};
 use crate::engine::{Judge, turn};
 use crate::format;
 use crate::ledger::Ledger;
-use crate::recover::Proposal;
 
 /// Largest input that is read, in bytes.
 const LARGEST_INPUT: u64 = 64 << 20;
@@ -73,10 +72,7 @@ fn answer(dialect: Dialect, common: &Common) -> Result<(), HookError> {
         &ledger,
         // What cannot be judged does not keep an approved text from being delivered.
         &mut |input| {
-            let proposals =
-                panic::catch_unwind(AssertUnwindSafe(|| assess(dialect, input, common))).unwrap_or_default();
-            let used = ledger.used(&input.run).unwrap_or_default();
-            proposals.into_iter().map(|proposal| common.policy().bound(used, proposal)).collect()
+            panic::catch_unwind(AssertUnwindSafe(|| assess(dialect, input, common))).unwrap_or_default()
         },
         &mut |line| {
             let mut out = io::stdout().lock();
@@ -89,7 +85,8 @@ fn answer(dialect: Dialect, common: &Common) -> Result<(), HookError> {
 fn setup(dialect: Dialect, config: &Config) -> Setup {
     Setup {
         dialect,
-        mode: *config.mode,
+        policy: config.policy(),
+        grace: Duration::from_secs((*config.grace_seconds).into()),
         hold: Duration::from_secs((*config.hold_seconds).into()),
         timed_out: match *config.on_hold_timeout {
             OnHoldTimeout::GoOn => TimedOut::GoOn,
@@ -103,7 +100,7 @@ fn setup(dialect: Dialect, config: &Config) -> Setup {
 
 /// Judges the run at the end of its turn: what its log holds, joined with what the hook knows before
 /// the log does, and gives what is proposed.
-fn assess(dialect: Dialect, input: &HookInput, common: &Common) -> Vec<Proposal> {
+fn assess(dialect: Dialect, input: &HookInput, common: &Common) -> Drafted {
     let judge = match common.judge() {
         Ok(judge) => judge,
         Err(error) => {
@@ -113,11 +110,13 @@ fn assess(dialect: Dialect, input: &HookInput, common: &Common) -> Vec<Proposal>
     };
     let format = format::by_name(dialect.name());
     match turn::judged(&input.transcript, format, "main", input.last_message.as_deref(), &judge) {
-        Ok(Some(assessor)) => assessor.proposals(),
-        Ok(None) => Vec::new(),
+        Ok(Some(assessor)) => {
+            Drafted { workflow: assessor.run().working_directory.clone(), proposals: assessor.proposals() }
+        }
+        Ok(None) => Drafted::default(),
         Err(error) => {
             tracing::error!("the run's log cannot be read at the end of its turn: {error}");
-            Vec::new()
+            Drafted::default()
         }
     }
 }

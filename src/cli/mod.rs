@@ -18,6 +18,7 @@ mod doctor;
 mod eval;
 mod export;
 mod fit;
+mod guard;
 mod hook;
 mod inject;
 mod logging;
@@ -39,11 +40,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use crate::config::{Config, Environment, Flags};
 use crate::engine::Judge;
 use crate::format::{self, Format};
-use crate::recover::Policy;
 use crate::score::{Costs, Model};
-
-/// What a thousand tokens are taken to cost where the log does not say: a middling price.
-const USD_PER_THOUSAND_TOKENS: f64 = 0.01;
 
 /// Done, and nothing was found that the caller asked to be told of.
 pub const CLEAN: u8 = 0;
@@ -133,6 +130,8 @@ enum Command {
     Connect(connect::Args),
     /// What was decided: list, show, export, verify
     Decisions(decisions::Args),
+    /// What limits recoveries: modes, budgets, breakers, canary; stop everything, and resume
+    Guard(guard::Args),
     /// Print the configuration that is in effect
     Config(config::Args),
     /// Say what was found on this machine, and what to mend
@@ -172,18 +171,6 @@ impl Common {
             internal_signals: *self.config.internal_signals,
             experimental_rules: *self.config.experimental_rules,
         })
-    }
-
-    /// What may be proposed and spent.
-    pub fn policy(&self) -> Policy {
-        let config = &self.config;
-        Policy {
-            mode: *config.mode,
-            retries_per_run: *config.retries_per_run,
-            tokens_per_run: *config.tokens_per_run,
-            cost_usd_per_run: *config.cost_usd_per_run,
-            usd_per_thousand_tokens: USD_PER_THOUSAND_TOKENS,
-        }
     }
 
     /// The two costs that the bands come from.
@@ -304,6 +291,7 @@ fn run_command(command: Command, common: &Common) -> anyhow::Result<ExitCode> {
         Command::Export(args) => export::run(args, common),
         Command::Connect(args) => connect::run(args, common),
         Command::Decisions(args) => decisions::run(args, common),
+        Command::Guard(args) => guard::run(args, common),
         Command::Config(args) => config::run(args, common),
         Command::Doctor(args) => doctor::run(args, common),
         Command::Completions(args) => completions::run(args, common),

@@ -1,6 +1,7 @@
 //! What a value may be: each check refuses with what is wrong and the mend.
 
 use super::{ConfigError, Mode, OnHoldTimeout, Origin};
+use crate::recover::policy::{Class, Glob};
 
 /// Why a value is refused: what, and the mend.
 type Wrong = (String, String);
@@ -24,14 +25,12 @@ fn quoted(text: &str) -> String {
 }
 
 pub(super) fn mode(word: &str) -> Result<Mode, Refusal> {
-    match word {
-        "observe" => Ok(Mode::Observe),
-        "suggest" => Ok(Mode::Suggest),
-        "canary" | "auto" => refuse(
-            format!("the policy mode {} comes with a later version", quoted(word)),
-            "use \"suggest\" (a person decides) or \"observe\"",
+    match Mode::of_word(word) {
+        Some(mode) => Ok(mode),
+        None => refuse(
+            format!("no policy mode is called {}", quoted(word)),
+            "use \"observe\", \"suggest\", \"canary\" or \"auto\"",
         ),
-        _ => refuse(format!("no policy mode is called {}", quoted(word)), "use \"suggest\" or \"observe\""),
     }
 }
 
@@ -78,6 +77,50 @@ pub(super) fn at_most(key: &str, value: u32, limit: u32) -> Result<(), Refusal> 
         return refuse(format!("{key} = {value} is too long"), format!("use at most {limit}"));
     }
     Ok(())
+}
+
+pub(super) fn at_least_one(key: &str, value: u32) -> Result<(), Refusal> {
+    if value == 0 {
+        return refuse(format!("{key} = 0 would never let anything through"), "use 1 or more");
+    }
+    Ok(())
+}
+
+pub(super) fn share(key: &str, value: f64) -> Result<(), Refusal> {
+    if (0.0..=1.0).contains(&value) {
+        return Ok(());
+    }
+    refuse(format!("the share {key} = {value} is not between 0 and 1"), "use a number such as 0.1")
+}
+
+pub(super) fn shares(treated: f64, holdout: f64) -> Result<(), Refusal> {
+    if treated + holdout <= 1.0 {
+        return Ok(());
+    }
+    refuse(
+        format!("the canary's shares {treated} and {holdout} are more than all runs"),
+        "let treated and holdout add up to 1 or less",
+    )
+}
+
+pub(super) fn class(word: &str) -> Result<Class, Refusal> {
+    match Class::ALL.into_iter().find(|class| class.word() == word) {
+        Some(class) => Ok(class),
+        None => {
+            let words: Vec<&str> = Class::ALL.into_iter().map(Class::word).collect();
+            refuse(format!("no class is called {}", quoted(word)), format!("use {}", words.join(", ")))
+        }
+    }
+}
+
+pub(super) fn glob(text: &str) -> Result<Glob, Refusal> {
+    match Glob::read(text) {
+        Some(glob) => Ok(glob),
+        None => refuse(
+            format!("{} is no glob", quoted(text)),
+            "give at most 400 characters, with * for any and ? for one, or take the line out",
+        ),
+    }
 }
 
 pub(super) fn positive(key: &str, value: f64) -> Result<(), Refusal> {

@@ -8,6 +8,7 @@
 mod check;
 mod environment;
 mod file;
+mod policy;
 mod print;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use crate::recover::Mode;
+use crate::recover::policy::Limits;
 use crate::score::Costs;
 use thiserror::Error;
 use toml::Spanned;
@@ -24,6 +26,7 @@ use check::{
     Refusal, at_most, filled, local_http, mode, not_negative, on_hold_timeout, positive, seconds, truth,
 };
 pub use environment::Environment;
+pub use policy::{Guard, RuleSetting};
 
 /// A value and where it came from.
 #[derive(Clone, Debug, PartialEq)]
@@ -153,6 +156,8 @@ pub struct Config {
     pub cost_usd_per_run: Setting<f64>,
     /// What recoveries of one run may cost, in tokens.
     pub tokens_per_run: Setting<u64>,
+    /// Modes for some proposals, the other budgets, breaker, quarantine, canary and promotion.
+    pub guard: Guard,
     /// What it costs to miss a wrong step, in the unit of `interruption`.
     pub cost_miss: Setting<f64>,
     /// What it costs to interrupt a person for nothing.
@@ -250,6 +255,19 @@ impl Config {
         let user =
             environment.text("USER").or_else(|| environment.text("LOGNAME")).unwrap_or("operator").to_owned();
 
+        let limits = Limits::default();
+        let guard = policy::Written {
+            rules: file.policy.rule,
+            replans_per_run: file.limits.replans_per_run,
+            substitutions_per_run: file.limits.substitutions_per_run,
+            escalations_per_run: file.limits.escalations_per_run,
+            latency_seconds_per_run: file.limits.latency_seconds_per_run,
+            breaker: file.breaker,
+            quarantine: file.quarantine,
+            canary: file.canary,
+            promotion: file.promotion,
+        };
+
         Ok(Self {
             file: Some(read.path.clone()).filter(|path| !path.as_os_str().is_empty()),
             problem: None,
@@ -308,11 +326,12 @@ impl Config {
                 on_hold_timeout,
             )?,
             max_stop_blocks: layers.file(3, file.policy.max_stop_blocks),
-            retries_per_run: layers.file(3, file.limits.retries_per_run),
+            retries_per_run: layers.file(limits.retries_per_run, file.limits.retries_per_run),
             cost_usd_per_run: layers
-                .file(1.0, file.limits.cost_usd_per_run)
+                .file(limits.cost_usd_per_run, file.limits.cost_usd_per_run)
                 .checked(|cost| not_negative("cost_usd_per_run", *cost))?,
-            tokens_per_run: layers.file(50_000, file.limits.tokens_per_run),
+            tokens_per_run: layers.file(limits.tokens_per_run, file.limits.tokens_per_run),
+            guard: Guard::layered(&layers, guard)?,
             cost_miss: layers
                 .file(Costs::default().miss, file.costs.miss)
                 .checked(|cost| positive("miss", *cost))?,
@@ -486,7 +505,14 @@ mod tests {
         for (text, line, what, mend) in [
             ("theme = \"x\"\nthemee = \"y\"\n", ":2", "themee", "did you mean `theme`?"),
             ("grace_seconds = \"five\"\n", ":1", "invalid type", "mend the line"),
-            ("\n\n[policy]\nmode = \"auto\"\n", ":4", "later version", "suggest"),
+            ("\n\n[policy]\nmode = \"autos\"\n", ":4", "autos", "suggest"),
+            ("[[policy.rule]]\nclass = \"lies\"\nmode = \"auto\"\n", ":2", "lies", "hallucination"),
+            ("[[policy.rule]]\nmode = \"auto\"\nagent = \"\"\n", ":3", "glob", "take the line out"),
+            ("\n[[policy.rule]]\nagent = \"main\"\n", ":2", "names no mode", "add a line"),
+            ("[[policy.rule]]\nmodes = \"auto\"\n", ":2", "modes", "`mode`"),
+            ("[breaker]\nnot_recovered = 0\n", ":2", "not_recovered", "1 or more"),
+            ("[canary]\ntreated = 0.7\nholdout = 0.4\n", ":3", "more than all", "add up"),
+            ("[promotion]\nrecovery = 60.0\n", ":2", "recovery", "0.1"),
             ("[policy]\non_hold_timeout = \"later\"\n", ":2", "later", "go-on"),
             ("db = \n", ":1", "", "mend the line"),
             ("[costs]\nmiss = -1.0\n", ":2", "miss", "1.0"),

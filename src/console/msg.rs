@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::engine::{Reach, Update};
+use crate::engine::{GuardView, Reach, Update};
 use crate::ledger::{Entry, Verdict};
 use crate::recover::ProposalId;
 use crate::trace::{RunId, StepId};
@@ -36,6 +36,8 @@ pub enum Msg {
     Update(Update),
     /// The ledger as it stands.
     Ledger(Box<LedgerView>),
+    /// What limits recoveries, as it stands.
+    Guard(Box<GuardView>),
     /// The chain of decisions was walked; answer to [`Task::Verify`].
     Chain(Chain),
     /// The ledger cannot be read or written: one sentence. The console goes read-only.
@@ -192,6 +194,10 @@ pub enum Task {
     LoadDecisions,
     /// Walk the chain of decisions.
     Verify,
+    /// Stop everything, in every process.
+    Stop,
+    /// Let the policy hold again.
+    Resume,
     /// Move a replay.
     Replay(ReplayTask),
     /// Leave.

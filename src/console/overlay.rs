@@ -186,7 +186,8 @@ fn confirm(model: &mut Model, key: Key, question: Question, since: jiff::Timesta
             model.quitting = true;
             vec![Task::Quit]
         }
-        (Question::Discard { .. }, true, _) => Vec::new(),
+        (Question::Discard { .. }, true, _) | (Question::Resume { .. }, _, true) => Vec::new(),
+        (Question::Resume { .. }, true, _) => vec![Task::Resume],
         (Question::Effects { proposal, seen, text, .. }, true, _) => {
             send(model, proposal, seen, text, Vec::new())
         }

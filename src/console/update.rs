@@ -47,6 +47,10 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Task> {
             model.ledger_lost = None;
             (model.stale, model.dirty) = (true, true);
         }
+        Msg::Guard(guard) => {
+            model.guard = Some(guard);
+            model.dirty = true;
+        }
         Msg::Chain(chain) => {
             match &chain {
                 Chain::Broken(why) => model.say(true, format!("the chain of decisions is broken: {why}")),

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use super::board::Reach;
+use super::guard::{GuardView, Switch};
 use crate::deliver::Arrived;
 use crate::deliver::courier::{Courier, Server};
 use crate::deliver::outbox::{Carried, Outbox};
@@ -18,7 +19,8 @@ use crate::deliver::spool::Spool;
 use crate::ledger::{
     Arrival, Chain, Decided, Entry, Ledger, LedgerError, Move, Operator, Outcome, State, Undo, Verdict,
 };
-use crate::recover::{Policy, Proposal, ProposalId, Scope, Target};
+use crate::recover::policy::Act;
+use crate::recover::{Policy, Proposal, ProposalId, Ruling, Scope, Target};
 use crate::trace::RunId;
 
 /// How soon another process's write is noticed.
@@ -39,6 +41,8 @@ pub struct RunNews {
     pub steps: u32,
     /// The name of the model that judges it.
     pub model: String,
+    /// Its working directory; empty where it is not known.
+    pub workflow: String,
     /// What is proposed for it.
     pub proposals: Vec<Proposal>,
     /// Where its agents are.
@@ -56,6 +60,7 @@ impl RunNews {
             run,
             steps: 0,
             model: String::new(),
+            workflow: String::new(),
             proposals: Vec::new(),
             turns: Vec::new(),
             receipts: Vec::new(),
@@ -130,6 +135,12 @@ pub enum Said {
         /// Runs that can be reached, and those that are held.
         reach: Vec<(RunId, Reach, bool)>,
     },
+    /// What limits recoveries, as it stands; with each [`Said::Ledger`].
+    Guard(Box<GuardView>),
+    /// A policy approved a new proposal.
+    Ruled(ProposalId, Ruling),
+    /// Everything was stopped, or the policy holds again, or was so already: one clause.
+    Guarded(String),
     /// It is in the ledger: what, in one clause.
     Done(ProposalId, String),
     /// It was refused: why, in one sentence.
@@ -145,6 +156,7 @@ pub enum Said {
 /// The keeper's end for others. Dropping it ends the thread.
 pub struct Desk {
     asks: SyncSender<Ask>,
+    switch: Switch,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -173,6 +185,7 @@ impl Desk {
             Some(Courier::start(&rules.ledger, servers)?.map_err(DeskError::Thread)?)
         };
         let (asks, asked) = sync_channel(256);
+        let switch = Switch::of(&rules);
         let keeper = Keeper {
             outbox: Outbox::new(Spool::at(&rules.spool)),
             spool: Spool::at(&rules.spool),
@@ -188,7 +201,12 @@ impl Desk {
             .name("medbay-desk".to_owned())
             .spawn(move || keeper.keep(&asked))
             .map_err(DeskError::Thread)?;
-        Ok(Self { asks, thread: Some(thread) })
+        Ok(Self { asks, switch, thread: Some(thread) })
+    }
+
+    /// Stops everything at once, or lets the policy hold again: past whatever the keeper has before it.
+    pub fn switch(&self, stop: bool) -> Said {
+        self.switch.set(stop)
     }
 
     /// Asks the keeper. Waits while it has many asks before it. Returns whether there still is one.
@@ -348,16 +366,19 @@ impl Keeper {
             return Ok(false);
         }
         self.runs.insert(news.run.clone());
-        let mut used = self.ledger.used(&news.run)?;
         for proposal in &news.proposals {
             if known.iter().any(|entry| entry.proposal.id == proposal.id) {
                 continue;
             }
-            let proposal = self.rules.policy.bound(used, proposal.clone());
-            used.tokens = used.tokens.saturating_add(u64::from(proposal.tokens));
-            let mode = self.rules.policy.mode;
-            match self.ledger.propose(&proposal, mode, now) {
-                Ok(new) => changed |= new,
+            let Rules { policy, grace, .. } = &self.rules;
+            match self.ledger.put_down(proposal, policy, &news.workflow, *grace, now) {
+                Ok(None) => {}
+                Ok(Some(ruling)) => {
+                    changed = true;
+                    if matches!(ruling.act, Act::Approve(_)) {
+                        (self.say)(Said::Ruled(proposal.id.clone(), ruling));
+                    }
+                }
                 // One draft that cannot be put down keeps nothing else from it.
                 Err(error @ (LedgerError::TooLong { .. } | LedgerError::Empty)) => tracing::warn!("{error}"),
                 Err(error) => return Err(error),
@@ -409,7 +430,13 @@ impl Keeper {
                 && p.target.step > target.step
         });
         let id = &entry.proposal.id;
-        match entry.state {
+        // What the canary counts is followed from its draft on, sent or not.
+        let cleared = match (again, clean) {
+            (Some(again), _) => self.ledger.finding_cleared(id, false, again.target.step, now)?,
+            (None, Some(step)) => self.ledger.finding_cleared(id, true, step, now)?,
+            (None, None) => false,
+        };
+        let moved = match entry.state {
             // What refuses a call stands and falls with the call.
             _ if target.scope.gate().is_some() => Ok(false),
             State::Waiting | State::Approved if long_past => {
@@ -431,7 +458,8 @@ impl Keeper {
                 }
             }
             _ => Ok(false),
-        }
+        };
+        Ok(moved? | cleared)
     }
 
     /// Says how the ledger stands, if that is not what was shown last.
@@ -449,6 +477,10 @@ impl Keeper {
             Ok(Said::Ledger { desk, history, reach: self.reach()? })
         });
         (self.say)(said.unwrap_or_else(|error| Said::Lost(error.to_string())));
+        match GuardView::of(&self.ledger, &self.rules.policy, Timestamp::now()) {
+            Ok(guard) => (self.say)(Said::Guard(Box::new(guard))),
+            Err(error) => (self.say)(Said::Lost(error.to_string())),
+        }
     }
 
     fn reach(&self) -> Result<Vec<(RunId, Reach, bool)>, LedgerError> {
@@ -485,7 +517,8 @@ fn left_behind_in(target: &Target, news: &RunNews) -> Option<&'static str> {
 mod tests {
     use super::*;
     use crate::detect::Class;
-    use crate::recover::{Mode, Remedy};
+    use crate::recover::Remedy;
+    use crate::recover::policy::Limits;
     use crate::trace::Probability;
     use std::sync::mpsc::channel;
 
@@ -538,13 +571,8 @@ mod tests {
 
     fn bench(retries: u32) -> Bench {
         let folder = tempfile::tempdir().unwrap();
-        let policy = Policy {
-            mode: Mode::Suggest,
-            retries_per_run: retries,
-            tokens_per_run: 10_000,
-            cost_usd_per_run: 10.0,
-            usd_per_thousand_tokens: 0.01,
-        };
+        let limits = Limits { retries_per_run: retries, ..Limits::default() };
+        let policy = Policy { limits, ..Policy::default() };
         let rules = Rules {
             ledger: folder.path().join("ledger.db"),
             spool: folder.path().join("spool"),

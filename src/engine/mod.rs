@@ -8,6 +8,7 @@ pub mod assess;
 pub mod board;
 pub mod desk;
 mod follow;
+pub mod guard;
 mod listed;
 mod merge;
 pub mod read;
@@ -20,6 +21,7 @@ mod workers;
 
 pub use assess::{Assessor, Judge};
 pub use board::{Board, Reach, RunDelta, RunSummary, RunView, SourceState, SourceView, StepView, Update};
+pub use guard::GuardView;
 pub use reading::{Reading, Worked};
 pub use replay::{Recording, Went};
 pub use reread::{Reread, RereadError, StepTexts};

@@ -59,6 +59,8 @@ pub enum Fault {
     Delivery,
     /// A state that no decision led to.
     State,
+    /// What was done to the guard.
+    Guard,
 }
 
 impl Fault {
@@ -73,6 +75,7 @@ impl Fault {
             Self::Proposal => "proposal",
             Self::Delivery => "delivery",
             Self::State => "state",
+            Self::Guard => "guard",
         }
     }
 }
@@ -205,6 +208,9 @@ impl Ledger {
         chain.broken = self.missing_end(expected)?;
         if chain.broken.is_none() {
             chain.broken = self.other_proposal()?;
+        }
+        if chain.broken.is_none() {
+            chain.broken = self.guard_broken()?;
         }
         if chain.broken.is_none() {
             chain.broken = self.undecided()?;

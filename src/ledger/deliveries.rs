@@ -118,8 +118,8 @@ struct Due {
 
 impl Ledger {
     /// Takes the oldest approved text for `run` whose grace time is over and which nobody is
-    /// delivering, for `ttl`. `holder` names this process. `None`: there is none. Takes no write lock
-    /// where there is none.
+    /// delivering, for `ttl`. `holder` names this process. `None`: there is none, or everything is
+    /// stopped. Takes no write lock where there is none.
     ///
     /// # Errors
     /// The ledger cannot be read or written.
@@ -257,6 +257,10 @@ impl Ledger {
     }
 
     fn due(&self, caller: &Caller<'_>, now: Timestamp) -> rusqlite::Result<Option<Due>> {
+        // Asked within the transaction that leases: nobody can stop everything between the two.
+        if self.is_stopped()? {
+            return Ok(None);
+        }
         let (call, input) = caller.gate.map_or(("", ""), |gate| (gate.call.as_str(), gate.input.as_str()));
         self.db
             .prepare_cached(
@@ -359,6 +363,10 @@ impl Ledger {
     }
 
     fn still_may(&self, lease: &Lease, now: Timestamp) -> Result<bool> {
+        if self.is_stopped().map_err(|e| self.failed("read", e))? {
+            // The lease runs out; when the policy holds again somebody takes the text over.
+            return Ok(false);
+        }
         let held: bool = self
             .db
             .prepare_cached(
@@ -573,13 +581,25 @@ impl Ledger {
     pub fn used(&self, run: &RunId) -> Result<Used> {
         self.db
             .prepare_cached(
-                "SELECT count(*), coalesce(sum(json_extract(body, '$.tokens')), 0) FROM proposals
-                 WHERE run = ?1 AND state IN ('approved', 'leased', 'delivered', 'confirmed')",
+                "SELECT coalesce(sum(out), 0), coalesce(sum(out AND remedy = 'replan'), 0),
+                        coalesce(sum(out AND remedy = 'tool_substitution'), 0),
+                        coalesce(sum(remedy = 'escalate' AND mode <> 'observe'), 0),
+                        coalesce(sum(out * seconds), 0), coalesce(sum(out * tokens), 0)
+                 FROM (SELECT state IN ('approved', 'leased', 'delivered', 'confirmed') AS out, mode,
+                        json_extract(body, '$.remedy') AS remedy,
+                        json_extract(body, '$.seconds') AS seconds,
+                        json_extract(body, '$.tokens') AS tokens FROM proposals WHERE run = ?1)",
             )
             .and_then(|mut ask| {
                 ask.query_row([run.as_str()], |row| {
-                    let tokens: i64 = row.get(1)?;
-                    Ok(Used { deliveries: row.get(0)?, tokens: tokens.unsigned_abs() })
+                    Ok(Used {
+                        deliveries: row.get(0)?,
+                        replans: row.get(1)?,
+                        substitutions: row.get(2)?,
+                        escalations: row.get(3)?,
+                        seconds: row.get::<_, i64>(4)?.unsigned_abs(),
+                        tokens: row.get::<_, i64>(5)?.unsigned_abs(),
+                    })
                 })
             })
             .map_err(|e| self.failed("read", e))

@@ -15,8 +15,10 @@ mod decisions;
 mod deliveries;
 pub mod entry;
 mod error;
+pub mod guard;
 mod hooks;
 mod proposals;
+mod rulings;
 mod schema;
 pub mod state;
 
@@ -31,8 +33,10 @@ pub use decisions::{Decided, LONGEST_TEXT, Undo, as_sent};
 pub use deliveries::{Arrival, Caller, Handed, Lease};
 pub use entry::{Course, Decision, Delivery, Entry, Operator, Outcome, Try, Verdict};
 pub use error::{LedgerError, Result};
+pub use guard::{GuardEvent, GuardKind, Stopped};
 pub use hooks::{Held, HookSeen};
 pub use proposals::Standing;
+pub use rulings::{Ruled, RunUse};
 pub use state::State;
 
 pub use crate::recover::Mode;
@@ -89,13 +93,27 @@ impl Ledger {
     }
 
     /// A transaction that holds the write lock from its beginning, so that what it reads stays true
-    /// until it commits.
-    fn write(&self) -> Result<Transaction<'_>> {
+    /// until it commits. Within another one it is part of that.
+    fn write(&self) -> Result<Change<'_>> {
+        if !self.db.is_autocommit() {
+            return Ok(Change(None));
+        }
         Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)
+            .map(|change| Change(Some(change)))
             .map_err(|e| self.failed("write to", e))
     }
 
     fn failed(&self, doing: &'static str, error: rusqlite::Error) -> LedgerError {
         LedgerError::of_sqlite(&self.path, doing, error)
+    }
+}
+
+/// What is written together; undone when it is dropped before it is committed. `None`: a part of a
+/// larger one, which is undone or committed as a whole.
+struct Change<'a>(Option<Transaction<'a>>);
+
+impl Change<'_> {
+    fn commit(self) -> rusqlite::Result<()> {
+        self.0.map_or(Ok(()), Transaction::commit)
     }
 }

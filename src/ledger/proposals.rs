@@ -21,7 +21,8 @@ const COLUMNS: &str = "SELECT id, body, state, drafted, round, grace_until, note
 
 impl Ledger {
     /// Puts a proposal down, unless it is there already. Its texts pass the gate, and its payload
-    /// takes the form in which it is sent ([`as_sent`]). Returns whether it is new.
+    /// takes the form in which it is sent ([`as_sent`]). `mode` is observe or suggest; what else a policy
+    /// asks for is ruled on by [`Ledger::put_down`]. Returns whether it is new.
     ///
     /// # Errors
     /// The payload is empty or too long; the ledger cannot be written.

@@ -17,7 +17,7 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use super::error::{LedgerError, Result};
 
 /// The steps from an empty file to today's schema; `user_version` counts those that were taken.
-const STEPS: &[&str] = &[FIRST, BINDING];
+const STEPS: &[&str] = &[FIRST, BINDING, super::guard::SCHEMA];
 
 /// "mdby": tells a ledger from other SQLite files.
 const APPLICATION_ID: i64 = 0x6d64_6279;

@@ -10,5 +10,5 @@ pub mod proposal;
 mod replan;
 
 pub use draft::{Ground, check_of, draft, rests_on};
-pub use policy::{Mode, Policy, Spent, Used};
+pub use policy::{Mode, Policy, Ruling, Spent, Used};
 pub use proposal::{Gate, Proposal, ProposalId, Remedy, Scope, Target};

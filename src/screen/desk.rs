@@ -101,6 +101,7 @@ fn standing(entry: &Entry, model: &Model) -> (String, Role) {
         State::Waiting => (String::new(), Role::Alarm),
         State::Approved => match seconds_left(entry, model.now) {
             Some(left) => (format!("in {left} s"), Role::Accent),
+            None if model.stopped().is_some() => ("stopped".to_owned(), Role::Alarm),
             None => ("approved".to_owned(), Role::Accent),
         },
         State::Failed => ("failed".to_owned(), Role::Alarm),
@@ -225,6 +226,10 @@ fn status(entry: &Entry, model: &Model, dot: &str) -> Option<(String, Role)> {
                 _ => "approved",
             };
             (format!("{word} {dot} sends in {left} s {dot} u to undo"), Role::Accent)
+        }
+        State::Approved | State::Leased if model.stopped().is_some() => {
+            let by = model.stopped().map(crate::ledger::Stopped::words).unwrap_or_default();
+            (format!("approved {dot} not sent: stopped {by}"), Role::Alarm)
         }
         State::Approved => (format!("approved {dot} {}", entry.state.meaning()), Role::Accent),
         State::Leased => (entry.state.meaning().to_owned(), Role::Accent),

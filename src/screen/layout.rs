@@ -28,7 +28,7 @@ fn mode_role(model: &Model) -> Role {
     match model.mode() {
         "REPLAY" => Role::Replay,
         "PAUSED" => Role::Paused,
-        "READ-ONLY" => Role::ReadOnly,
+        "READ-ONLY" | "STOPPED" | "BYPASS" => Role::ReadOnly,
         _ => Role::Live,
     }
 }

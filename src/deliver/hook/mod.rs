@@ -22,7 +22,7 @@ use serde_json::value::RawValue;
 use crate::trace::RunId;
 use crate::trace::tool::call_hash;
 
-pub use serve::{Setup, TimedOut, serve};
+pub use serve::{Drafted, Setup, TimedOut, serve};
 pub use transcript::holds_receipt;
 
 /// An agent's way of speaking with its hooks.

@@ -22,8 +22,8 @@ use jiff::Timestamp;
 
 use super::{Answer, Dialect, HookError, HookEvent, HookInput, holds_receipt};
 use crate::deliver::{holder, receipt_in};
-use crate::ledger::{Caller, Entry, Handed, Lease, Ledger, MAIN, Mode, Move, Standing, State, Verdict};
-use crate::recover::{Gate, Proposal, proposal::digest};
+use crate::ledger::{Caller, Entry, Handed, Lease, Ledger, MAIN, Move, Standing, State, Verdict};
+use crate::recover::{Gate, Policy, Proposal, proposal::digest};
 
 /// How long a lease is good: much longer than writing an answer takes.
 const LEASE: Duration = Duration::from_secs(10);
@@ -50,7 +50,9 @@ pub struct Setup {
     /// How the agent speaks.
     pub dialect: Dialect,
     /// What becomes of what is drafted.
-    pub mode: Mode,
+    pub policy: Policy,
+    /// How long what the policy approves can be undone.
+    pub grace: Duration,
     /// How long a run is held for a decision; zero: not at all.
     pub hold: Duration,
     /// What happens when that is over.
@@ -66,13 +68,23 @@ impl Default for Setup {
     fn default() -> Self {
         Self {
             dialect: Dialect::ClaudeCode,
-            mode: Mode::Suggest,
+            policy: Policy::default(),
+            grace: Duration::from_secs(5),
             hold: Duration::ZERO,
             timed_out: TimedOut::GoOn,
             timeout: Duration::from_secs(60),
             most_stops: 3,
         }
     }
+}
+
+/// What was drafted for a run.
+#[derive(Clone, Debug, Default)]
+pub struct Drafted {
+    /// The run's working directory, as its log says; empty where it does not.
+    pub workflow: String,
+    /// What is proposed.
+    pub proposals: Vec<Proposal>,
 }
 
 /// What a text that is looked for would do.
@@ -112,7 +124,7 @@ pub fn serve(
     input: &HookInput,
     setup: &Setup,
     ledger: &Ledger,
-    assess: &mut dyn FnMut(&HookInput) -> Vec<Proposal>,
+    assess: &mut dyn FnMut(&HookInput) -> Drafted,
     say: &mut dyn FnMut(&str) -> io::Result<()>,
 ) -> Result<(), HookError> {
     let call = Call { input, setup, ledger, holder: holder("hook"), began: Instant::now() };
@@ -233,8 +245,12 @@ impl Call<'_> {
         }))
     }
 
-    /// What stands open about whoever reads the answer to this event.
+    /// What stands open about whoever reads the answer to this event. While everything is stopped there
+    /// is nothing to wait for.
     fn standing(&self, what_for: Use<'_>) -> Result<Standing, HookError> {
+        if self.ledger.stopped()?.is_some() {
+            return Ok(Standing::default());
+        }
         let (gate, after) = what_for.parts();
         Ok(self.ledger.standing_at(&self.input.run, Some(self.agent()), gate, after)?)
     }
@@ -318,13 +334,15 @@ impl Call<'_> {
     fn stop(
         &self,
         blocks: u32,
-        assess: &mut dyn FnMut(&HookInput) -> Vec<Proposal>,
+        assess: &mut dyn FnMut(&HookInput) -> Drafted,
         say: &mut dyn FnMut(&str) -> io::Result<()>,
     ) -> Result<(), HookError> {
         let run = &self.input.run;
-        for proposal in assess(self.input) {
+        let Drafted { workflow, proposals } = assess(self.input);
+        let Setup { policy, grace, .. } = self.setup;
+        for proposal in proposals {
             // One that cannot be put down does not keep the others from it.
-            if let Err(e) = self.ledger.propose(&proposal, self.setup.mode, Timestamp::now()) {
+            if let Err(e) = self.ledger.put_down(&proposal, policy, &workflow, *grace, Timestamp::now()) {
                 tracing::warn!("{e}");
             }
         }

@@ -316,6 +316,7 @@ impl Assessor {
             run: run.id.clone(),
             steps: run.steps.len() as u32,
             model: self.judge.model.name.clone(),
+            workflow: run.working_directory.clone(),
             proposals: self.proposals(),
             turns,
             receipts: std::mem::take(&mut self.watch.receipts)
