@@ -6,9 +6,11 @@
 //! run it reaches (`outbox.rs` for those that medbay pushes to, `hook/` for agents that ask), and its
 //! receipt.
 
+pub mod gate;
 pub mod hook;
 pub mod outbox;
 mod receipt;
+pub mod server;
 pub mod spool;
 
 pub use receipt::{receipt_in, receipts_in};

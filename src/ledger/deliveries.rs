@@ -10,7 +10,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, params};
 
-use super::Ledger;
+use super::{GATE, Ledger};
 use super::error::Result;
 use crate::recover::{ProposalId, Used, proposal::digest};
 use crate::text;
@@ -108,12 +108,43 @@ impl Ledger {
         ttl: Duration,
         now: Timestamp,
     ) -> Result<Option<Lease>> {
+        self.lease_what(run, agent, None, channel, holder, ttl, now)
+    }
+
+    /// Takes the text of this one proposal, and no other, if it could be leased now: for the answer to
+    /// what an agent asked, which nothing else may go out as.
+    ///
+    /// # Errors
+    /// As [`Ledger::lease`].
+    pub fn lease_answer(
+        &self,
+        run: &RunId,
+        id: &ProposalId,
+        channel: &str,
+        holder: &str,
+        ttl: Duration,
+        now: Timestamp,
+    ) -> Result<Option<Lease>> {
+        self.lease_what(run, None, Some(id), channel, holder, ttl, now)
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "what is leased, and to whom")]
+    fn lease_what(
+        &self,
+        run: &RunId,
+        agent: Option<&str>,
+        only: Option<&ProposalId>,
+        channel: &str,
+        holder: &str,
+        ttl: Duration,
+        now: Timestamp,
+    ) -> Result<Option<Lease>> {
         let failed = |e| self.failed("lease a delivery in", e);
-        if self.due(run, agent, now).map_err(failed)?.is_none() {
+        if self.due(run, agent, only, now).map_err(failed)?.is_none() {
             return Ok(None);
         }
         let change = self.write()?;
-        let Some(due) = self.due(run, agent, now).map_err(failed)? else {
+        let Some(due) = self.due(run, agent, only, now).map_err(failed)? else {
             return Ok(None);
         };
         let proposal = ProposalId::stored(due.proposal);
@@ -172,7 +203,14 @@ impl Ledger {
         }))
     }
 
-    fn due(&self, run: &RunId, agent: Option<&str>, now: Timestamp) -> rusqlite::Result<Option<Due>> {
+    /// Without `only`, answers to what agents asked are not among what is due.
+    fn due(
+        &self,
+        run: &RunId,
+        agent: Option<&str>,
+        only: Option<&ProposalId>,
+        now: Timestamp,
+    ) -> rusqlite::Result<Option<Due>> {
         self.db
             .prepare_cached(
                 "SELECT p.id, p.round, d.number, d.text, d.digest, v.id, v.leases, v.key,
@@ -186,9 +224,10 @@ impl Ledger {
                  WHERE p.run = ?1 AND (?3 IS NULL OR p.agent = ?3)
                    AND ((p.state = 'approved' AND coalesce(p.grace_until, 0) <= ?2)
                      OR (p.state = 'leased' AND v.lease_until <= ?2))
+                   AND CASE WHEN ?4 IS NULL THEN json_extract(p.body, '$.rule') <> ?5 ELSE p.id = ?4 END
                  ORDER BY d.number LIMIT 1",
             )?
-            .query_row(params![run.as_str(), now.as_microsecond(), agent], |row| {
+            .query_row(params![run.as_str(), now.as_microsecond(), agent, only.map(ProposalId::as_str), GATE], |row| {
                 let running: Option<i64> = row.get(5)?;
                 Ok(Due {
                     proposal: row.get(0)?,
@@ -363,10 +402,11 @@ impl Ledger {
         self.db
             .prepare_cached(
                 "SELECT count(*), coalesce(sum(json_extract(body, '$.tokens')), 0) FROM proposals
-                 WHERE run = ?1 AND state IN ('approved', 'leased', 'delivered', 'confirmed')",
+                 WHERE run = ?1 AND state IN ('approved', 'leased', 'delivered', 'confirmed')
+                   AND json_extract(body, '$.rule') <> ?2",
             )
             .and_then(|mut ask| {
-                ask.query_row([run.as_str()], |row| {
+                ask.query_row([run.as_str(), GATE], |row| {
                     let tokens: i64 = row.get(1)?;
                     Ok(Used { deliveries: row.get(0)?, tokens: tokens.unsigned_abs() })
                 })

@@ -6,7 +6,7 @@ use rusqlite::{OptionalExtension as _, Row, params};
 use super::Mode;
 use super::entry::{Decision, Delivery, Entry, Operator, Outcome, State, Verdict};
 use super::error::{LedgerError, Result};
-use super::{Ledger, as_sent};
+use super::{GATE, Ledger, as_sent};
 use crate::recover::{Proposal, ProposalId, proposal::digest};
 use crate::text;
 use crate::trace::RunId;
@@ -111,7 +111,7 @@ impl Ledger {
         self.entries("WHERE substr(id, 1, length(?1)) = ?1 ORDER BY drafted, id LIMIT 3", [beginning])
     }
 
-    /// What stands open about a run. Cheap: for a hook's poll.
+    /// What stands open about a run, but for what its agents asked. Cheap: for a hook's poll.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -129,10 +129,11 @@ impl Ledger {
                 "SELECT coalesce(sum(state = 'waiting' AND deferred = 0 AND mode <> 'observe'), 0),
                         coalesce(sum(state IN ('approved', 'leased')), 0)
                  FROM proposals WHERE run = ?1 AND (?2 IS NULL OR agent = ?2)
-                   AND state IN ('waiting', 'approved', 'leased')",
+                   AND state IN ('waiting', 'approved', 'leased')
+                   AND json_extract(body, '$.rule') <> ?3",
             )
             .and_then(|mut ask| {
-                ask.query_row(params![run.as_str(), agent], |row| {
+                ask.query_row(params![run.as_str(), agent, GATE], |row| {
                     Ok(Standing { waiting: row.get(0)?, approved: row.get(1)? })
                 })
             })
