@@ -21,8 +21,8 @@ use crate::text;
 
 /// What the ledger calls the channel.
 pub const CHANNEL: &str = "command";
-/// Variables that the command gets, where they are set.
-const VARIABLES: &[&str] = &["HOME", "LANG", "LC_ALL", "LOGNAME", "PATH", "TMPDIR", "TZ", "USER"];
+/// Variables that the command is to get, where they are set.
+pub const VARIABLES: &[&str] = &["HOME", "LANG", "LC_ALL", "LC_CTYPE", "LOGNAME", "PATH", "USER"];
 /// How much of standard error is read, in bytes.
 const MOST_ERROR: u64 = 16 * 1024;
 /// Between two looks whether it has ended.
@@ -37,6 +37,8 @@ pub struct Carrier {
     pub formats: Vec<String>,
     /// How long it may take.
     pub limit: Duration,
+    /// The variables that it gets.
+    pub environment: BTreeMap<String, OsString>,
 }
 
 /// A letter, and which log format its run has.
@@ -48,9 +50,14 @@ struct Given<'a> {
 }
 
 impl Carrier {
+    /// Whether it ever carries anything.
+    pub fn is_on(&self) -> bool {
+        !self.argv.is_empty() && !self.formats.is_empty()
+    }
+
     /// Whether it carries texts to runs of this log format.
     pub fn takes(&self, format: &str) -> bool {
-        !self.argv.is_empty() && self.formats.iter().any(|one| one == format)
+        self.is_on() && self.formats.iter().any(|one| one == format)
     }
 
     /// Has the letter carried.
@@ -66,7 +73,7 @@ impl Carrier {
         let mut child = Command::new(program)
             .args(words)
             .env_clear()
-            .envs(environment())
+            .envs(&self.environment)
             .process_group(0)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
@@ -108,15 +115,6 @@ impl Carrier {
         let first = said.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it does not say why");
         Err(format!("the command {shown} {}: {}", ended(status), text::excerpt(first, 200)))
     }
-}
-
-fn environment() -> BTreeMap<&'static str, OsString> {
-    VARIABLES.iter().filter_map(|name| Some((*name, variable(name)?))).collect()
-}
-
-/// Read here and nowhere kept: the command gets what this process has.
-fn variable(name: &str) -> Option<OsString> {
-    std::env::var_os(name)
 }
 
 fn wait(child: &mut Child, limit: Duration) -> std::io::Result<Option<ExitStatus>> {

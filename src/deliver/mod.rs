@@ -6,12 +6,16 @@
 //! run it reaches (`outbox.rs` for those that medbay pushes to, `hook/` for agents that ask), and its
 //! receipt.
 
+pub mod command;
 pub mod gate;
 pub mod hook;
 pub mod outbox;
+pub mod post;
 mod receipt;
 pub mod server;
 pub mod spool;
+mod started;
+pub mod tmux;
 
 pub use receipt::{receipt_in, receipts_in};
 
