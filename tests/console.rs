@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use medbay::console::{
     Chain, Key, Keymap, LedgerView, Mouse, MouseAct, Msg, Overlay, Replay, ReplayTask, Screen, Seek, Task,
 };
-use medbay::engine::{Reach, Update};
+use medbay::engine::{Reach, Reached, Update};
 use medbay::ledger::{State, Verdict};
 use medbay::recover::{ProposalId, Remedy};
 use medbay::screen::{Depth, Theme};
@@ -342,7 +342,10 @@ fn what_an_agent_is_held_for_comes_first_then_what_can_reach_its_agent() {
             ],
             history: Vec::new(),
             chain: Chain::NotChecked,
-            reach: reach.into_iter().map(|(run, reach, held)| (RunId::new(run), reach, held)).collect(),
+            reach: reach
+                .into_iter()
+                .map(|(run, reach, held)| (RunId::new(run), Reached { reach, held, via: String::new() }))
+                .collect(),
         })));
         staged.keys("3");
         let screen = staged.screen();

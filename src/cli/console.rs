@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use super::Common;
 use super::clerk::{Clerk, heard};
 use crate::console::{Keymap, Model, Msg};
+use crate::deliver::server::{Server, ServerError};
 use crate::engine::desk::{Ask, Desk, Rules};
 use crate::engine::{Engine, Sources};
 use crate::screen::Theme;
@@ -52,6 +53,7 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
             None
         }
     };
+    let server = if desk.is_some() { serve(common, &mut model) } else { None };
     let mut options = common.engine_options()?;
     if let Some(desk) = desk.clone() {
         options.seen = Some(Arc::new(move |_, delta| {
@@ -73,6 +75,7 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
         crate::terminal::run(model, look.theme, messages, clerk).await
     })?;
     // What is under way is finished before the process ends: first who asks, then who answers.
+    drop(server);
     drop(engine);
     drop(desk);
     Ok(code(exit))
@@ -131,11 +134,30 @@ fn open_desk(common: &Common, inbox: mpsc::Sender<Msg>) -> anyhow::Result<Desk> 
         operator: config.operator.to_string(),
         grace: Duration::from_secs(u64::from(*config.grace_seconds)),
         policy: common.policy(),
+        post: super::channels::post(common),
     };
     // A console that has left hears nothing more.
     Ok(Desk::start(rules, move |said| {
         let _ = inbox.blocking_send(heard(said));
     })?)
+}
+
+/// Answers agents that ask, if nobody on this machine does.
+fn serve(common: &Common, model: &mut Model) -> Option<Server> {
+    match Server::start(super::channels::server(common)?) {
+        Ok(server) => Some(server),
+        Err(error @ ServerError::Served(_)) => {
+            tracing::info!("{error}");
+            None
+        }
+        // Without it everything else works.
+        Err(error) => {
+            tracing::error!("{error}");
+            let text = crate::text::excerpt(&error.to_string(), 300);
+            crate::console::update(model, Msg::Toast { grave: true, text });
+            None
+        }
+    }
 }
 
 /// What is to be read: what was named, else what the configuration names, else the agents' own

@@ -32,6 +32,8 @@ pub(super) struct File {
     pub(super) costs: Costs,
     #[serde(default)]
     pub(super) spool: Spool,
+    #[serde(default)]
+    pub(super) channels: Channels,
     pub(super) keys: Key<BTreeMap<String, Keys>>,
 }
 
@@ -63,6 +65,18 @@ pub(super) struct Costs {
 #[serde(deny_unknown_fields)]
 pub(super) struct Spool {
     pub(super) directory: Key<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Channels {
+    pub(super) socket: Key<bool>,
+    pub(super) http_port: Key<u16>,
+    pub(super) gate_seconds: Key<u32>,
+    pub(super) tmux: Key<Vec<String>>,
+    pub(super) command: Key<Vec<String>>,
+    pub(super) command_agents: Key<Vec<String>>,
+    pub(super) command_seconds: Key<u32>,
 }
 
 /// One key or several.

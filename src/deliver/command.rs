@@ -112,7 +112,8 @@ impl Carrier {
         // A child of its own may hold standard error open.
         let said = heard.recv_timeout(Duration::from_secs(1)).unwrap_or_default();
         let said = String::from_utf8_lossy(&said);
-        let first = said.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it does not say why");
+        let first =
+            said.lines().map(str::trim).find(|line| !line.is_empty()).unwrap_or("it does not say why");
         Err(format!("the command {shown} {}: {}", ended(status), text::excerpt(first, 200)))
     }
 }

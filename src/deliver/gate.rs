@@ -125,16 +125,18 @@ impl Request {
     /// # Errors
     /// What is wrong with it, in a sentence.
     pub fn read(body: &[u8]) -> Result<Self, String> {
-        let request: Self = serde_json::from_slice(body).map_err(|e| {
-            format!("the request cannot be read: {}", text::excerpt(&e.to_string(), 200))
-        })?;
+        let request: Self = serde_json::from_slice(body)
+            .map_err(|e| format!("the request cannot be read: {}", text::excerpt(&e.to_string(), 200)))?;
         let actions = request.action_requests.len();
         if actions == 0 || actions > MOST_ACTIONS {
             return Err(format!("the request names {actions} actions: name 1 to {MOST_ACTIONS}"));
         }
         for action in &request.action_requests {
             if action.name.is_empty() || action.name.len() > LONGEST_NAME {
-                return Err(format!("an action has a name of {} bytes: give it 1 to {LONGEST_NAME}", action.name.len()));
+                return Err(format!(
+                    "an action has a name of {} bytes: give it 1 to {LONGEST_NAME}",
+                    action.name.len()
+                ));
             }
             if !action.args.get().starts_with('{') {
                 return Err(format!(
@@ -200,7 +202,8 @@ impl Request {
             check: None,
             tokens: 0,
             seconds: 0,
-            why: "the agent asked; change the action, or the word to `reject WHY` or `respond TEXT`".to_owned(),
+            why: "the agent asked; change the action, or the word to `reject WHY` or `respond TEXT`"
+                .to_owned(),
             effects: names.into_iter().map(str::to_owned).collect(),
             model: "none".to_owned(),
             id,
@@ -361,7 +364,9 @@ fn parts<'a>(sent: &'a str, id: &ProposalId) -> Result<Vec<Part<'a>>, String> {
             };
             let written: Action = serde_json::from_str(raw).map_err(|e| unreadable(&e))?;
             if written.name.is_empty() || !written.args.get().starts_with('{') {
-                return Err(r#"an action is {"name":…,"args":{…}}: name it, and give it an object"#.to_owned());
+                return Err(
+                    r#"an action is {"name":…,"args":{…}}: name it, and give it an object"#.to_owned()
+                );
             }
             action = Some(raw);
             rest = rest.get(stream.byte_offset()..).unwrap_or_default().trim_start();

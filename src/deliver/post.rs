@@ -134,12 +134,21 @@ impl Carriers {
     }
 
     /// Types one text where the agent's prompt box is open for it; otherwise it stays approved.
-    fn type_one(&self, ledger: &Ledger, run: &RunId, now: Timestamp, carried: &mut Vec<Carried>) -> Result<()> {
+    fn type_one(
+        &self,
+        ledger: &Ledger,
+        run: &RunId,
+        now: Timestamp,
+        carried: &mut Vec<Carried>,
+    ) -> Result<()> {
         let Some(place) = self.only_run_there(run) else { return Ok(()) };
         let pane = match self.setup.tmux.ready(&place, now) {
             Ok(pane) => pane,
             Err(why) => {
-                tracing::debug!("nothing is typed for the run {}: {why}", crate::text::excerpt(run.as_str(), 80));
+                tracing::debug!(
+                    "nothing is typed for the run {}: {why}",
+                    crate::text::excerpt(run.as_str(), 80)
+                );
                 return Ok(());
             }
         };

@@ -13,13 +13,13 @@ use super::spool::directory_name;
 
 /// A directory of such files.
 #[derive(Clone, Debug)]
-pub struct Started {
+pub(super) struct Started {
     directory: PathBuf,
 }
 
 impl Started {
     /// The one at `directory`, which need not exist.
-    pub fn at(directory: impl Into<PathBuf>) -> Self {
+    pub(super) fn at(directory: impl Into<PathBuf>) -> Self {
         Self { directory: directory.into() }
     }
 
@@ -28,7 +28,7 @@ impl Started {
     ///
     /// # Errors
     /// It cannot be noted; then it may not be begun.
-    pub fn begin(&self, key: &str) -> io::Result<bool> {
+    pub(super) fn begin(&self, key: &str) -> io::Result<bool> {
         DirBuilder::new().recursive(true).mode(0o700).create(&self.directory)?;
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(self.file(key)) {
             Ok(file) => {
@@ -42,7 +42,7 @@ impl Started {
     }
 
     /// The ledger knows what came of it.
-    pub fn end(&self, key: &str) {
+    pub(super) fn end(&self, key: &str) {
         // A file that stays does no harm: a key is used once.
         let _ = fs::remove_file(self.file(key));
     }

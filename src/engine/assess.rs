@@ -8,6 +8,7 @@ use rustc_hash::FxHashMap;
 
 use super::board::{Reach, RunDelta, RunSummary, SourceView, StepView};
 use super::desk::{RunNews, Turns};
+use crate::deliver::post::Place;
 use crate::deliver::receipts_in;
 use crate::detect::{Basis, Family, Finding, Rule, families};
 use crate::format::RunShape;
@@ -440,6 +441,11 @@ impl Assessor {
                 .into_iter()
                 .map(|(id, at)| (id, at.index))
                 .collect(),
+            place: Some(Place {
+                format: self.format.name().to_owned(),
+                directory: run.working_directory.clone(),
+                last: run.last,
+            }),
         }
     }
 

@@ -1,19 +1,25 @@
 //! The desk's keeper: one thread that owns a connection to the ledger. It puts down what is proposed,
 //! records what is decided, sends what is due through the spool, takes receipts, and says when the
-//! ledger has changed, whoever changed it.
+//! ledger has changed, whoever changed it. What takes its time to be sent goes by the post, on a thread
+//! of its own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::board::Reach;
-use crate::deliver::outbox::{Carried, Outbox};
+use super::board::{Reach, Reached};
+use crate::deliver::gate;
+use crate::deliver::outbox::{self, Carried, Outbox};
+use crate::deliver::post::{self, HOOKS_SINCE, Place, Post};
 use crate::deliver::spool::Spool;
-use crate::ledger::{Chain, Decided, Entry, Ledger, LedgerError, Operator, Outcome, State, Undo, Verdict};
+use crate::ledger::{
+    Chain, Decided, Entry, GATE, Ledger, LedgerError, Operator, Outcome, State, Undo, Verdict, as_sent,
+};
 use crate::recover::{Policy, Proposal, ProposalId};
 use crate::trace::RunId;
 
@@ -23,8 +29,6 @@ const POLL: Duration = Duration::from_millis(200);
 const ROUND: Duration = Duration::from_secs(1);
 /// How many entries of the history are shown.
 const HISTORY: usize = 500;
-/// A run that no hook has spoken of for this long cannot be reached by one.
-const HOOKS_SINCE: Duration = Duration::from_secs(24 * 3600);
 
 /// What the desk must know of a run as it now stands.
 #[derive(Clone, Debug)]
@@ -41,6 +45,8 @@ pub struct RunNews {
     pub turns: Vec<Turns>,
     /// Proposals whose text was seen in its log, with the record.
     pub receipts: Vec<(ProposalId, u32)>,
+    /// Where the run is; `None`: nobody knows.
+    pub place: Option<Place>,
 }
 
 impl RunNews {
@@ -53,6 +59,7 @@ impl RunNews {
             proposals: Vec::new(),
             turns: Vec::new(),
             receipts: Vec::new(),
+            place: None,
         }
     }
 }
@@ -81,6 +88,8 @@ pub struct Rules {
     pub grace: Duration,
     /// What may be proposed and spent.
     pub policy: Policy,
+    /// How texts are carried to agents that neither ask nor read a spool.
+    pub post: post::Setup,
 }
 
 /// What the keeper is asked.
@@ -117,7 +126,7 @@ pub enum Said {
         /// Everything, the latest first.
         history: Vec<Entry>,
         /// Runs that can be reached, and those that are held.
-        reach: Vec<(RunId, Reach, bool)>,
+        reach: Vec<(RunId, Reached)>,
     },
     /// It is in the ledger: what, in one clause.
     Done(ProposalId, String),
@@ -142,16 +151,30 @@ impl Desk {
     ///
     /// # Errors
     /// The ledger cannot be opened, or no thread be started.
-    pub fn start(rules: Rules, say: impl Fn(Said) + Send + 'static) -> Result<Self, DeskError> {
+    pub fn start(rules: Rules, say: impl Fn(Said) + Send + Sync + 'static) -> Result<Self, DeskError> {
         let ledger = Ledger::open(&rules.ledger)?;
         let (asks, asked) = sync_channel(256);
+        let say: Arc<dyn Fn(Said) + Send + Sync> = Arc::new(say);
+        let post = match rules.post.is_on() {
+            true => {
+                let say = Arc::clone(&say);
+                let of_post = Ledger::open(&rules.ledger)?;
+                let told = move |came: Result<Carried, LedgerError>| {
+                    say(came.map_or_else(|error| Said::Lost(error.to_string()), Said::Carried));
+                };
+                let post = Post::start(rules.post.clone(), Spool::at(&rules.spool), of_post, told);
+                Some(post.map_err(DeskError::Thread)?)
+            }
+            false => None,
+        };
         let keeper = Keeper {
             outbox: Outbox::new(Spool::at(&rules.spool)),
             spool: Spool::at(&rules.spool),
             ledger,
             rules,
-            say: Box::new(say),
-            runs: BTreeSet::new(),
+            say,
+            post,
+            runs: BTreeMap::new(),
             shown: None,
         };
         let thread = std::thread::Builder::new()
@@ -194,9 +217,10 @@ struct Keeper {
     outbox: Outbox,
     spool: Spool,
     rules: Rules,
-    say: Box<dyn Fn(Said) + Send>,
-    /// Runs with proposals, for which the spool is looked at.
-    runs: BTreeSet<RunId>,
+    say: Arc<dyn Fn(Said) + Send + Sync>,
+    post: Option<Post>,
+    /// Runs with proposals, for which the spool is looked at, and their log formats.
+    runs: BTreeMap<RunId, String>,
     /// The state of the ledger that was shown last.
     shown: Option<(i64, Instant)>,
 }
@@ -244,6 +268,10 @@ impl Keeper {
             Ask::Decide { proposal, verdict, seen } => {
                 let operator = Operator::Person { name: self.rules.operator.clone() };
                 let what = verdict.word();
+                if let Err(why) = self.fits(&proposal, &verdict) {
+                    (self.say)(Said::Refused(proposal, why));
+                    return false;
+                }
                 match self.ledger.decide(&proposal, verdict, operator, &seen, now, self.rules.grace) {
                     Ok(Decided::Recorded(_)) => (self.say)(Said::Done(proposal, what.to_owned())),
                     Ok(Decided::Already(entry)) => {
@@ -296,14 +324,33 @@ impl Keeper {
         }
     }
 
+    /// Whether an edited text is an answer to what an agent asked, where it did.
+    fn fits(&self, id: &ProposalId, verdict: &Verdict) -> Result<(), String> {
+        let Verdict::Edit { text } = verdict else { return Ok(()) };
+        match self.ledger.entry(id) {
+            Ok(entry) if entry.proposal.rule == GATE => {
+                let text = as_sent(text, id).map_err(|error| error.to_string())?;
+                gate::decisions(&entry.proposal.payload, &text, id).map(drop)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Puts down what is proposed for a run, takes its receipts, and closes what it has moved on from.
     fn take_news(&mut self, news: RunNews, now: Timestamp) -> Result<bool, LedgerError> {
         let mut changed = false;
+        if let (Some(post), Some(place)) = (&self.post, &news.place) {
+            post.place(&news.run, place.clone());
+        }
         let known = self.ledger.entries_of(&news.run)?;
         if known.is_empty() && news.proposals.is_empty() {
             return Ok(false);
         }
-        self.runs.insert(news.run.clone());
+        if let Some(format) = news.place.as_ref().map(|place| place.format.clone()) {
+            self.runs.insert(news.run.clone(), format);
+        } else {
+            self.runs.entry(news.run.clone()).or_default();
+        }
         let mut used = self.ledger.used(&news.run)?;
         for proposal in &news.proposals {
             if known.iter().any(|entry| entry.proposal.id == proposal.id) {
@@ -334,6 +381,10 @@ impl Keeper {
     /// it was delivered.
     fn follow(&self, entry: &Entry, news: &RunNews, now: Timestamp) -> Result<bool, LedgerError> {
         let target = &entry.proposal.target;
+        if entry.proposal.rule == GATE {
+            // It is about no step: the agent that asked says when it does not stand any more.
+            return Ok(false);
+        }
         if target.step >= news.steps {
             // This reader's log lags behind the one that drafted it.
             return Ok(false);
@@ -389,20 +440,31 @@ impl Keeper {
         (self.say)(said.unwrap_or_else(|error| Said::Lost(error.to_string())));
     }
 
-    fn reach(&self) -> Result<Vec<(RunId, Reach, bool)>, LedgerError> {
+    fn reach(&self) -> Result<Vec<(RunId, Reached)>, LedgerError> {
         let now = Timestamp::now();
         let since = now.checked_sub(HOOKS_SINCE).unwrap_or(Timestamp::MIN);
-        let mut all: BTreeMap<RunId, (Reach, bool)> = BTreeMap::new();
-        for run in self.runs.iter().filter(|run| self.spool.reaches(run)) {
-            all.insert(run.clone(), (Reach::Correctable, false));
+        let mut all: BTreeMap<RunId, Reached> = BTreeMap::new();
+        for (run, format) in &self.runs {
+            let posted = || self.post.as_ref().and_then(|post| post.reaches(run, format));
+            let via = if self.spool.reaches(run) { Some(outbox::CHANNEL) } else { posted() };
+            if let Some(via) = via {
+                let via = via.to_owned();
+                all.insert(run.clone(), Reached { reach: Reach::Correctable, via, held: false });
+            }
         }
         for (run, seen) in self.ledger.hooks_seen(since)? {
-            all.insert(run, (if seen.gates { Reach::Gated } else { Reach::Correctable }, false));
+            let reach = if seen.gates { Reach::Gated } else { Reach::Correctable };
+            // What agents ask of the server is noted as hooks are, under the channel's name.
+            let via = match seen.format.as_str() {
+                "socket" | "http" => seen.format,
+                agent => format!("{agent} hook"),
+            };
+            all.insert(run, Reached { reach, via, held: false });
         }
         for held in self.ledger.held(now)? {
-            all.entry(held.run).or_default().1 = true;
+            all.entry(held.run).or_default().held = true;
         }
-        Ok(all.into_iter().map(|(run, (reach, held))| (run, reach, held)).collect())
+        Ok(all.into_iter().collect())
     }
 }
 
@@ -447,7 +509,7 @@ mod tests {
 
     fn news(steps: u32, proposals: Vec<Proposal>) -> RunNews {
         let turns = vec![Turns { agent: "main".into(), long_past: None, clean: None }];
-        RunNews { run: RunId::new("r"), steps, model: "m".into(), proposals, turns, receipts: Vec::new() }
+        RunNews { steps, model: "m".into(), proposals, turns, ..RunNews::none(RunId::new("r")) }
     }
 
     struct Bench {
@@ -471,6 +533,7 @@ mod tests {
             operator: "ann".into(),
             grace: Duration::ZERO,
             policy,
+            post: post::Setup::default(),
         };
         let (say, said) = channel();
         let desk = Desk::start(rules, move |one| drop(say.send(one))).unwrap();

@@ -10,8 +10,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, params};
 
-use super::{GATE, Ledger};
 use super::error::Result;
+use super::{GATE, Ledger};
 use crate::recover::{ProposalId, Used, proposal::digest};
 use crate::text;
 use crate::trace::RunId;
@@ -227,21 +227,24 @@ impl Ledger {
                    AND CASE WHEN ?4 IS NULL THEN json_extract(p.body, '$.rule') <> ?5 ELSE p.id = ?4 END
                  ORDER BY d.number LIMIT 1",
             )?
-            .query_row(params![run.as_str(), now.as_microsecond(), agent, only.map(ProposalId::as_str), GATE], |row| {
-                let running: Option<i64> = row.get(5)?;
-                Ok(Due {
-                    proposal: row.get(0)?,
-                    round: row.get(1)?,
-                    decision: row.get(2)?,
-                    text: row.get(3)?,
-                    digest: row.get(4)?,
-                    running: match running {
-                        Some(id) => Some((id, row.get(6)?, row.get(7)?)),
-                        None => None,
-                    },
-                    tries: row.get(8)?,
-                })
-            })
+            .query_row(
+                params![run.as_str(), now.as_microsecond(), agent, only.map(ProposalId::as_str), GATE],
+                |row| {
+                    let running: Option<i64> = row.get(5)?;
+                    Ok(Due {
+                        proposal: row.get(0)?,
+                        round: row.get(1)?,
+                        decision: row.get(2)?,
+                        text: row.get(3)?,
+                        digest: row.get(4)?,
+                        running: match running {
+                            Some(id) => Some((id, row.get(6)?, row.get(7)?)),
+                            None => None,
+                        },
+                        tries: row.get(8)?,
+                    })
+                },
+            )
             .optional()
     }
 

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use super::Setup;
 use super::connection::{Answered, Asked};
 use crate::deliver::gate::Request;
-use crate::deliver::hook::TimedOut;
 use crate::deliver::holder;
+use crate::deliver::hook::TimedOut;
 use crate::deliver::spool::{Ack, Letter};
 use crate::ledger::{Decision, Entry, GATE, Handed, Lease, Ledger, LedgerError, Mode, State, Verdict};
 use crate::recover::ProposalId;
@@ -136,8 +136,9 @@ impl Caller {
         let target = self.clerk.ledger.entry(lease.proposal())?.proposal.target;
         let letter =
             Letter::new(lease.key(), lease.proposal(), run, &target.agent, lease.text(), target.step, now);
-        let body = serde_json::to_string(&letter)
-            .map_err(|e| Answered::error(500, format!("the text cannot be written as JSON, {e}: ask again")))?;
+        let body = serde_json::to_string(&letter).map_err(|e| {
+            Answered::error(500, format!("the text cannot be written as JSON, {e}: ask again"))
+        })?;
         Ok(Answered { lease: Some(lease), ..Answered::json(200, body) })
     }
 
@@ -167,7 +168,9 @@ impl Caller {
         let ledger = &self.clerk.ledger;
         let entry = match ledger.entry(&id) {
             Ok(entry) => entry,
-            Err(LedgerError::NoSuch { .. }) => return Err(Answered::error(404, "there is no text with this id")),
+            Err(LedgerError::NoSuch { .. }) => {
+                return Err(Answered::error(404, "there is no text with this id"));
+            }
             Err(error) => return Err(error.into()),
         };
         let open = ledger.unconfirmed(&entry.proposal.target.run)?.into_iter().any(|(key, _)| key == said.id);
@@ -277,7 +280,9 @@ impl Caller {
                 let why = entry.delivery.as_ref().and_then(|d| d.failure.clone()).unwrap_or_default();
                 Err(Answered::error(409, format!("the answer could not be given: {why}")))
             }
-            State::Superseded => Err(Answered::error(410, format!("the request does not stand any more: {}", entry.note))),
+            State::Superseded => {
+                Err(Answered::error(410, format!("the request does not stand any more: {}", entry.note)))
+            }
             State::Expired => self.policy(request).map(Some),
         }
     }
@@ -303,11 +308,14 @@ impl Caller {
     fn policy(&self, request: &Request) -> Told<Answered> {
         let body = match self.clerk.setup.timed_out {
             TimedOut::GoOn => request.consent(),
-            TimedOut::Deny => request.refusal("medbay held this for an operator, who has not decided in time."),
+            TimedOut::Deny => {
+                request.refusal("medbay held this for an operator, who has not decided in time.")
+            }
             TimedOut::Ask => return Ok(own_user()),
         };
         // What the agent does not take is left to its own user.
-        Ok(body.map_or_else(|_| own_user(), |body| Answered::json(200, body).with(BY, "policy on_hold_timeout")))
+        Ok(body
+            .map_or_else(|_| own_user(), |body| Answered::json(200, body).with(BY, "policy on_hold_timeout")))
     }
 }
 
@@ -369,7 +377,9 @@ impl Query {
         if value.is_empty() || value.len() > LONGEST_NAME {
             return Err(Answered::error(
                 400,
-                format!("`{which}` is missing, empty or longer than {LONGEST_NAME} bytes: name it in the query"),
+                format!(
+                    "`{which}` is missing, empty or longer than {LONGEST_NAME} bytes: name it in the query"
+                ),
             ));
         }
         Ok(value)
@@ -391,9 +401,7 @@ fn plain(text: &str) -> String {
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
         let mut ahead = rest.clone();
-        let code = (byte == b'%')
-            .then(|| Some(digit(ahead.next()?)? * 16 + digit(ahead.next()?)?))
-            .flatten();
+        let code = (byte == b'%').then(|| Some(digit(ahead.next()?)? * 16 + digit(ahead.next()?)?)).flatten();
         match (byte, code) {
             (b'+', _) => bytes.push(b' '),
             (_, Some(code)) => {

@@ -31,7 +31,8 @@ const MOST_HEADERS: usize = 64;
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
 const BODY_WITHIN: Duration = Duration::from_secs(10);
 /// What is answered where there are too many connections.
-const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+const FULL: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 /// What is asked, whole.
 pub(super) struct Asked {
@@ -158,9 +159,10 @@ async fn admitted(request: Request<Incoming>, token: Option<&str>) -> Result<Ask
         Ok(Err(error)) if error.is::<LengthLimitError>() => {
             Err(Answered::error(413, "the body is larger than 1 MB: send less"))
         }
-        Ok(Err(error)) => {
-            Err(Answered::error(400, format!("the body cannot be read: {}", crate::text::excerpt(&error.to_string(), 160))))
-        }
+        Ok(Err(error)) => Err(Answered::error(
+            400,
+            format!("the body cannot be read: {}", crate::text::excerpt(&error.to_string(), 160)),
+        )),
         Ok(Ok(body)) => Ok(Asked { method, path, query, body: body.to_bytes() }),
     }
 }

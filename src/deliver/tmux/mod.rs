@@ -140,9 +140,11 @@ impl Carrier {
         self.same(place, pane)
             .map_err(|why| format!("{why}; the text was typed and not entered: look at the pane"))?;
         if showing(&place.format, &after) != Showing::Typed {
-            return Err("the text was typed and cannot be seen in the prompt box, so it was not entered: look \
+            return Err(
+                "the text was typed and cannot be seen in the prompt box, so it was not entered: look \
                         at the pane"
-                .to_owned());
+                    .to_owned(),
+            );
         }
         self.tmux(&["send-keys", "-t", &pane.id, "Enter"], None).map(drop)
     }
@@ -222,7 +224,8 @@ fn find(
         _ => return Err(format!("{} panes run {program} in the run's directory", found.len())),
     };
     let began = now.checked_sub(agent.age).unwrap_or(Timestamp::MIN);
-    let spoke_since = place.last.is_some_and(|last| last.saturating_add(SLACK).is_ok_and(|last| last >= began));
+    let spoke_since =
+        place.last.is_some_and(|last| last.saturating_add(SLACK).is_ok_and(|last| last >= began));
     if !spoke_since {
         return Err("the run has not written to its log since the program in the pane began".to_owned());
     }
@@ -256,7 +259,11 @@ fn runs(command: &str, program: &str) -> bool {
     let mut words = command.split_whitespace();
     let name = |word: &str| {
         let file = word.rsplit('/').next().unwrap_or(word);
-        [".js", ".mjs", ".cjs", ".py", ".exe"].iter().find_map(|end| file.strip_suffix(end)).unwrap_or(file).to_owned()
+        [".js", ".mjs", ".cjs", ".py", ".exe"]
+            .iter()
+            .find_map(|end| file.strip_suffix(end))
+            .unwrap_or(file)
+            .to_owned()
     };
     let Some(first) = words.next().map(name) else { return false };
     if first == program {

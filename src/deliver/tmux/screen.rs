@@ -199,10 +199,16 @@ mod tests {
 
     #[test]
     fn an_empty_prompt_box_is_one() {
-        for line in ["❯\u{a0}\u{1b}[7m", "❯\u{a0}\u{1b}[7m \u{1b}[0m", "❯ \u{1b}[7mT\u{1b}[0;2mry \"fix it\"\u{1b}[0m", ">"] {
+        for line in [
+            "❯\u{a0}\u{1b}[7m",
+            "❯\u{a0}\u{1b}[7m \u{1b}[0m",
+            "❯ \u{1b}[7mT\u{1b}[0;2mry \"fix it\"\u{1b}[0m",
+            ">",
+        ] {
             assert_eq!(showing("claude-code", &claude(line)), Showing::Prompt, "{line:?}");
         }
-        let codex = "• Done.\n\n\u{1b}[1m›\u{1b}[0m \u{1b}[2mAsk Codex to do anything\u{1b}[0m\n\n  gpt · /w/app\n";
+        let codex =
+            "• Done.\n\n\u{1b}[1m›\u{1b}[0m \u{1b}[2mAsk Codex to do anything\u{1b}[0m\n\n  gpt · /w/app\n";
         assert_eq!(showing("codex", codex), Showing::Prompt);
         let gemini = "╭────────────────────╮\n│ > \u{1b}[7m \u{1b}[27m\u{1b}[2m Type your message\u{1b}[22m │\n╰────────────────────╯\n";
         assert_eq!(showing("gemini", gemini), Showing::Prompt);
@@ -217,7 +223,9 @@ mod tests {
 
     #[test]
     fn a_dialog_is_never_taken_for_a_prompt_box() {
-        let list = format!("{RULE}\n Bash command\n   rm -rf build\n Do you want to proceed?\n ❯ 1. Yes\n   2. No\n\n Esc to cancel\n");
+        let list = format!(
+            "{RULE}\n Bash command\n   rm -rf build\n Do you want to proceed?\n ❯ 1. Yes\n   2. No\n\n Esc to cancel\n"
+        );
         assert_eq!(showing("claude-code", &list), Showing::Dialog);
         let both = format!("Allow execution?\n❯ 1. Yes\n{}", claude("❯ "));
         assert_eq!(showing("claude-code", &both), Showing::Dialog);
