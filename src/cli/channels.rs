@@ -39,6 +39,7 @@ pub(super) fn server(common: &Common) -> Option<server::Setup> {
         mode: *config.mode,
         hold: Duration::from_secs((*config.gate_seconds).into()),
         timed_out: timed_out(*config.on_hold_timeout),
+        lease: server::LEASE,
     })
 }
 

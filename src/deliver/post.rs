@@ -18,14 +18,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::holder;
 use super::outbox::Carried;
 use super::spool::{Letter, Spool};
 use super::started::Started;
 use super::{command, tmux};
-use crate::ledger::{Lease, Ledger, Result};
+use crate::ledger::{GATE, Lease, Ledger, Result};
 use crate::trace::RunId;
 
 /// How soon another process's write is noticed.
@@ -104,6 +104,11 @@ impl Carriers {
     /// # Errors
     /// The ledger cannot be read or written. What was done until then stays done.
     pub fn turn(&self, ledger: &Ledger, now: Timestamp) -> Result<Vec<Carried>> {
+        let began = Instant::now();
+        let clock = || {
+            let passed = SignedDuration::try_from(began.elapsed()).unwrap_or(SignedDuration::MAX);
+            now.saturating_add(passed).unwrap_or(now)
+        };
         let mut carried = Vec::new();
         for run in ledger.outgoing()? {
             if ledger.standing(&run)?.approved == 0 || self.spool.reaches(&run) {
@@ -113,20 +118,22 @@ impl Carriers {
             if ledger.hook_seen(&run)?.is_some_and(|seen| seen.at >= since) {
                 continue;
             }
-            let Some(entry) = ledger.entries_of(&run)?.pop() else { continue };
-            let format = entry.proposal.target.format;
+            // What an agent asked is about no log.
+            let mut entries = ledger.entries_of(&run)?.into_iter().map(|entry| entry.proposal);
+            let Some(latest) = entries.rfind(|proposal| proposal.rule != GATE) else { continue };
+            let format = latest.target.format;
             if self.setup.tmux.takes(&format) {
-                self.type_one(ledger, &run, now, &mut carried)?;
+                self.type_one(ledger, &run, &clock, &mut carried)?;
             } else if self.setup.command.takes(&format) {
                 while let Some(lease) = ledger.lease(
                     &run,
                     command::CHANNEL,
                     &self.holder,
                     self.setup.command.limit + MARGIN,
-                    Timestamp::now(),
+                    clock(),
                 )? {
                     let how = |letter: &Letter<'_>| self.setup.command.carry(letter, &format);
-                    carried.push(self.hand_over(ledger, &run, &lease, &how)?);
+                    carried.push(self.hand_over(ledger, &run, &lease, &clock, &how)?);
                 }
             }
         }
@@ -138,11 +145,11 @@ impl Carriers {
         &self,
         ledger: &Ledger,
         run: &RunId,
-        now: Timestamp,
+        clock: &dyn Fn() -> Timestamp,
         carried: &mut Vec<Carried>,
     ) -> Result<()> {
         let Some(place) = self.only_run_there(run) else { return Ok(()) };
-        let pane = match self.setup.tmux.ready(&place, now) {
+        let pane = match self.setup.tmux.ready(&place, clock()) {
             Ok(pane) => pane,
             Err(why) => {
                 tracing::debug!(
@@ -153,9 +160,9 @@ impl Carriers {
             }
         };
         let ttl = tmux::LIMIT + MARGIN;
-        if let Some(lease) = ledger.lease(run, tmux::CHANNEL, &self.holder, ttl, Timestamp::now())? {
+        if let Some(lease) = ledger.lease(run, tmux::CHANNEL, &self.holder, ttl, clock())? {
             let how = |letter: &Letter<'_>| self.setup.tmux.carry(letter, &place, &pane);
-            carried.push(self.hand_over(ledger, run, &lease, &how)?);
+            carried.push(self.hand_over(ledger, run, &lease, clock, &how)?);
         }
         Ok(())
     }
@@ -179,18 +186,18 @@ impl Carriers {
         ledger: &Ledger,
         run: &RunId,
         lease: &Lease,
+        clock: &dyn Fn() -> Timestamp,
         how: &dyn Fn(&Letter<'_>) -> std::result::Result<(), String>,
     ) -> Result<Carried> {
         let id = lease.proposal();
         let target = ledger.entry(id)?.proposal.target;
-        let letter =
-            Letter::new(lease.key(), id, run, &target.agent, lease.text(), target.step, Timestamp::now());
+        let letter = Letter::new(lease.key(), id, run, &target.agent, lease.text(), target.step, clock());
         let came = match self.started.begin(lease.key()) {
             Ok(true) => how(&letter),
             Ok(false) => Err(UNKNOWN.to_owned()),
             Err(e) => Err(format!("{} cannot be written: {e}", self.setup.started.display())),
         };
-        let now = Timestamp::now();
+        let now = clock();
         let carried = match came {
             Ok(()) => {
                 ledger.delivered(lease, now)?;

@@ -19,8 +19,6 @@ use crate::recover::ProposalId;
 use crate::text;
 use crate::trace::RunId;
 
-/// How long a lease is good: longer than an answer may take to leave.
-const LEASE: Duration = Duration::from_secs(10);
 /// Between two looks at the ledger while an agent waits.
 const LOOK: Duration = Duration::from_millis(100);
 /// How long a poll waits where it does not say, and at most.
@@ -107,8 +105,14 @@ impl Caller {
         ledger.note_hook(&run, self.channel, "inbox", false, Timestamp::now())?;
         loop {
             let now = Timestamp::now();
-            let lease =
-                ledger.lease_for(&run, agent.as_deref(), self.channel, &self.clerk.holder, LEASE, now)?;
+            let lease = ledger.lease_for(
+                &run,
+                agent.as_deref(),
+                self.channel,
+                &self.clerk.holder,
+                self.clerk.setup.lease,
+                now,
+            )?;
             if let Some(lease) = lease {
                 match (lease.again(), after.as_deref()) {
                     // It arrived before whoever sent it could say so.
@@ -242,8 +246,14 @@ impl Caller {
             State::Waiting => Ok(None),
             State::Approved | State::Leased => {
                 let run = &proposal.target.run;
-                let lease =
-                    ledger.lease_answer(run, &proposal.id, self.channel, &self.clerk.holder, LEASE, now)?;
+                let lease = ledger.lease_answer(
+                    run,
+                    &proposal.id,
+                    self.channel,
+                    &self.clerk.holder,
+                    self.clerk.setup.lease,
+                    now,
+                )?;
                 // Being answered over another connection, or within its grace time.
                 let Some(lease) = lease else { return Ok(None) };
                 match request.answer(&proposal.payload, lease.text(), &proposal.id) {

@@ -41,6 +41,8 @@ use crate::ledger::{Ledger, LedgerError, Mode};
 
 /// How long the server waits for another writer of the ledger: it waits for all who ask.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// How long a lease is good, where nothing else is said.
+pub const LEASE: Duration = Duration::from_secs(10);
 
 /// How the server is to behave.
 #[derive(Clone, Debug)]
@@ -59,6 +61,8 @@ pub struct Setup {
     pub hold: Duration,
     /// What it is told when that is over.
     pub timed_out: TimedOut,
+    /// How long a lease is good: longer than an answer takes to leave.
+    pub lease: Duration,
 }
 
 /// Why the server cannot serve.
