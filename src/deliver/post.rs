@@ -75,6 +75,8 @@ pub struct Place {
 struct Known {
     places: BTreeMap<RunId, Place>,
     typed_to: BTreeSet<RunId>,
+    /// Counts how often that has changed.
+    changes: u64,
 }
 
 /// Carries by tmux and by command.
@@ -221,8 +223,12 @@ impl Carriers {
             .map(|(run, place)| (run.clone(), place.clone()))
             .collect();
         let found = if places.is_empty() { BTreeSet::new() } else { self.setup.tmux.survey(&places, now) };
-        lock(&self.known).typed_to =
-            found.into_iter().filter(|run| self.only_run_there(run).is_some()).collect();
+        let found = found.into_iter().filter(|run| self.only_run_there(run).is_some()).collect();
+        let mut known = lock(&self.known);
+        if known.typed_to != found {
+            known.typed_to = found;
+            known.changes += 1;
+        }
     }
 }
 
@@ -279,6 +285,11 @@ impl Post {
     /// Where a run is.
     pub fn place(&self, run: &RunId, place: Place) {
         lock(&self.known).places.insert(run.clone(), place);
+    }
+
+    /// A number that changes when other runs can be reached.
+    pub fn version(&self) -> u64 {
+        lock(&self.known).changes
     }
 
     /// Through which channel a run of this format can be reached, if through any.

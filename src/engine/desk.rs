@@ -221,8 +221,8 @@ struct Keeper {
     post: Option<Post>,
     /// Runs with proposals, for which the spool is looked at, and their log formats.
     runs: BTreeMap<RunId, String>,
-    /// The state of the ledger that was shown last.
-    shown: Option<(i64, Instant)>,
+    /// The state of the ledger, and of the post, that was shown last.
+    shown: Option<(i64, u64)>,
 }
 
 impl Keeper {
@@ -429,10 +429,11 @@ impl Keeper {
             Ok(version) => version,
             Err(error) => return (self.say)(Said::Lost(error.to_string())),
         };
-        if !changed && self.shown.is_some_and(|(shown, _)| shown == version) {
+        let now = (version, self.post.as_ref().map_or(0, Post::version));
+        if !changed && self.shown == Some(now) {
             return;
         }
-        self.shown = Some((version, Instant::now()));
+        self.shown = Some(now);
         let said = self.ledger.desk().and_then(|desk| {
             let history = self.ledger.history(HISTORY)?;
             Ok(Said::Ledger { desk, history, reach: self.reach()? })

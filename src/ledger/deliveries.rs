@@ -273,6 +273,36 @@ impl Ledger {
         Ok(Handed::Recorded)
     }
 
+    /// The receiver says that it has the text of this key: recorded as handed over, whoever had the
+    /// lease. Returns whether that was news.
+    ///
+    /// # Errors
+    /// The ledger cannot be read or written.
+    pub fn received(&self, run: &RunId, key: &str, now: Timestamp) -> Result<bool> {
+        let failed = |e| self.failed("record a delivery in", e);
+        let leased = || {
+            self.db
+                .prepare_cached(
+                    "SELECT p.id FROM deliveries v JOIN proposals p ON p.id = v.proposal AND p.round = v.round
+                     WHERE v.key = ?1 AND p.run = ?2 AND p.state = 'leased' AND v.failed IS NULL",
+                )
+                .and_then(|mut ask| ask.query_row([key, run.as_str()], |row| row.get::<_, String>(0)).optional())
+        };
+        // Said again and again by an agent that polls: no write lock for what is known.
+        if leased().map_err(failed)?.is_none() {
+            return Ok(false);
+        }
+        let change = self.write()?;
+        let Some(id) = leased().map_err(failed)? else { return Ok(false) };
+        self.db
+            .prepare_cached("UPDATE deliveries SET delivered = ?2 WHERE key = ?1 AND delivered IS NULL")
+            .and_then(|mut set| set.execute(params![key, now.as_microsecond()]))
+            .map_err(failed)?;
+        self.set_state(&ProposalId::stored(id), "delivered").map_err(failed)?;
+        change.commit().map_err(failed)?;
+        Ok(true)
+    }
+
     /// Records that the text could not be handed over; `why` is shown. It stays failed until somebody
     /// retries it by hand.
     ///

@@ -95,7 +95,9 @@ fn a_gate_answers_what_the_operator_said() {
     let bench = Bench::new();
     let (thread, proposal) = bench.asking("i1", &refund());
     assert_eq!(proposal.target.run, RunId::new("night job"));
-    assert!(!bench.ledger.held(Timestamp::now()).unwrap().is_empty(), "the run is shown as held");
+    until("the run is shown as held", || {
+        (!bench.ledger.held(Timestamp::now()).unwrap().is_empty()).then_some(())
+    });
     decide(&bench.ledger, &proposal, Verdict::Approve);
     let answer = thread.join().unwrap().unwrap();
     assert_eq!(answer.json(), json!({"decisions": [{"type": "approve"}]}));

@@ -102,7 +102,12 @@ impl Caller {
         let after = query.get("after");
         let until = Instant::now() + query.wait(POLL)?.min(LONGEST_POLL);
         let ledger = &self.clerk.ledger;
-        ledger.note_hook(&run, self.channel, "inbox", false, Timestamp::now())?;
+        let now = Timestamp::now();
+        ledger.note_hook(&run, self.channel, "inbox", false, now)?;
+        // Before anything else is sent: what arrived, and whose sender died before it could say so.
+        if let Some(has) = &after {
+            ledger.received(&run, has, now)?;
+        }
         loop {
             let now = Timestamp::now();
             let lease = ledger.lease_for(
@@ -114,20 +119,13 @@ impl Caller {
                 now,
             )?;
             if let Some(lease) = lease {
-                match (lease.again(), after.as_deref()) {
-                    // It arrived before whoever sent it could say so.
-                    (true, Some(has)) if has == lease.key() => {
-                        ledger.delivered(&lease, now)?;
-                        continue;
-                    }
-                    (true, None) => {
-                        let why = "it may have been handed over before medbay ended, and the agent does not \
-                                   say what it has (`after`): look, then send it again by hand";
-                        ledger.delivery_failed(&lease, why, now)?;
-                        continue;
-                    }
-                    _ => return self.letter(&run, lease, now),
+                if lease.again() && after.is_none() {
+                    let why = "it may have been handed over before medbay ended, and the agent does not say \
+                               what it has (`after`): look, then send it again by hand";
+                    ledger.delivery_failed(&lease, why, now)?;
+                    continue;
                 }
+                return self.letter(&run, lease, now);
             }
             if Instant::now() >= until {
                 return Ok(Answered::json(204, String::new()));
