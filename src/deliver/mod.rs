@@ -3,8 +3,9 @@
 //! One file a channel. A channel takes a [`Lease`](crate::ledger::Lease) from the ledger, hands the
 //! lease's text over byte for byte, and says so to the ledger; it never makes a text of its own and
 //! never sends one without a lease. To add a channel: a file here, a branch in whoever knows which
-//! run it reaches (`outbox.rs` for those that medbay pushes to, `hook/` for agents that ask), and its
-//! receipt.
+//! run it reaches (`outbox.rs` and `post.rs` for those that medbay pushes to, at once and on a thread of
+//! its own; `hook/` and `server/` for agents that ask), its receipt, and its test in
+//! `tests/channels/bytes.rs`.
 
 pub mod command;
 pub mod gate;

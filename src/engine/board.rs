@@ -193,11 +193,7 @@ impl RunView {
         self.summary.reach = reached.reach;
         self.via.clone_from(&reached.via);
         self.summary.state = if reached.held {
-            RunState {
-                word: StateWord::Held,
-                reason: "a hook holds it for the operator".to_owned(),
-                sure: true,
-            }
+            RunState { word: StateWord::Held, reason: "it is held for the operator".to_owned(), sure: true }
         } else {
             self.logged.clone()
         };

@@ -108,7 +108,7 @@ impl Carrier {
         if !listed {
             return Err("the pane is being scrolled".to_owned());
         }
-        match showing(&place.format, &self.screen(&pane)?) {
+        match showing(&place.format, &self.screen(&pane)?, "") {
             Showing::Prompt => Ok(pane),
             Showing::Typed => Err("somebody is typing there".to_owned()),
             Showing::Dialog => Err("the agent asks its user something".to_owned()),
@@ -126,7 +126,7 @@ impl Carrier {
         }
         let before = self.screen(pane)?;
         self.same(place, pane)?;
-        if showing(&place.format, &before) != Showing::Prompt {
+        if showing(&place.format, &before, "") != Showing::Prompt {
             return Err("the prompt box was gone before the text was typed: send it again".to_owned());
         }
         let buffer = format!("medbay-{}", letter.id);
@@ -139,7 +139,7 @@ impl Carrier {
         let after = self.settled(pane, &before)?;
         self.same(place, pane)
             .map_err(|why| format!("{why}; the text was typed and not entered: look at the pane"))?;
-        if showing(&place.format, &after) != Showing::Typed {
+        if showing(&place.format, &after, letter.text) != Showing::Typed {
             return Err(
                 "the text was typed and cannot be seen in the prompt box, so it was not entered: look \
                         at the pane"

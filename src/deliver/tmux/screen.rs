@@ -64,25 +64,37 @@ struct Cell {
     inverse: bool,
 }
 
-/// What the screen shows of an agent of this format.
-pub fn showing(format: &str, screen: &str) -> Showing {
+/// What the screen shows of an agent of this format. `ours` is what was pasted there just now: its own
+/// words are nobody's question.
+pub fn showing(format: &str, screen: &str, ours: &str) -> Showing {
     let Some(known) = BOXES.iter().find(|one| one.format == format) else { return Showing::Other };
     let lines: Vec<Vec<Cell>> = lines(screen);
     let plain: Vec<String> = lines.iter().map(|line| line.iter().map(|cell| cell.c).collect()).collect();
-    // The lower part of the screen, where an agent asks.
-    let asks = plain.iter().rev().filter(|line| !line.trim().is_empty()).take(15).any(|line| asks(line));
-    if asks {
+    let ours = words(ours);
+    let others = |line: &&String| {
+        let line = words(bare(line));
+        !line.is_empty() && (ours.is_empty() || !ours.contains(&line))
+    };
+    // A list to choose from stands in the lower part of the screen, in place of the prompt box or above it.
+    if plain
+        .iter()
+        .rev()
+        .filter(|line| !line.trim().is_empty())
+        .take(15)
+        .filter(others)
+        .any(|line| offers(line))
+    {
         return Showing::Dialog;
     }
     let at = lines.iter().rposition(|line| inside(line).first().is_some_and(|cell| marks(known, *cell)));
+    let below = plain.get(at.map_or(0, |at| at + 1)..).unwrap_or_default();
+    // Above an open prompt box stands what was said, which may ask as well.
+    if below.iter().filter(others).any(|line| asks(line)) {
+        return Showing::Dialog;
+    }
     let Some(at) = at else { return Showing::Other };
     let ruled = |at: Option<usize>| at.and_then(|at| plain.get(at)).is_some_and(|line| rule(line));
-    if known.framed && !(ruled(at.checked_sub(1)) && ruled(at.checked_add(1))) {
-        return Showing::Other;
-    }
-    // Nothing but a line or two of hints stands below an open prompt box.
-    let below = plain.iter().skip(at + 1).filter(|line| !line.trim().is_empty() && !rule(line)).count();
-    if below > 4 {
+    if known.framed && !(ruled(at.checked_sub(1)) && below.iter().any(|line| rule(line))) {
         return Showing::Other;
     }
     let line = lines.get(at).map(|line| inside(line)).unwrap_or_default();
@@ -91,15 +103,36 @@ pub fn showing(format: &str, screen: &str) -> Showing {
         let cursor = cell.inverse && line.get(index + 2).is_none_or(|next| next.dim);
         !blank(cell.c) && !cell.dim && !cursor
     });
-    if typed { Showing::Typed } else { Showing::Prompt }
+    if typed {
+        return Showing::Typed;
+    }
+    // An empty box is one line high, and nothing but a line or two of hints stands below it.
+    let more = below.iter().filter(|line| !line.trim().is_empty() && !rule(line)).count();
+    if (known.framed && !ruled(at.checked_add(1))) || more > 4 {
+        return Showing::Other;
+    }
+    Showing::Prompt
+}
+
+/// A text without its blanks: a screen breaks lines where it likes.
+fn words(text: &str) -> String {
+    text.chars().filter(|c| !blank(*c)).collect()
+}
+
+/// A line without the sides of a frame and the mark of a prompt.
+fn bare(line: &str) -> &str {
+    let side = |c: char| blank(c) || c == '│' || c == '┃';
+    let line = line.trim_matches(side);
+    line.strip_prefix(['❯', '›', '>', '▌']).unwrap_or(line)
 }
 
 fn asks(line: &str) -> bool {
     let lower = line.to_lowercase();
-    if ASKS.iter().any(|words| lower.contains(words)) {
-        return true;
-    }
-    // A list to choose from: a mark before a number.
+    ASKS.iter().any(|words| lower.contains(words))
+}
+
+/// A list to choose from: a mark before a number.
+fn offers(line: &str) -> bool {
     let inside = line.trim_matches(|c: char| blank(c) || c == '│' || c == '┃');
     let rest = inside.strip_prefix(['❯', '›', '●', '>', '▶']).map(|rest| rest.trim_matches(blank));
     rest.is_some_and(|rest| {
@@ -205,20 +238,37 @@ mod tests {
             "❯ \u{1b}[7mT\u{1b}[0;2mry \"fix it\"\u{1b}[0m",
             ">",
         ] {
-            assert_eq!(showing("claude-code", &claude(line)), Showing::Prompt, "{line:?}");
+            assert_eq!(showing("claude-code", &claude(line), ""), Showing::Prompt, "{line:?}");
         }
         let codex =
             "• Done.\n\n\u{1b}[1m›\u{1b}[0m \u{1b}[2mAsk Codex to do anything\u{1b}[0m\n\n  gpt · /w/app\n";
-        assert_eq!(showing("codex", codex), Showing::Prompt);
+        assert_eq!(showing("codex", codex, ""), Showing::Prompt);
         let gemini = "╭────────────────────╮\n│ > \u{1b}[7m \u{1b}[27m\u{1b}[2m Type your message\u{1b}[22m │\n╰────────────────────╯\n";
-        assert_eq!(showing("gemini", gemini), Showing::Prompt);
+        assert_eq!(showing("gemini", gemini, ""), Showing::Prompt);
+    }
+
+    #[test]
+    fn what_the_agent_said_above_an_open_box_is_no_dialog() {
+        let said = claude("❯ ").replace("All done.", "Would you like me to go on? (y/n)");
+        assert_eq!(showing("claude-code", &said, ""), Showing::Prompt);
+    }
+
+    #[test]
+    fn a_pasted_text_is_seen_over_several_lines_whatever_it_says() {
+        let ours = "Operator: Do you want it? First\n> 1. run it,\n2. press enter. [medbay 123456789abc]";
+        let box_ = "❯ Operator: Do you want it? First\n  > 1. run it,\n  2. press enter. [medbay\n  123456789abc]\u{1b}[7m ";
+        assert_eq!(showing("claude-code", &claude(box_), ours), Showing::Typed);
+        let over = format!("{}❯ 1. Yes\n", claude(box_));
+        assert_eq!(showing("claude-code", &over, ours), Showing::Dialog);
+        let codex = "\u{1b}[1m›\u{1b}[0m Operator: First\n  press enter.\n  and more\n  of it\n\n  gpt\n  ? for shortcuts\n";
+        assert_eq!(showing("codex", codex, "Operator: First press enter. and more of it"), Showing::Typed);
     }
 
     #[test]
     fn what_somebody_has_typed_is_left_alone() {
-        assert_eq!(showing("claude-code", &claude("❯ half a thou\u{1b}[7m ")), Showing::Typed);
+        assert_eq!(showing("claude-code", &claude("❯ half a thou\u{1b}[7m "), ""), Showing::Typed);
         let codex = "\u{1b}[1m›\u{1b}[0m fix the\n  gpt\n";
-        assert_eq!(showing("codex", codex), Showing::Typed);
+        assert_eq!(showing("codex", codex, ""), Showing::Typed);
     }
 
     #[test]
@@ -226,28 +276,31 @@ mod tests {
         let list = format!(
             "{RULE}\n Bash command\n   rm -rf build\n Do you want to proceed?\n ❯ 1. Yes\n   2. No\n\n Esc to cancel\n"
         );
-        assert_eq!(showing("claude-code", &list), Showing::Dialog);
+        assert_eq!(showing("claude-code", &list, ""), Showing::Dialog);
         let both = format!("Allow execution?\n❯ 1. Yes\n{}", claude("❯ "));
-        assert_eq!(showing("claude-code", &both), Showing::Dialog);
-        assert_eq!(showing("codex", "\u{1b}[1m›\u{1b}[0m 1. Yes, proceed (y)\n  2. No\n"), Showing::Dialog);
-        assert_eq!(showing("gemini", "Apply this change?\n ● 1. Yes, allow once\n"), Showing::Dialog);
+        assert_eq!(showing("claude-code", &both, ""), Showing::Dialog);
+        assert_eq!(
+            showing("codex", "\u{1b}[1m›\u{1b}[0m 1. Yes, proceed (y)\n  2. No\n", ""),
+            Showing::Dialog
+        );
+        assert_eq!(showing("gemini", "Apply this change?\n ● 1. Yes, allow once\n", ""), Showing::Dialog);
     }
 
     #[test]
     fn what_is_not_known_is_nothing() {
-        assert_eq!(showing("claude-code", "$ \n"), Showing::Other);
-        assert_eq!(showing("claude-code", "❯ \n"), Showing::Other, "a shell's prompt has no frame");
-        assert_eq!(showing("codex", "\u{1b}[1;2m› \u{1b}[0mDo it.\n"), Showing::Other, "said before");
-        assert_eq!(showing("aider", &claude("❯ ")), Showing::Other);
+        assert_eq!(showing("claude-code", "$ \n", ""), Showing::Other);
+        assert_eq!(showing("claude-code", "❯ \n", ""), Showing::Other, "a shell's prompt has no frame");
+        assert_eq!(showing("codex", "\u{1b}[1;2m› \u{1b}[0mDo it.\n", ""), Showing::Other, "said before");
+        assert_eq!(showing("aider", &claude("❯ "), ""), Showing::Other);
         let long = format!("{}{}", claude("❯ "), "more\n".repeat(8));
-        assert_eq!(showing("claude-code", &long), Showing::Other);
+        assert_eq!(showing("claude-code", &long, ""), Showing::Other);
     }
 
     proptest! {
         #[test]
         fn no_screen_harms(screen in "(\\PC|\u{1b}\\[[0-9;]{0,6}m|\n|❯|›|─){0,120}") {
             for known in BOXES {
-                let _ = showing(known.format, &screen);
+                let _ = showing(known.format, &screen, "");
             }
         }
     }
