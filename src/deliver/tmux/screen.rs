@@ -86,15 +86,20 @@ pub fn showing(format: &str, screen: &str, ours: &str) -> Showing {
     {
         return Showing::Dialog;
     }
-    let at = lines.iter().rposition(|line| inside(line).first().is_some_and(|cell| marks(known, *cell)));
+    let ruled = |at: Option<usize>| at.and_then(|at| plain.get(at)).is_some_and(|line| rule(line));
+    let at = (0..lines.len()).rev().find(|at| {
+        let Some(line) = lines.get(*at) else { return false };
+        // A line of what is typed may begin like a prompt; it stands further in, or below the frame's top.
+        let first = if known.framed { inside(line).first().copied() } else { line.first().copied() };
+        first.is_some_and(|cell| marks(known, cell)) && (!known.framed || ruled(at.checked_sub(1)))
+    });
     let below = plain.get(at.map_or(0, |at| at + 1)..).unwrap_or_default();
     // Above an open prompt box stands what was said, which may ask as well.
     if below.iter().filter(others).any(|line| asks(line)) {
         return Showing::Dialog;
     }
     let Some(at) = at else { return Showing::Other };
-    let ruled = |at: Option<usize>| at.and_then(|at| plain.get(at)).is_some_and(|line| rule(line));
-    if known.framed && !(ruled(at.checked_sub(1)) && below.iter().any(|line| rule(line))) {
+    if known.framed && !below.iter().any(|line| rule(line)) {
         return Showing::Other;
     }
     let line = lines.get(at).map(|line| inside(line)).unwrap_or_default();
