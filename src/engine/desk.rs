@@ -140,6 +140,18 @@ pub enum Said {
     Lost(String),
 }
 
+/// Whether an edited text can be sent for a proposal: where an agent asked, it must be an answer.
+///
+/// # Errors
+/// Why not, in a sentence.
+pub fn fits(proposal: &Proposal, text: &str) -> Result<(), String> {
+    if proposal.rule != GATE {
+        return Ok(());
+    }
+    let text = as_sent(text, &proposal.id).map_err(|error| error.to_string())?;
+    gate::decisions(&proposal.payload, &text, &proposal.id).map(drop)
+}
+
 /// The keeper's end for others. Dropping it ends the thread.
 pub struct Desk {
     asks: SyncSender<Ask>,
@@ -324,14 +336,10 @@ impl Keeper {
         }
     }
 
-    /// Whether an edited text is an answer to what an agent asked, where it did.
+    /// As [`fits`]; what the ledger says of a proposal that it does not have is said later.
     fn fits(&self, id: &ProposalId, verdict: &Verdict) -> Result<(), String> {
-        let Verdict::Edit { text } = verdict else { return Ok(()) };
-        match self.ledger.entry(id) {
-            Ok(entry) if entry.proposal.rule == GATE => {
-                let text = as_sent(text, id).map_err(|error| error.to_string())?;
-                gate::decisions(&entry.proposal.payload, &text, id).map(drop)
-            }
+        match (verdict, self.ledger.entry(id)) {
+            (Verdict::Edit { text }, Ok(entry)) => fits(&entry.proposal, text),
             _ => Ok(()),
         }
     }

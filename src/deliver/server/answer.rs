@@ -103,7 +103,9 @@ impl Caller {
         let until = Instant::now() + query.wait(POLL)?.min(LONGEST_POLL);
         let ledger = &self.clerk.ledger;
         let now = Timestamp::now();
-        ledger.note_hook(&run, self.channel, "inbox", false, now)?;
+        // One that also asks at the gate stays gated.
+        let gates = ledger.hook_seen(&run)?.is_some_and(|seen| seen.gates && seen.format == self.channel);
+        ledger.note_hook(&run, self.channel, "inbox", gates, now)?;
         // Before anything else is sent: what arrived, and whose sender died before it could say so.
         if let Some(has) = &after {
             ledger.received(&run, has, now)?;

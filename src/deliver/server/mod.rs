@@ -16,8 +16,8 @@
 //! `after` what it has: where a lease ran out, that decides whether the text is sent again. One that
 //! does not say so is not sent it a second time; the delivery fails and a person looks.
 //!
-//! One thread, with one connection to the ledger. What a stranger sends is bounded: 64 connections,
-//! 1 MB a body, 64 KB and 64 lines of headers, 5 s to send them and 10 s for the body.
+//! One thread, with one connection to the ledger. What a stranger sends is bounded: 64 connections
+//! by the socket and 64 by HTTP, 1 MB a body, 64 KB and 64 lines of headers, 5 s to send them and 10 s for the body.
 
 mod answer;
 mod connection;
@@ -179,17 +179,18 @@ async fn listen_on(
     let unix = unix.and_then(|listener| UnixListener::from_std(listener).ok());
     let tcp = tcp.and_then(|listener| TcpListener::from_std(listener).ok());
     let token: Option<Rc<str>> = token.map(Rc::from);
-    let door = connection::Door::default();
+    // Each has places of its own: who fills up one does not close the other.
+    let (socket, http) = (connection::Door::default(), connection::Door::default());
     loop {
         tokio::select! {
             biased;
             _ = &mut stopped => return,
             came = accept(unix.as_ref(), UnixListener::accept) => match came {
-                Ok((stream, _)) => door.admit(stream, clerk.caller("socket"), None),
+                Ok((stream, _)) => socket.admit(stream, clerk.caller("socket"), None),
                 Err(error) => rest(&error).await,
             },
             came = accept(tcp.as_ref(), TcpListener::accept) => match came {
-                Ok((stream, _)) => door.admit(stream, clerk.caller("http"), token.clone()),
+                Ok((stream, _)) => http.admit(stream, clerk.caller("http"), token.clone()),
                 Err(error) => rest(&error).await,
             },
         }
