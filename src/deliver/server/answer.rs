@@ -143,7 +143,7 @@ impl Caller {
         let body = serde_json::to_string(&letter).map_err(|e| {
             Answered::error(500, format!("the text cannot be written as JSON, {e}: ask again"))
         })?;
-        Ok(Answered { lease: Some(lease), ..Answered::json(200, body) })
+        Ok(Answered { lease: Some(Box::new(lease)), ..Answered::json(200, body) })
     }
 
     /// What the agent says of a text that it has.
@@ -258,9 +258,9 @@ impl Caller {
                 let Some(lease) = lease else { return Ok(None) };
                 match request.answer(&proposal.payload, lease.text(), &proposal.id) {
                     // Who asks again has no answer yet, whatever was sent before.
-                    Ok(body) => {
-                        Ok(Some(Answered { lease: Some(lease), ..Answered::json(200, body) }.with(BY, by)))
-                    }
+                    Ok(body) => Ok(Some(
+                        Answered { lease: Some(Box::new(lease)), ..Answered::json(200, body) }.with(BY, by),
+                    )),
                     Err(why) => {
                         ledger.delivery_failed(&lease, &why, now)?;
                         Err(Answered::error(409, why))

@@ -47,7 +47,7 @@ pub(super) struct Answered {
     pub(super) status: u16,
     pub(super) body: String,
     pub(super) headers: Vec<(&'static str, String)>,
-    pub(super) lease: Option<Lease>,
+    pub(super) lease: Option<Box<Lease>>,
 }
 
 impl Answered {
@@ -104,7 +104,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let caller = Rc::new(caller);
-    let lease: Rc<RefCell<Option<Lease>>> = Rc::default();
+    let lease: Rc<RefCell<Option<Box<Lease>>>> = Rc::default();
     let service = service_fn(|request: Request<Incoming>| {
         let (caller, lease, token) = (Rc::clone(&caller), Rc::clone(&lease), token.clone());
         async move {
