@@ -1,7 +1,13 @@
 //! Channels with real processes: the server and its sockets, tmux, commands, the readers of the README;
 //! and that what is delivered is what was approved, byte for byte, whatever the channel.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout
+)]
 
 mod bytes;
 mod command;
