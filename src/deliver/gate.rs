@@ -451,7 +451,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_approved_unseen_and_never_edited_into_a_mark() {
-        let body = r#"{"action_requests":[{"name":"login","args":{"password":"correct horse battery","user":"ada"}}]}"#;
+        let body = r#"{"action_requests":[{"name":"login","args":{"password":"correct-horse-battery","user":"ada"}}]}"#;
         let (request, proposal) = request(body);
         assert!(!proposal.payload.contains("battery"), "{}", proposal.payload);
         let same = request.answer(&proposal.payload, &proposal.payload, &proposal.id).unwrap();

@@ -195,8 +195,8 @@ fn the_wrong_pane_gets_nothing() {
     nothing(&carriers, "another directory");
     pane.run("t", "");
     until("two panes", || {
-        let listed = pane.tmux(&["list-panes", "-a", "-F", "#{pane_current_command}"]);
-        (String::from_utf8_lossy(&listed.stdout).matches("python").count() == 2).then_some(())
+        let why = pane.carrier().ready(&pane.at(), Timestamp::now()).err()?;
+        why.contains("2 panes").then_some(())
     });
     nothing(&pane.carriers("s1"), "two panes fit");
     pane.tmux(&["kill-session", "-t", "t"]);
