@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 use medbay::console::{
     Chain, Key, Keymap, LedgerView, Mouse, MouseAct, Msg, Overlay, Replay, ReplayTask, Screen, Seek, Task,
 };
-use medbay::engine::{GuardView, Reach, Update};
+use medbay::engine::{GuardView, Reach, Reached, Update};
 use medbay::ledger::{Ledger, State, Verdict};
 use medbay::recover::{Policy, ProposalId, Remedy};
 use medbay::screen::{Depth, Theme};
@@ -374,7 +374,10 @@ fn what_an_agent_is_held_for_comes_first_then_what_can_reach_its_agent() {
             ],
             history: Vec::new(),
             chain: Chain::NotChecked,
-            reach: reach.into_iter().map(|(run, reach, held)| (RunId::new(run), reach, held)).collect(),
+            reach: reach
+                .into_iter()
+                .map(|(run, reach, held)| (RunId::new(run), Reached { reach, held, via: String::new() }))
+                .collect(),
         })));
         staged.keys("3");
         let screen = staged.screen();
@@ -846,4 +849,21 @@ proptest! {
     fn any_text_is_drawn_safely(text in any::<String>(), columns in 20u16..130, rows in 5u16..45) {
         hostile_everywhere(&text, columns, rows);
     }
+}
+
+#[test]
+fn an_edit_that_is_no_answer_to_what_the_agent_asked_stays_in_the_editor() {
+    let mut staged = Staged::empty(120, 40);
+    let id = "7c7c7c7c7c7c";
+    let mut asked = proposal(id, "night-job", Remedy::Escalate, 0.5);
+    asked.rule = medbay::ledger::GATE.to_owned();
+    asked.payload = format!("Operator: approve\n{{\"name\":\"refund\",\"args\":{{}}}} [medbay {id}]");
+    staged.send(ledger(vec![entry(asked, State::Waiting, 60)], Vec::new()));
+    staged.pass(1_000);
+    staged.keys("3e").with_editor("gladly ");
+    staged.keys("<C-s>");
+    assert!(!staged.asked().iter().any(|task| matches!(task, Task::Decide { .. })));
+    let screen = staged.screen();
+    assert!(screen.contains("is no answer"), "{screen}");
+    assert!(matches!(&staged.model.overlay, Some(Overlay::Editing(e)) if e.text.starts_with("gladly")));
 }

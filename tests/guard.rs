@@ -418,6 +418,7 @@ impl Played {
             operator: "ada".into(),
             grace: Duration::ZERO,
             policy,
+            post: medbay::deliver::post::Setup::default(),
         };
         let (say, said) = channel();
         let desk = Desk::start(rules, move |one| drop(say.send(one))).unwrap();

@@ -202,7 +202,16 @@ fn refusal(call: &str, gate: &Gate, turn: &str) -> Proposal {
 
 fn at_call<'a>(run: &'a RunId, gate: &'a Gate) -> Caller<'a> {
     let agent = Some("main");
-    Caller { run, agent, channel: "hook", holder: "h", ttl: TTL, gate: Some(gate), after: i64::MAX }
+    Caller {
+        run,
+        agent,
+        channel: "hook",
+        holder: "h",
+        ttl: TTL,
+        gate: Some(gate),
+        after: i64::MAX,
+        only: None,
+    }
 }
 
 #[test]

@@ -525,6 +525,7 @@ impl Book for Real {
             ttl: Duration::from_secs(TTL.unsigned_abs()),
             gate,
             after,
+            only: None,
         };
         let lease = self.hand().lease_as(&caller, at(now)).unwrap()?;
         let held = Held {

@@ -17,8 +17,8 @@ use jiff::Timestamp;
 use medbay::deliver::codex_app::CodexApp;
 use medbay::deliver::courier::{Courier, Handing, Parcel, Server};
 use medbay::deliver::opencode::Opencode;
-use medbay::engine::Reach;
 use medbay::engine::desk::{Desk, Rules, Said};
+use medbay::engine::{Reach, Reached};
 use medbay::ledger::{Ledger, Mode, State, Verdict};
 use medbay::recover::{Policy, ProposalId};
 use medbay::trace::RunId;
@@ -311,12 +311,15 @@ fn a_run_that_a_server_has_is_shown_as_correctable() {
         operator: "ann".into(),
         grace: Duration::ZERO,
         policy: Policy::default(),
+        post: medbay::deliver::post::Setup::default(),
     };
     let (say, said) = mpsc::channel();
     let servers: Vec<Box<dyn Server>> = vec![Box::new(CodexApp::at(codex.socket()))];
     let desk = Desk::start_with(rules, servers, move |one| drop(say.send(one))).unwrap();
-    let correctable = |reach: &[(RunId, Reach, bool)]| {
-        reach.iter().any(|(run, reach, _)| run.as_str() == "s1" && *reach == Reach::Correctable)
+    let correctable = |reach: &[(RunId, Reached)]| {
+        reach.iter().any(|(run, reached)| {
+            run.as_str() == "s1" && reached.reach == Reach::Correctable && reached.via == "codex app-server"
+        })
     };
     loop {
         match said.recv_timeout(PATIENCE).expect("never shown") {

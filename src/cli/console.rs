@@ -15,8 +15,9 @@ use super::clerk::{Clerk, heard};
 use crate::config::Origin;
 use crate::console::{Keymap, Model, Msg};
 use crate::deliver::codex_app::CodexApp;
-use crate::deliver::courier::Server;
+use crate::deliver::courier;
 use crate::deliver::opencode::Opencode;
+use crate::deliver::server::{Server, ServerError};
 use crate::engine::desk::{Ask, Desk, Rules};
 use crate::engine::{Engine, Sources};
 use crate::screen::Theme;
@@ -57,6 +58,7 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
             None
         }
     };
+    let server = if desk.is_some() { serve(common, &mut model) } else { None };
     let mut options = common.engine_options()?;
     if let Some(desk) = desk.clone() {
         options.seen = Some(Arc::new(move |_, delta| {
@@ -78,6 +80,7 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
         crate::terminal::run(model, look.theme, messages, clerk).await
     })?;
     // What is under way is finished before the process ends: first who asks, then who answers.
+    drop(server);
     drop(engine);
     drop(desk);
     Ok(code(exit))
@@ -136,6 +139,7 @@ fn open_desk(common: &Common, ledger: PathBuf, inbox: mpsc::Sender<Msg>) -> anyh
         operator: config.operator.to_string(),
         grace: Duration::from_secs(u64::from(*config.grace_seconds)),
         policy: config.policy(),
+        post: super::channels::post(common),
     };
     // A console that has left hears nothing more.
     Ok(Desk::start_with(rules, servers(common), move |said| {
@@ -144,14 +148,33 @@ fn open_desk(common: &Common, ledger: PathBuf, inbox: mpsc::Sender<Msg>) -> anyh
 }
 
 /// The servers of agents that may be there.
-fn servers(common: &Common) -> Vec<Box<dyn Server>> {
+fn servers(common: &Common) -> Vec<Box<dyn courier::Server>> {
     let config = &common.config;
-    let mut servers: Vec<Box<dyn Server>> = vec![Box::new(CodexApp::at(config.codex_socket.to_path_buf()))];
+    let mut servers: Vec<Box<dyn courier::Server>> =
+        vec![Box::new(CodexApp::at(config.codex_socket.to_path_buf()))];
     if !config.opencode.is_empty() {
         let password = common.environment.text("MEDBAY_OPENCODE_PASSWORD");
         servers.push(Box::new(Opencode::at(&config.opencode, password)));
     }
     servers
+}
+
+/// Answers agents that ask, if nobody on this machine does.
+fn serve(common: &Common, model: &mut Model) -> Option<Server> {
+    match Server::start(super::channels::server(common)?) {
+        Ok(server) => Some(server),
+        Err(error @ ServerError::Served(_)) => {
+            tracing::info!("{error}");
+            None
+        }
+        // Without it everything else works.
+        Err(error) => {
+            tracing::error!("{error}");
+            let text = crate::text::excerpt(&error.to_string(), 300);
+            crate::console::update(model, Msg::Toast { grave: true, text });
+            None
+        }
+    }
 }
 
 /// What is to be read: what was named, else what the configuration names, else the agents' own

@@ -6,6 +6,7 @@
 
 use std::fs;
 use std::io::{IsTerminal as _, Write};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -13,11 +14,12 @@ use std::time::SystemTime;
 use super::connect::settings_of;
 use super::{CLEAN, Common, FOUND};
 use crate::deliver::hook::Dialect;
+use crate::deliver::tmux::screen;
 use crate::ledger::Ledger;
 use crate::screen::theme::{Depth, Theme};
 use crate::source::discover::Looked;
 use crate::source::{Discoverer, Roots};
-use crate::text::excerpt;
+use crate::text::{excerpt, quoted};
 
 /// How many of an agent's latest logs are looked into.
 const LOOKED_INTO: usize = 20;
@@ -36,6 +38,7 @@ pub(crate) fn run(_args: Args, common: &Common) -> anyhow::Result<ExitCode> {
     agents(common, &mut report);
     hooks(common, &mut report);
     ledger(common, &mut report);
+    channels(common, &mut report);
     places(common, &mut report);
     terminal(common, &mut report);
     let mut out = super::stdout();
@@ -282,6 +285,64 @@ fn writable(directory: &Path) -> bool {
         let _ = fs::remove_file(&probe);
     }
     made
+}
+
+fn channels(common: &Common, report: &mut Report) {
+    let about = "channels";
+    let config = &common.config;
+    if *config.socket {
+        let path = super::channels::socket(common);
+        match UnixStream::connect(&path) {
+            Ok(_) => report.ok(about, format!("a console answers agents, {}", path.display())),
+            Err(_) => report.note(
+                about,
+                format!("no console answers agents now, {}", path.display()),
+                "`medbay` does while it runs",
+            ),
+        }
+    }
+    if *config.http_port != 0 {
+        let token = super::channels::token(common);
+        report.ok(
+            about,
+            format!("HTTP on 127.0.0.1:{} with the token in {}", *config.http_port, token.display()),
+        );
+    }
+    for agent in config.tmux.iter().filter(|agent| !screen::knows(agent)) {
+        report.note(
+            about,
+            format!("the prompt box of {} is not known, and nothing is typed there", quoted(agent, 60)),
+            "take it out of tmux under [channels]",
+        );
+    }
+    if !config.tmux.is_empty() && !on_path(common, "tmux") {
+        report.bad(
+            about,
+            "tmux is not found and texts are to be typed there: install it, or empty tmux under [channels]",
+        );
+    }
+    if let Some(program) = config.command.first() {
+        if config.command_agents.is_empty() {
+            report.note(about, "the command carries texts to no agent", "name some in command_agents");
+        } else if !on_path(common, program) {
+            report.bad(
+                about,
+                format!("the command {} is not found: mend command under [channels]", quoted(program, 120)),
+            );
+        } else {
+            let agents = config.command_agents.join(", ");
+            report.ok(about, format!("{} carries texts to {agents}", quoted(program, 120)));
+        }
+    }
+}
+
+/// Whether a program is found as it would be started.
+fn on_path(common: &Common, program: &str) -> bool {
+    if program.contains('/') {
+        return Path::new(program).is_file();
+    }
+    let path = common.environment.path("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
 fn terminal(common: &Common, report: &mut Report) {

@@ -11,8 +11,8 @@ use std::time::Duration;
 use anyhow::bail;
 
 use super::{CLEAN, Common};
-use crate::config::{Config, OnHoldTimeout};
-use crate::deliver::hook::{self, Dialect, Drafted, HookError, HookInput, Setup, TimedOut};
+use crate::config::Config;
+use crate::deliver::hook::{self, Dialect, Drafted, HookError, HookInput, Setup};
 use crate::engine::{Judge, turn};
 use crate::format;
 use crate::ledger::Ledger;
@@ -88,11 +88,7 @@ fn setup(dialect: Dialect, config: &Config) -> Setup {
         policy: config.policy(),
         grace: Duration::from_secs((*config.grace_seconds).into()),
         hold: Duration::from_secs((*config.hold_seconds).into()),
-        timed_out: match *config.on_hold_timeout {
-            OnHoldTimeout::GoOn => TimedOut::GoOn,
-            OnHoldTimeout::Deny => TimedOut::Deny,
-            OnHoldTimeout::Ask => TimedOut::Ask,
-        },
+        timed_out: super::channels::timed_out(*config.on_hold_timeout),
         most_stops: *config.max_stop_blocks,
         ..Setup::default()
     }

@@ -7,6 +7,7 @@
 //! To add a subcommand: write `src/cli/NAME.rs` with `Args` and `run(args, &Common)`, and add one
 //! line to [`Command`] and one to [`run_command`]. A subcommand may use every room; no room uses it.
 
+mod channels;
 mod check;
 mod clerk;
 mod completions;

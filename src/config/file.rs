@@ -126,6 +126,13 @@ pub(super) struct Spool {
 pub(super) struct Channels {
     pub(super) codex_socket: Key<PathBuf>,
     pub(super) opencode: Key<String>,
+    pub(super) socket: Key<bool>,
+    pub(super) http_port: Key<u16>,
+    pub(super) gate_seconds: Key<u32>,
+    pub(super) tmux: Key<Vec<String>>,
+    pub(super) command: Key<Vec<String>>,
+    pub(super) command_agents: Key<Vec<String>>,
+    pub(super) command_seconds: Key<u32>,
 }
 
 /// One key or several.

@@ -168,6 +168,20 @@ pub struct Config {
     pub codex_socket: Setting<PathBuf>,
     /// The address of opencode's server; empty: none.
     pub opencode: Setting<String>,
+    /// Whether agents can ask over a Unix socket.
+    pub socket: Setting<bool>,
+    /// The port of this machine on which agents can ask over HTTP; 0: none.
+    pub http_port: Setting<u16>,
+    /// How long an agent that asks before it acts is held at most, in seconds.
+    pub gate_seconds: Setting<u32>,
+    /// Agents, by log format, into whose terminal approved texts are typed.
+    pub tmux: Setting<Vec<String>>,
+    /// The operator's command that carries approved texts: program and words.
+    pub command: Setting<Vec<String>>,
+    /// Agents, by log format, to which the command carries texts.
+    pub command_agents: Setting<Vec<String>>,
+    /// How long the command may take, in seconds.
+    pub command_seconds: Setting<u32>,
     /// Keys of the console, by the command's name.
     pub keys: Setting<BTreeMap<String, Vec<String>>>,
 }
@@ -348,6 +362,17 @@ impl Config {
             opencode: layers
                 .file(String::new(), file.channels.opencode)
                 .checked(|address| local_http(address))?,
+            socket: layers.file(true, file.channels.socket),
+            http_port: layers.file(0, file.channels.http_port),
+            gate_seconds: layers
+                .file(300, file.channels.gate_seconds)
+                .checked(|s| at_most("gate_seconds", *s, 86_400))?,
+            tmux: layers.file(Vec::new(), file.channels.tmux),
+            command: layers.file(Vec::new(), file.channels.command),
+            command_agents: layers.file(Vec::new(), file.channels.command_agents),
+            command_seconds: layers
+                .file(30, file.channels.command_seconds)
+                .checked(|s| at_most("command_seconds", *s, 600))?,
             keys: layers.file(
                 BTreeMap::new(),
                 file.keys

@@ -21,6 +21,10 @@ fn path(value: &std::path::Path) -> String {
     text(value.to_string_lossy())
 }
 
+fn words(list: &[String]) -> String {
+    format!("[{}]", list.iter().map(text).collect::<Vec<_>>().join(", "))
+}
+
 fn float(value: f64) -> String {
     toml::Value::Float(value).to_string()
 }
@@ -289,6 +293,55 @@ impl Config {
                 self.opencode,
                 if self.opencode.is_empty() { String::new() } else { text(self.opencode.as_str()) },
                 "the address of opencode's server, such as \"http://127.0.0.1:4096\""
+            ),
+            row!(
+                "channels",
+                "socket",
+                self.socket,
+                self.socket.to_string(),
+                "whether the console answers agents over a Unix socket"
+            ),
+            row!(
+                "channels",
+                "http_port",
+                self.http_port,
+                self.http_port.to_string(),
+                "the port of this machine on which it answers over HTTP, with a token; 0: none"
+            ),
+            row!(
+                "channels",
+                "gate_seconds",
+                self.gate_seconds,
+                self.gate_seconds.to_string(),
+                "how long an agent that asks before it acts is held at most; then as on_hold_timeout says"
+            ),
+            row!(
+                "channels",
+                "tmux",
+                self.tmux,
+                words(&self.tmux),
+                "agents into whose prompt box texts are typed, such as \"claude-code\"; empty: none"
+            ),
+            row!(
+                "channels",
+                "command",
+                self.command,
+                words(&self.command),
+                "a command that carries texts: its program and words; it reads JSON on standard input"
+            ),
+            row!(
+                "channels",
+                "command_agents",
+                self.command_agents,
+                words(&self.command_agents),
+                "agents to which the command carries texts, by log format"
+            ),
+            row!(
+                "channels",
+                "command_seconds",
+                self.command_seconds,
+                self.command_seconds.to_string(),
+                "how long the command may take"
             ),
         ];
         for (command, keys) in self.keys.iter() {

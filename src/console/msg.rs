@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::engine::{GuardView, Reach, Update};
+use crate::engine::{GuardView, Reached, Update};
 use crate::ledger::{Entry, Verdict};
 use crate::recover::ProposalId;
 use crate::trace::{RunId, StepId};
@@ -91,7 +91,7 @@ pub struct LedgerView {
     /// Whether the chain of decisions holds.
     pub chain: Chain,
     /// Runs that can be reached, and whether a hook holds them now.
-    pub reach: Vec<(RunId, Reach, bool)>,
+    pub reach: Vec<(RunId, Reached)>,
 }
 
 /// Whether the chain of decisions holds.

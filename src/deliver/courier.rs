@@ -5,7 +5,7 @@
 //! To add a server: a file beside this one with a type that implements [`Server`], and a line where the
 //! console makes its servers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -79,8 +79,8 @@ pub trait Server: Send {
     fn hand(&mut self, parcel: &Parcel<'_>) -> Handing;
 }
 
-/// Which runs can be reached by some server.
-pub type Reached = Arc<Mutex<BTreeSet<RunId>>>;
+/// Which runs can be reached by some server, and through which channel.
+type Reached = Arc<Mutex<BTreeMap<RunId, &'static str>>>;
 
 /// The thread. Dropping it ends it.
 #[derive(Debug)]
@@ -111,8 +111,8 @@ impl Courier {
         Ok(thread.map(|thread| Self { stop: Some(stop), thread: Some(thread), reached }))
     }
 
-    /// The runs that can be reached by some server.
-    pub fn reached(&self) -> BTreeSet<RunId> {
+    /// The runs that can be reached by some server, and through which channel.
+    pub fn reached(&self) -> BTreeMap<RunId, &'static str> {
         self.reached.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
@@ -203,13 +203,14 @@ impl Round {
                 due.push(run);
             }
         }
-        let mut reached = BTreeSet::new();
+        let mut reached = BTreeMap::new();
         for known in &mut self.servers {
             known.ask(!due.is_empty());
             for run in due.iter().filter(|run| known.runs.contains(run)) {
                 send(&self.ledger, known.server.as_mut(), &self.holder, run, now)?;
             }
-            reached.extend(known.runs.iter().cloned());
+            let channel = known.server.channel();
+            reached.extend(known.runs.iter().map(|run| (run.clone(), channel)));
         }
         *self.reached.lock().unwrap_or_else(PoisonError::into_inner) = reached;
         Ok(())

@@ -1,23 +1,28 @@
 //! The desk's keeper: one thread that owns a connection to the ledger. It puts down what is proposed,
 //! records what is decided, sends what is due through the spool, takes receipts, and says when the
-//! ledger has changed, whoever changed it. Agents' servers have a thread of their own, the courier.
+//! ledger has changed, whoever changed it. What takes its time to be sent goes by the post, and agents'
+//! servers have the courier, each on a thread of its own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::board::Reach;
+use super::board::{Reach, Reached};
 use super::guard::{GuardView, Switch};
 use crate::deliver::Arrived;
 use crate::deliver::courier::{Courier, Server};
-use crate::deliver::outbox::{Carried, Outbox};
+use crate::deliver::gate;
+use crate::deliver::outbox::{self, Carried, Outbox};
+use crate::deliver::post::{self, HOOKS_SINCE, Place, Post};
 use crate::deliver::spool::Spool;
 use crate::ledger::{
-    Arrival, Chain, Decided, Entry, Ledger, LedgerError, Move, Operator, Outcome, State, Undo, Verdict,
+    Arrival, Chain, Decided, Entry, GATE, Ledger, LedgerError, Move, Operator, Outcome, State, Undo, Verdict,
+    as_sent,
 };
 use crate::recover::policy::Act;
 use crate::recover::{Policy, Proposal, ProposalId, Ruling, Scope, Target};
@@ -29,8 +34,6 @@ const POLL: Duration = Duration::from_millis(200);
 const ROUND: Duration = Duration::from_secs(1);
 /// How many entries of the history are shown.
 const HISTORY: usize = 500;
-/// A run that no hook has spoken of for this long cannot be reached by one.
-const HOOKS_SINCE: Duration = Duration::from_secs(24 * 3600);
 
 /// What the desk must know of a run as it now stands.
 #[derive(Clone, Debug)]
@@ -51,6 +54,8 @@ pub struct RunNews {
     pub receipts: Vec<(Arrived, u32)>,
     /// Anchors of calls that have ended, the last few.
     pub over: Vec<u64>,
+    /// Where the run is; `None`: nobody knows.
+    pub place: Option<Place>,
 }
 
 impl RunNews {
@@ -65,6 +70,7 @@ impl RunNews {
             turns: Vec::new(),
             receipts: Vec::new(),
             over: Vec::new(),
+            place: None,
         }
     }
 }
@@ -97,6 +103,8 @@ pub struct Rules {
     pub grace: Duration,
     /// What may be proposed and spent.
     pub policy: Policy,
+    /// How texts are carried to agents that neither ask nor read a spool.
+    pub post: post::Setup,
 }
 
 /// What the keeper is asked.
@@ -133,7 +141,7 @@ pub enum Said {
         /// Everything, the latest first.
         history: Vec<Entry>,
         /// Runs that can be reached, and those that are held.
-        reach: Vec<(RunId, Reach, bool)>,
+        reach: Vec<(RunId, Reached)>,
     },
     /// What limits recoveries, as it stands; with each [`Said::Ledger`].
     Guard(Box<GuardView>),
@@ -153,6 +161,18 @@ pub enum Said {
     Lost(String),
 }
 
+/// Whether an edited text can be sent for a proposal: where an agent asked, it must be an answer.
+///
+/// # Errors
+/// Why not, in a sentence.
+pub fn fits(proposal: &Proposal, text: &str) -> Result<(), String> {
+    if proposal.rule != GATE {
+        return Ok(());
+    }
+    let text = as_sent(text, &proposal.id).map_err(|error| error.to_string())?;
+    gate::decisions(&proposal.payload, &text, &proposal.id).map(drop)
+}
+
 /// The keeper's end for others. Dropping it ends the thread.
 pub struct Desk {
     asks: SyncSender<Ask>,
@@ -165,7 +185,7 @@ impl Desk {
     ///
     /// # Errors
     /// The ledger cannot be opened, or no thread be started.
-    pub fn start(rules: Rules, say: impl Fn(Said) + Send + 'static) -> Result<Self, DeskError> {
+    pub fn start(rules: Rules, say: impl Fn(Said) + Send + Sync + 'static) -> Result<Self, DeskError> {
         Self::start_with(rules, Vec::new(), say)
     }
 
@@ -176,7 +196,7 @@ impl Desk {
     pub fn start_with(
         rules: Rules,
         servers: Vec<Box<dyn Server>>,
-        say: impl Fn(Said) + Send + 'static,
+        say: impl Fn(Said) + Send + Sync + 'static,
     ) -> Result<Self, DeskError> {
         let ledger = Ledger::open(&rules.ledger)?;
         let courier = if servers.is_empty() {
@@ -186,15 +206,29 @@ impl Desk {
         };
         let (asks, asked) = sync_channel(256);
         let switch = Switch::of(&rules);
+        let say: Arc<dyn Fn(Said) + Send + Sync> = Arc::new(say);
+        let post = match rules.post.is_on() {
+            true => {
+                let say = Arc::clone(&say);
+                let of_post = Ledger::open(&rules.ledger)?;
+                let told = move |came: Result<Carried, LedgerError>| {
+                    say(came.map_or_else(|error| Said::Lost(error.to_string()), Said::Carried));
+                };
+                let post = Post::start(rules.post.clone(), Spool::at(&rules.spool), of_post, told);
+                Some(post.map_err(DeskError::Thread)?)
+            }
+            false => None,
+        };
         let keeper = Keeper {
             outbox: Outbox::new(Spool::at(&rules.spool)),
             spool: Spool::at(&rules.spool),
             ledger,
             rules,
-            say: Box::new(say),
-            runs: BTreeSet::new(),
+            say,
+            post,
+            runs: BTreeMap::new(),
             courier,
-            reached: BTreeSet::new(),
+            reached: BTreeMap::new(),
             shown: None,
         };
         let thread = std::thread::Builder::new()
@@ -242,14 +276,15 @@ struct Keeper {
     outbox: Outbox,
     spool: Spool,
     rules: Rules,
-    say: Box<dyn Fn(Said) + Send>,
-    /// Runs with proposals, for which the spool is looked at.
-    runs: BTreeSet<RunId>,
+    say: Arc<dyn Fn(Said) + Send + Sync>,
+    post: Option<Post>,
+    /// Runs with proposals, for which the spool is looked at, and their log formats.
+    runs: BTreeMap<RunId, String>,
     courier: Option<Courier>,
-    /// Runs that agents' servers reach.
-    reached: BTreeSet<RunId>,
-    /// The state of the ledger that was shown last.
-    shown: Option<(i64, Instant)>,
+    /// Runs that agents' servers reach, and through which channel.
+    reached: BTreeMap<RunId, &'static str>,
+    /// The state of the ledger, and of the post, that was shown last.
+    shown: Option<(i64, u64)>,
 }
 
 impl Keeper {
@@ -300,6 +335,10 @@ impl Keeper {
             Ask::Decide { proposal, verdict, seen } => {
                 let operator = Operator::Person { name: self.rules.operator.clone() };
                 let what = verdict.word();
+                if let Err(why) = self.fits(&proposal, &verdict) {
+                    (self.say)(Said::Refused(proposal, why));
+                    return false;
+                }
                 match self.ledger.decide(&proposal, verdict, operator, &seen, now, self.rules.grace) {
                     Ok(Decided::Recorded(_)) => (self.say)(Said::Done(proposal, what.to_owned())),
                     Ok(Decided::MovedOn(_, why)) => {
@@ -358,14 +397,29 @@ impl Keeper {
         }
     }
 
+    /// As [`fits`]; what the ledger says of a proposal that it does not have is said later.
+    fn fits(&self, id: &ProposalId, verdict: &Verdict) -> Result<(), String> {
+        match (verdict, self.ledger.entry(id)) {
+            (Verdict::Edit { text }, Ok(entry)) => fits(&entry.proposal, text),
+            _ => Ok(()),
+        }
+    }
+
     /// Puts down what is proposed for a run, takes its receipts, and closes what it has moved on from.
     fn take_news(&mut self, news: RunNews, now: Timestamp) -> Result<bool, LedgerError> {
         let mut changed = false;
+        if let (Some(post), Some(place)) = (&self.post, &news.place) {
+            post.place(&news.run, place.clone());
+        }
         let known = self.ledger.entries_of(&news.run)?;
         if known.is_empty() && news.proposals.is_empty() {
             return Ok(false);
         }
-        self.runs.insert(news.run.clone());
+        if let Some(format) = news.place.as_ref().map(|place| place.format.clone()) {
+            self.runs.insert(news.run.clone(), format);
+        } else {
+            self.runs.entry(news.run.clone()).or_default();
+        }
         for proposal in &news.proposals {
             if known.iter().any(|entry| entry.proposal.id == proposal.id) {
                 continue;
@@ -412,6 +466,10 @@ impl Keeper {
     /// it was delivered.
     fn follow(&self, entry: &Entry, news: &RunNews, now: Timestamp) -> Result<bool, LedgerError> {
         let target = &entry.proposal.target;
+        if entry.proposal.rule == GATE {
+            // It is about no step: the agent that asked says when it does not stand any more.
+            return Ok(false);
+        }
         if let Some(why) = left_behind_in(target, news) {
             return self.ledger.supersede(&entry.proposal.id, why, now);
         }
@@ -468,10 +526,11 @@ impl Keeper {
             Ok(version) => version,
             Err(error) => return (self.say)(Said::Lost(error.to_string())),
         };
-        if !changed && self.shown.is_some_and(|(shown, _)| shown == version) {
+        let now = (version, self.post.as_ref().map_or(0, Post::version));
+        if !changed && self.shown == Some(now) {
             return;
         }
-        self.shown = Some((version, Instant::now()));
+        self.shown = Some(now);
         let said = self.ledger.desk().and_then(|desk| {
             let history = self.ledger.history(HISTORY)?;
             Ok(Said::Ledger { desk, history, reach: self.reach()? })
@@ -483,20 +542,35 @@ impl Keeper {
         }
     }
 
-    fn reach(&self) -> Result<Vec<(RunId, Reach, bool)>, LedgerError> {
+    fn reach(&self) -> Result<Vec<(RunId, Reached)>, LedgerError> {
         let now = Timestamp::now();
         let since = now.checked_sub(HOOKS_SINCE).unwrap_or(Timestamp::MIN);
-        let mut all: BTreeMap<RunId, (Reach, bool)> = BTreeMap::new();
-        for run in self.runs.iter().filter(|run| self.spool.reaches(run)).chain(&self.reached) {
-            all.insert(run.clone(), (Reach::Correctable, false));
+        let mut all: BTreeMap<RunId, Reached> = BTreeMap::new();
+        for (run, format) in &self.runs {
+            let posted = || self.post.as_ref().and_then(|post| post.reaches(run, format));
+            let via = if self.spool.reaches(run) { Some(outbox::CHANNEL) } else { posted() };
+            if let Some(via) = via {
+                let via = via.to_owned();
+                all.insert(run.clone(), Reached { reach: Reach::Correctable, via, held: false });
+            }
+        }
+        for (run, via) in &self.reached {
+            let reached = || Reached { reach: Reach::Correctable, via: (*via).to_owned(), held: false };
+            all.entry(run.clone()).or_insert_with(reached);
         }
         for (run, seen) in self.ledger.hooks_seen(since)? {
-            all.insert(run, (if seen.gates { Reach::Gated } else { Reach::Correctable }, false));
+            let reach = if seen.gates { Reach::Gated } else { Reach::Correctable };
+            // What agents ask of the server is noted as hooks are, under the channel's name.
+            let via = match seen.format.as_str() {
+                "socket" | "http" => seen.format,
+                agent => format!("{agent} hook"),
+            };
+            all.insert(run, Reached { reach, via, held: false });
         }
         for held in self.ledger.held(now)? {
-            all.entry(held.run).or_default().1 = true;
+            all.entry(held.run).or_default().held = true;
         }
-        Ok(all.into_iter().map(|(run, (reach, held))| (run, reach, held)).collect())
+        Ok(all.into_iter().collect())
     }
 }
 
@@ -579,6 +653,7 @@ mod tests {
             operator: "ann".into(),
             grace: Duration::ZERO,
             policy,
+            post: post::Setup::default(),
         };
         let (say, said) = channel();
         let desk = Desk::start(rules, move |one| drop(say.send(one))).unwrap();

@@ -20,7 +20,9 @@ pub mod turn;
 mod workers;
 
 pub use assess::{Assessor, Judge};
-pub use board::{Board, Reach, RunDelta, RunSummary, RunView, SourceState, SourceView, StepView, Update};
+pub use board::{
+    Board, Reach, Reached, RunDelta, RunSummary, RunView, SourceState, SourceView, StepView, Update,
+};
 pub use guard::GuardView;
 pub use reading::{Reading, Worked};
 pub use replay::{Recording, Went};

@@ -11,9 +11,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, params};
 
-use super::Ledger;
 use super::error::Result;
 use super::state::Event;
+use super::{GATE, Ledger};
 use crate::recover::{Gate, ProposalId, Used, proposal::digest};
 use crate::text;
 use crate::trace::RunId;
@@ -50,6 +50,8 @@ pub struct Caller<'a> {
     pub gate: Option<&'a Gate>,
     /// The latest decision that it does not take; 0: it takes all.
     pub after: i64,
+    /// The only proposal that it takes. Without it, answers to what agents asked are not among them.
+    pub only: Option<&'a ProposalId>,
 }
 
 /// What a text in an agent's log shows.
@@ -148,7 +150,25 @@ impl Ledger {
         ttl: Duration,
         now: Timestamp,
     ) -> Result<Option<Lease>> {
-        self.lease_as(&Caller { run, agent, channel, holder, ttl, gate: None, after: 0 }, now)
+        self.lease_as(&Caller { run, agent, channel, holder, ttl, gate: None, after: 0, only: None }, now)
+    }
+
+    /// Takes the text of this one proposal, and no other, if it could be leased now: for the answer to
+    /// what an agent asked, which nothing else may go out as.
+    ///
+    /// # Errors
+    /// As [`Ledger::lease`].
+    pub fn lease_answer(
+        &self,
+        run: &RunId,
+        id: &ProposalId,
+        channel: &str,
+        holder: &str,
+        ttl: Duration,
+        now: Timestamp,
+    ) -> Result<Option<Lease>> {
+        let only = Some(id);
+        self.lease_as(&Caller { run, agent: None, channel, holder, ttl, gate: None, after: 0, only }, now)
     }
 
     /// As [`Ledger::lease_for`], for a caller that may refuse a call. What is found to be left behind is
@@ -256,6 +276,7 @@ impl Ledger {
         self.set_state(id, "failed").map_err(failed)
     }
 
+    /// Without `only`, answers to what agents asked are not among what is due.
     fn due(&self, caller: &Caller<'_>, now: Timestamp) -> rusqlite::Result<Option<Due>> {
         // Asked within the transaction that leases: nobody can stop everything between the two.
         if self.is_stopped()? {
@@ -278,6 +299,7 @@ impl Ledger {
                    AND (v.id IS NULL OR v.channel = ?7)
                    AND CASE p.scope WHEN 'call' THEN p.gate_call = ?4 AND p.gate_input = ?5
                        ELSE d.number > ?6 END
+                   AND CASE WHEN ?8 IS NULL THEN json_extract(p.body, '$.rule') <> ?9 ELSE p.id = ?8 END
                  ORDER BY d.number LIMIT 1",
             )?
             .query_row(
@@ -288,7 +310,9 @@ impl Ledger {
                     call,
                     input,
                     caller.after,
-                    caller.channel
+                    caller.channel,
+                    caller.only.map(ProposalId::as_str),
+                    GATE
                 ],
                 |row| {
                     let running: Option<i64> = row.get(5)?;
@@ -346,6 +370,36 @@ impl Ledger {
         }
         change.commit().map_err(|e| self.failed("record a delivery in", e))?;
         Ok(Handed::Recorded)
+    }
+
+    /// The receiver says that it has the text of this key: recorded as handed over, whoever had the
+    /// lease. Returns whether that was news.
+    ///
+    /// # Errors
+    /// The ledger cannot be read or written.
+    pub fn received(&self, run: &RunId, key: &str, now: Timestamp) -> Result<bool> {
+        let failed = |e| self.failed("record a delivery in", e);
+        let leased = || {
+            self.db
+                .prepare_cached(
+                    "SELECT p.id FROM deliveries v JOIN proposals p ON p.id = v.proposal AND p.round = v.round
+                     WHERE v.key = ?1 AND p.run = ?2 AND p.state = 'leased' AND v.failed IS NULL",
+                )
+                .and_then(|mut ask| ask.query_row([key, run.as_str()], |row| row.get::<_, String>(0)).optional())
+        };
+        // Said again and again by an agent that polls: no write lock for what is known.
+        if leased().map_err(failed)?.is_none() {
+            return Ok(false);
+        }
+        let change = self.write()?;
+        let Some(id) = leased().map_err(failed)? else { return Ok(false) };
+        self.db
+            .prepare_cached("UPDATE deliveries SET delivered = ?2 WHERE key = ?1 AND delivered IS NULL")
+            .and_then(|mut set| set.execute(params![key, now.as_microsecond()]))
+            .map_err(failed)?;
+        self.set_state(&ProposalId::stored(id), "delivered").map_err(failed)?;
+        change.commit().map_err(failed)?;
+        Ok(true)
     }
 
     /// Records that the text could not be handed over; `why` is shown. It stays failed until somebody
@@ -588,10 +642,11 @@ impl Ledger {
                  FROM (SELECT state IN ('approved', 'leased', 'delivered', 'confirmed') AS out, mode,
                         json_extract(body, '$.remedy') AS remedy,
                         json_extract(body, '$.seconds') AS seconds,
-                        json_extract(body, '$.tokens') AS tokens FROM proposals WHERE run = ?1)",
+                        json_extract(body, '$.tokens') AS tokens FROM proposals WHERE run = ?1
+                        AND json_extract(body, '$.rule') <> ?2)",
             )
             .and_then(|mut ask| {
-                ask.query_row([run.as_str()], |row| {
+                ask.query_row([run.as_str(), GATE], |row| {
                     Ok(Used {
                         deliveries: row.get(0)?,
                         replans: row.get(1)?,

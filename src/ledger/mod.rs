@@ -41,6 +41,10 @@ pub use state::State;
 
 pub use crate::recover::Mode;
 
+/// The rule of a proposal that is an agent's own request: its text goes out as the answer to that request
+/// alone, and counts neither as a recovery nor against a run's hold.
+pub const GATE: &str = "gate.request";
+
 /// How long a writer waits for another one before it gives up, where the caller does not say.
 pub const PATIENCE: Duration = Duration::from_secs(5);
 

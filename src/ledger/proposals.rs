@@ -7,7 +7,7 @@ use super::Mode;
 use super::entry::{Course, Decision, Delivery, Entry, Operator, Outcome, Try, Verdict};
 use super::error::{LedgerError, Result};
 use super::state::{Event, State};
-use super::{Ledger, as_sent};
+use super::{GATE, Ledger, as_sent};
 use crate::recover::{Gate, Proposal, ProposalId, Scope, proposal::digest};
 use crate::text;
 use crate::trace::RunId;
@@ -118,7 +118,7 @@ impl Ledger {
         self.entries("WHERE substr(id, 1, length(?1)) = ?1 ORDER BY drafted, id LIMIT 3", [beginning])
     }
 
-    /// What stands open about a run. Cheap: for a hook's poll.
+    /// What stands open about a run, but for what its agents asked. Cheap: for a hook's poll.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -155,10 +155,11 @@ impl Ledger {
                             AND d.number > ?5 AND d.verdict IN ('approve', 'edit')))), 0)
                  FROM proposals p WHERE run = ?1 AND (?2 IS NULL OR agent = ?2)
                    AND state IN ('waiting', 'approved', 'leased')
-                   AND (scope <> 'call' OR (gate_call = ?3 AND gate_input = ?4))",
+                   AND (scope <> 'call' OR (gate_call = ?3 AND gate_input = ?4))
+                   AND json_extract(body, '$.rule') <> ?6",
             )
             .and_then(|mut ask| {
-                ask.query_row(params![run.as_str(), agent, call, input, after], |row| {
+                ask.query_row(params![run.as_str(), agent, call, input, after, GATE], |row| {
                     Ok(Standing { waiting: row.get(0)?, approved: row.get(1)? })
                 })
             })

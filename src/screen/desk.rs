@@ -8,7 +8,7 @@ use crate::console::model::{age, time_of_day};
 use crate::console::panes::{Area, Panes};
 use crate::detect::Part;
 use crate::engine::{Reach, RunView};
-use crate::ledger::{Entry, State, Verdict};
+use crate::ledger::{Entry, GATE, State, Verdict};
 use crate::recover::Proposal;
 
 use super::fleet::selected;
@@ -137,10 +137,11 @@ fn proposal(model: &Model, entry: &Entry, area: Area, pen: &mut Pen<'_>) {
     }
     page.gap();
     let reach = view.map(|v| v.summary.reach).unwrap_or_default();
+    let via = view.map(|v| v.via.as_str()).unwrap_or_default();
     if proposal.payload.is_empty() {
         page.heading("SENDS NOTHING", "");
     } else {
-        let (head, when) = sending(entry, reach, dot);
+        let (head, when) = sending(entry, reach, via, dot);
         page.flow("", &[(format!("{head} "), Role::Title), (when, Role::Dim)]);
         page.text("  ", crate::console::decisions::sent(entry), Role::Text);
     }
@@ -191,8 +192,11 @@ fn count(tokens: u32) -> String {
 }
 
 /// When and how an approved text goes, or went.
-fn sending(entry: &Entry, reach: Reach, dot: &str) -> (&'static str, String) {
-    let format = &entry.proposal.target.format;
+fn sending(entry: &Entry, reach: Reach, via: &str, dot: &str) -> (&'static str, String) {
+    let format = if via.is_empty() { entry.proposal.target.format.as_str() } else { via };
+    if entry.proposal.rule == GATE {
+        return ("WILL ANSWER", format!("what the agent asked, and waits for {dot} {format}"));
+    }
     if let Some(delivery) = &entry.delivery {
         let head = if delivery.delivered.is_some() { "SENT" } else { "WILL SEND" };
         return (head, format!("by {}", delivery.channel));
@@ -202,7 +206,13 @@ fn sending(entry: &Entry, reach: Reach, dot: &str) -> (&'static str, String) {
             format!("at its next call or the end of its turn {dot} {format} {dot} gated")
         }
         Reach::Correctable => {
-            format!("at its next hook event or poll {dot} {format} {dot} correctable")
+            let when = match via {
+                "tmux" => "as soon as its prompt box is open and empty",
+                "command" => "at once",
+                "socket" | "http" | "spool" => "at its next poll",
+                _ => "at its next hook event or poll",
+            };
+            format!("{when} {dot} {format} {dot} correctable")
         }
         Reach::Observed => format!("as soon as a channel reaches it; none does now {dot} {format}"),
     };

@@ -212,6 +212,7 @@ impl Call<'_> {
             ttl: LEASE,
             gate,
             after,
+            only: None,
         };
         loop {
             let lease = self.ledger.lease_as(&caller, Timestamp::now())?;

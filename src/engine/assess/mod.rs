@@ -12,6 +12,7 @@ use watch::Watch;
 
 use super::board::{Reach, RunDelta, RunSummary, SourceView, StepView};
 use super::desk::{RunNews, Turns};
+use crate::deliver::post::Place;
 use crate::detect::{Basis, Finding, families};
 use crate::format::RunShape;
 use crate::format::{Format, Identity, Reader};
@@ -324,6 +325,11 @@ impl Assessor {
                 .map(|(arrived, at)| (arrived, at.index))
                 .collect(),
             over: std::mem::take(&mut self.watch.over).into(),
+            place: Some(Place {
+                format: self.format.name().to_owned(),
+                directory: run.working_directory.clone(),
+                last: run.last,
+            }),
         }
     }
 
