@@ -182,7 +182,7 @@ fn an_escape_sequence_in_a_files_name_does_not_reach_the_terminal() {
 #[test]
 fn a_configuration_with_an_error_names_the_line() {
     let home = Home::new();
-    let path = home.write(".config/medbay/config.toml", "theme = \"dark\"\n\n[policy]\nmode = \"auto\"\n");
+    let path = home.write(".config/medbay/config.toml", "theme = \"dark\"\n\n[policy]\nmode = \"autos\"\n");
     let place = format!("{}:4", path.display());
     home.run(&["config"]).refused(&[&place, "suggest"]);
     home.run(&["config", "--check"]).refused(&[&place]);

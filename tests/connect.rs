@@ -1,4 +1,4 @@
-//! `medbay connect claude-code` over settings of its own.
+//! `medbay connect` over settings of its own.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -129,13 +129,66 @@ fn a_file_that_it_does_not_understand_is_left_alone() {
     assert_eq!(fs::read_dir(home.path().join(".claude")).unwrap().count(), 1);
 }
 
+/// Where each agent has its hooks below the home.
+const AGENTS: [(&str, &str); 5] = [
+    ("claude-code", ".claude/settings.json"),
+    ("codex", ".codex/hooks.json"),
+    ("gemini", ".gemini/settings.json"),
+    ("openhands", ".openhands/hooks.json"),
+    ("crush", ".config/crush/crush.json"),
+];
+
+#[test]
+fn every_agent_is_connected_with_a_shown_change_and_a_backup_and_disconnected_again() {
+    let home = tempfile::tempdir().unwrap();
+    for (agent, file) in AGENTS {
+        let path = home.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, OWN).unwrap();
+        let output = medbay(home.path(), &["connect", agent]);
+        assert_eq!(output.status.code(), Some(0), "{output:?}");
+        let diff = String::from_utf8(output.stdout).unwrap();
+        assert!(diff.contains(&format!("hook {agent}")) && diff.starts_with("---"), "{diff}");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(said.contains("trust"), agent == "codex", "{said}");
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.contains(&format!("{} hook {agent}", env!("CARGO_BIN_EXE_medbay"))), "{text}");
+        serde_json::from_str::<Value>(&text).unwrap();
+        let again = medbay(home.path(), &["connect", agent]);
+        assert!(String::from_utf8(again.stderr).unwrap().contains("already"));
+        let undone = medbay(home.path(), &["connect", agent, "--undo"]);
+        assert_eq!(undone.status.code(), Some(0), "{undone:?}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), OWN);
+        let beside = fs::read_dir(path.parent().unwrap()).unwrap().count();
+        assert_eq!(beside, 3, "{agent}: the file and two backups");
+    }
+}
+
+#[test]
+fn no_agents_file_is_touched_when_it_is_not_understood() {
+    let home = tempfile::tempdir().unwrap();
+    for (agent, file) in AGENTS {
+        let path = home.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        for text in ["{\n  // mine\n}", "[]", "{\"hooks\": 3}", "{\"a\": 1,}"] {
+            fs::write(&path, text).unwrap();
+            for arguments in [&["connect", agent][..], &["connect", agent, "--undo"]] {
+                let output = medbay(home.path(), arguments);
+                assert_eq!(output.status.code(), Some(2), "{agent} {text}: {output:?}");
+                let said = String::from_utf8(output.stderr).unwrap();
+                assert!(said.contains("left as it is") && said.lines().count() == 1, "{said}");
+                assert_eq!(fs::read_to_string(&path).unwrap(), text);
+            }
+        }
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+}
+
 #[test]
 fn other_agents_are_refused_plainly() {
     let home = tempfile::tempdir().unwrap();
-    for agent in ["codex", "klaus"] {
-        let output = medbay(home.path(), &["connect", agent]);
-        assert_eq!(output.status.code(), Some(2));
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.contains(agent) && said.lines().count() == 1, "{said}");
-    }
+    let output = medbay(home.path(), &["connect", "klaus"]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("klaus") && said.contains("gemini") && said.lines().count() == 1, "{said}");
 }

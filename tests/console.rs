@@ -8,9 +8,9 @@ use jiff::SignedDuration;
 use medbay::console::{
     Chain, Key, Keymap, LedgerView, Mouse, MouseAct, Msg, Overlay, Replay, ReplayTask, Screen, Seek, Task,
 };
-use medbay::engine::{Reach, Update};
-use medbay::ledger::{Rewrite, State, Verdict};
-use medbay::recover::{ProposalId, Remedy};
+use medbay::engine::{GuardView, Reach, Reached, Update};
+use medbay::ledger::{Ledger, Rewrite, State, Verdict};
+use medbay::recover::{Policy, ProposalId, Remedy};
 use medbay::screen::{Depth, Theme};
 use medbay::trace::{RunId, StepId};
 use proptest::prelude::*;
@@ -54,6 +54,38 @@ fn a_list_does_not_move_under_its_reader() {
     assert!(after.contains("1 new below"), "{after}");
     staged.keys("g");
     assert!(staged.screen().contains("by need"));
+}
+
+#[test]
+fn the_end_of_a_long_log_is_shown_while_it_is_read_and_its_reader_stays_where_he_was() {
+    let long = |from: usize| {
+        let mut run = import_run();
+        run.run = RunId::new("long");
+        run.from = 0;
+        run.steps = (from..40)
+            .map(|at| {
+                let mut step = step(at as u32, &call(1, "make all", 0.1));
+                step.step.id = StepId((at - from) as u32);
+                step.step.label = format!("make part-{at}").into();
+                step
+            })
+            .collect();
+        run.findings.clear();
+        run.summary.assessed = from == 0;
+        run
+    };
+    let mut staged = Staged::new(120, 40);
+    staged.send(Msg::Update(Update::Run(Box::new(long(30)))));
+    staged.keys(":run <Space>long<Enter>");
+    let screen = staged.screen();
+    assert!(screen.contains("still reading") && screen.contains("make part-39"), "{screen}");
+    assert!(screen.contains("Not judged yet"), "{screen}");
+    staged.keys("kkk");
+    assert_eq!(staged.model.run.step, Some(StepId(6)));
+    staged.send(Msg::Update(Update::Run(Box::new(long(0)))));
+    let screen = staged.screen();
+    assert_eq!(staged.model.run.step, Some(StepId(36)), "the same step by its own number");
+    assert!(screen.contains("make part-36") && !screen.contains("still reading"), "{screen}");
 }
 
 #[test]
@@ -411,7 +443,10 @@ fn what_an_agent_is_held_for_comes_first_then_what_can_reach_its_agent() {
                 entry(proposal(likely, "likely", Remedy::Retry, 0.9), State::Waiting, 60),
                 entry(proposal(unlikely, "unlikely", Remedy::Retry, 0.6), State::Waiting, 60),
             ],
-            reach: reach.into_iter().map(|(run, reach, held)| (RunId::new(run), reach, held)).collect(),
+            reach: reach
+                .into_iter()
+                .map(|(run, reach, held)| (RunId::new(run), Reached { reach, held, via: String::new() }))
+                .collect(),
             ..LedgerView::default()
         })));
         staged.keys("3");
@@ -450,6 +485,64 @@ fn in_one_pane_what_is_not_on_the_screen_takes_no_verdict() {
     assert!(verdicts(&mut staged).is_empty());
     staged.keys("<Enter>a");
     assert_eq!(verdicts(&mut staged).len(), 1);
+}
+
+// The guard.
+
+fn guard(stopped: bool, bypassed: bool) -> Msg {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = Ledger::open(&folder.path().join("ledger.db")).unwrap();
+    if bypassed {
+        let until = now() + SignedDuration::from_mins(5);
+        ledger.bypass(None, until, "", "ada", now() - SignedDuration::from_mins(5)).unwrap();
+    }
+    if stopped {
+        ledger.stop("\u{1b}[31mwild", "ada", now()).unwrap();
+    }
+    Msg::Guard(Box::new(GuardView::of(&ledger, &Policy::default(), now()).unwrap()))
+}
+
+#[test]
+fn one_key_stops_everything_and_resuming_asks_first() {
+    for screen in ["1", "2", "3", "6"] {
+        let mut staged = Staged::new(80, 24);
+        staged.keys(screen);
+        staged.asked();
+        staged.keys("!");
+        assert_eq!(staged.asked(), [Task::Stop], "on {screen}");
+    }
+    let mut staged = Staged::new(80, 24);
+    staged.keys(":resume<Enter>");
+    assert!(staged.asked().is_empty() && staged.screen().contains("nothing is stopped"));
+    staged.send(guard(true, true));
+    assert!(staged.screen().contains("STOPPED"));
+    staged.keys("!");
+    assert!(staged.asked().is_empty());
+    assert!(staged.screen().contains("stopped already by ada"), "{}", staged.screen());
+    staged.keys(":resume<Enter>");
+    assert!(staged.screen().contains("Let the policy hold again?"), "{}", staged.screen());
+    staged.pass(1_000);
+    staged.keys("n:resume<Enter>");
+    assert!(staged.asked().is_empty());
+    staged.pass(1_000);
+    staged.keys("y");
+    assert_eq!(staged.asked(), [Task::Resume]);
+    staged.send(guard(false, true));
+    assert!(staged.screen().contains("BYPASS"));
+    staged.send(guard(false, false));
+    assert!(staged.screen().contains("LIVE"));
+}
+
+#[test]
+fn what_is_approved_and_not_sent_says_that_everything_is_stopped() {
+    let mut staged = Staged::empty(120, 40);
+    let mut approved = entry(proposal("5e5e5e5e5e5e", "likely", Remedy::Retry, 0.9), State::Approved, 60);
+    approved.grace_until = None;
+    staged.send(ledger(vec![approved], Vec::new()));
+    staged.keys("3");
+    assert!(!staged.screen().contains("stopped"));
+    staged.send(guard(true, false));
+    assert!(staged.screen().contains("not sent: stopped by ada"), "{}", staged.screen());
 }
 
 // Decisions.
@@ -825,4 +918,21 @@ proptest! {
     fn any_text_is_drawn_safely(text in any::<String>(), columns in 20u16..130, rows in 5u16..45) {
         hostile_everywhere(&text, columns, rows);
     }
+}
+
+#[test]
+fn an_edit_that_is_no_answer_to_what_the_agent_asked_stays_in_the_editor() {
+    let mut staged = Staged::empty(120, 40);
+    let id = "7c7c7c7c7c7c";
+    let mut asked = proposal(id, "night-job", Remedy::Escalate, 0.5);
+    asked.rule = medbay::ledger::GATE.to_owned();
+    asked.payload = format!("Operator: approve\n{{\"name\":\"refund\",\"args\":{{}}}} [medbay {id}]");
+    staged.send(ledger(vec![entry(asked, State::Waiting, 60)], Vec::new()));
+    staged.pass(1_000);
+    staged.keys("3e").with_editor("gladly ");
+    staged.keys("<C-s>");
+    assert!(!staged.asked().iter().any(|task| matches!(task, Task::Decide { .. })));
+    let screen = staged.screen();
+    assert!(screen.contains("is no answer"), "{screen}");
+    assert!(matches!(&staged.model.overlay, Some(Overlay::Editing(e)) if e.text.starts_with("gladly")));
 }

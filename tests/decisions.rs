@@ -74,13 +74,18 @@ fn show_tells_everything_of_one() {
     for part in [
         "All tests pass.",
         "1 failed; 3 passed",
-        "edit by person ada, 3 s after the draft, undone",
+        "edit by person ada, 3.0 s after the draft, undone",
         "Operator: something else",
         "approve by person ada",
         "the desk",
         "claude-code hook",
-        "in record 21",
+        "in record 21, 1.0 s after it was handed over",
         "Operator: run the tests again",
+        "- Operator: run the tests again and mend the one that fails before you go on.",
+        "+ Operator: something else",
+        "log read to 15",
+        "taken up 1 ×, key",
+        "3.0 s after the decision",
     ] {
         assert!(out.contains(part), "{part} is not in\n{out}");
     }
@@ -105,9 +110,89 @@ fn export_is_complete_in_both_forms() {
     let (code, out, _) = medbay(&db, &["export", "--as", "csv"]);
     assert_eq!(code, 0);
     assert!(out.starts_with("number,at,proposal,run,verdict,"));
-    assert_eq!(out.lines().filter(|l| l.contains(",r1,")).count(), 4);
     assert!(out.contains("\"'=cmd, \"\"no\"\""), "quoted, and no formula: {out}");
+    let table = rows_of(&out);
+    assert_eq!(table.len(), 5);
+    for (row, object) in table[1..].iter().zip(&rows) {
+        assert_eq!(row.len(), table[0].len());
+        for (name, field) in table[0].iter().zip(row) {
+            let value = match &object[name] {
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            let field = if name == "reason" { field.trim_start_matches('\'') } else { field };
+            assert_eq!(field, value, "{name}");
+        }
+    }
     assert_eq!(medbay(&db, &["export", "--as", "xml"]).0, 2);
+}
+
+/// The fields of a CSV text, by RFC 4180.
+fn rows_of(text: &str) -> Vec<Vec<String>> {
+    let mut rows = vec![vec![String::new()]];
+    let mut quoted = false;
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let row = rows.last_mut().unwrap();
+        match c {
+            '"' if quoted && rest.peek() == Some(&'"') => {
+                rest.next();
+                row.last_mut().unwrap().push('"');
+            }
+            '"' => quoted = !quoted,
+            ',' if !quoted => row.push(String::new()),
+            '\r' if !quoted => {
+                assert_eq!(rest.next(), Some('\n'), "a row ends with CRLF");
+                rows.push(vec![String::new()]);
+            }
+            c => {
+                assert!(quoted || c != '\n', "a bare line end");
+                row.last_mut().unwrap().push(c);
+            }
+        }
+    }
+    assert_eq!(rows.pop(), Some(vec![String::new()]), "the last row ends, too");
+    rows
+}
+
+#[test]
+fn no_field_of_an_export_is_a_formula() {
+    for beginning in ["=", "+", "-", "@", "\t=", " =", "\u{ff1d}", "\n="] {
+        let directory = tempfile::tempdir().unwrap();
+        let db = directory.path().join("ledger.db");
+        let ledger = Ledger::open(&db).unwrap();
+        let p = draft("r1", "c1");
+        ledger.propose(&p, Mode::Suggest, at(0)).unwrap();
+        let veto = Verdict::Veto { reason: format!("{beginning}HYPERLINK(1)") };
+        ledger.decide(&p.id, veto, person(), &format!("{beginning}1"), at(1), Duration::ZERO).unwrap();
+        let (_, out, _) = medbay(&db, &["export", "--as", "csv"]);
+        for field in rows_of(&out).concat() {
+            assert!(
+                !field.trim_start().starts_with(['=', '+', '-', '@', '\u{ff1d}']),
+                "{beginning:?}: {field}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_came_too_late_and_what_lapsed_say_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let db = directory.path().join("ledger.db");
+    let ledger = Ledger::open(&db).unwrap();
+    let (p, q) = (draft("r1", "c1"), draft("r1", "c2"));
+    for x in [&p, &q] {
+        ledger.propose(x, Mode::Suggest, at(0)).unwrap();
+    }
+    ledger.supersede(&p.id, "its user has spoken to the agent since", at(1)).unwrap();
+    ledger.expire(&q.id, "desk.expire_after", at(1)).unwrap();
+    ledger.decide(&p.id, Verdict::Approve, person(), "", at(2), Duration::ZERO).unwrap();
+    let (_, out, _) = medbay(&db, &["show", p.id.as_str()]);
+    assert!(out.contains("superseded") && out.contains("spoken to the agent since"), "{out}");
+    assert!(out.contains("approve by person ada") && !out.contains("channel"), "{out}");
+    let (_, out, _) = medbay(&db, &["show", q.id.as_str()]);
+    assert!(out.contains("expired") && out.contains("by policy desk.expire_after"), "{out}");
+    assert!(!out.contains("decision"), "time is nobody's no: {out}");
 }
 
 #[test]
@@ -124,7 +209,13 @@ fn verify_is_clean_and_names_what_was_changed() {
         .unwrap();
     let (code, out, _) = medbay(&db, &["verify"]);
     assert_eq!(code, 1);
-    assert!(out.contains("decision 3"), "{out}");
+    assert!(out.starts_with("broken at decision 3 (hash): "), "{out}");
+    let db = rusqlite::Connection::open(&db).unwrap();
+    db.execute_batch("PRAGMA foreign_keys = OFF; DROP TRIGGER decisions_are_not_removed; DELETE FROM decisions WHERE number > 2")
+        .unwrap();
+    let (code, out, _) = medbay(Path::new(db.path().unwrap()), &["verify"]);
+    assert_eq!(code, 1);
+    assert_eq!(out, "broken at decision 3 (missing end): decision 3 is missing: 4 were made\n");
 }
 
 #[test]

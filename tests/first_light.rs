@@ -373,7 +373,7 @@ fn the_end_of_a_turn_is_held_until_the_person_has_decided() {
     std::thread::scope(|scope| {
         let held = scope.spawn(|| machine.stop());
         terminal.type_keys("1");
-        terminal.until("a hook holds it for the operator");
+        terminal.until("it is held for the operator");
         terminal.type_keys("3");
         terminal.until("WILL SEND");
         terminal.decide("a", "Nothing waits for you");

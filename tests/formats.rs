@@ -12,6 +12,8 @@
 use std::path::{Path, PathBuf};
 
 use medbay::format::{self, Format, Identity};
+use medbay::source::Splitter;
+use medbay::source::opencode::Mirror;
 use medbay::trace::{Event, EventKind, RunId, Status};
 use proptest::prelude::*;
 
@@ -206,7 +208,7 @@ fn every_file_gives_the_events_it_is_known_to_give() {
 fn what_real_clients_write_is_understood() {
     let Some(corpus) = corpus() else { return };
     let mut read = 0;
-    for client in ["claude", "codex", "codex-classic"] {
+    for client in ["claude", "codex", "codex-classic", "gemini"] {
         for path in files(&corpus.join("real-clients").join(client)) {
             let source = Source::open(path);
             let Some(format) = source.format() else {
@@ -217,7 +219,87 @@ fn what_real_clients_write_is_understood() {
             read += 1;
         }
     }
-    assert!(read >= 30, "{read}");
+    assert!(read >= 40, "{read}");
+}
+
+#[test]
+fn documents_are_cut_into_their_messages() {
+    let Some(corpus) = corpus() else { return };
+    // File, records, calls, results.
+    for (name, records, calls, results) in [
+        ("gemini__agent-sessions_large.json", 7, 2, 2),
+        ("gemini__agentsview_standard_session.json", 4, 0, 0),
+        ("gemini__agentsview_tool_calls.json", 2, 1, 1),
+    ] {
+        let bytes = std::fs::read(corpus.join("formats/gemini-qwen").join(name)).unwrap();
+        let mut cut: Vec<Vec<u8>> = Vec::new();
+        let mut splitter = Splitter::new(0);
+        splitter.push(&bytes, |_, record| cut.push(record.to_vec()));
+        assert!(!splitter.finish(|_, _| {}), "{name}");
+        let head: Vec<&[u8]> = cut.iter().map(Vec::as_slice).collect();
+        let format = format::sniff(&head).unwrap();
+        assert_eq!((format.name(), cut.len()), ("gemini", records), "{name}");
+        let mut reader = format.reader(&identity(None));
+        let (mut asked, mut came) = (0, 0);
+        for record in &cut {
+            reader.read(record, &mut |event| match event.kind {
+                EventKind::Call { .. } => asked += 1,
+                EventKind::Result { .. } => came += 1,
+                EventKind::Unknown { kind } => panic!("{name}: {kind}"),
+                _ => {}
+            });
+        }
+        assert_eq!((asked, came), (calls, results), "{name}");
+    }
+}
+
+#[test]
+fn opencodes_store_is_copied_and_understood() {
+    let Some(corpus) = corpus() else { return };
+    let mut seen = 0;
+    for entry in std::fs::read_dir(corpus.join("real-clients/opencode")).unwrap() {
+        let run = entry.unwrap().path();
+        let transcript = run.join("transcript");
+        if !transcript.join("opencode.db").is_file() {
+            continue;
+        }
+        // A store with a log of its own is written to by whoever opens it.
+        let folder = tempfile::tempdir().unwrap();
+        for file in std::fs::read_dir(&transcript).unwrap() {
+            let file = file.unwrap();
+            std::fs::copy(file.path(), folder.path().join(file.file_name())).unwrap();
+        }
+        let into = folder.path().join("copy");
+        let store = folder.path().join("opencode.db");
+        Mirror::once(&store, &into).unwrap();
+        let copied = |into: &Path| -> Vec<Vec<u8>> {
+            files(into).iter().map(|path| std::fs::read(path).unwrap()).collect()
+        };
+        let first = copied(&into);
+        Mirror::once(&store, &into).unwrap();
+        assert_eq!(copied(&into), first, "{}: what is there is not copied again", run.display());
+        let (mut results, mut messages, mut agents) = (Vec::new(), 0, 0);
+        for path in files(&into) {
+            let source = Source::open(path);
+            let format = source.format().unwrap();
+            assert_eq!(format.name(), "opencode");
+            agents += usize::from(source.identity(format).agent.is_some());
+            source.read(format, |_, event| match &event.kind {
+                EventKind::Unknown { kind } => panic!("{}: {kind}", run.display()),
+                EventKind::Result { status, exit_code, .. } => results.push((*status, *exit_code)),
+                EventKind::Message { .. } => messages += 1,
+                _ => {}
+            });
+        }
+        assert!(messages >= 2 && !results.is_empty(), "{}", run.display());
+        let name = run.file_name().unwrap().to_string_lossy().into_owned();
+        assert_eq!(agents, usize::from(name == "subagent-false"), "{name}");
+        if name == "retry-loop" {
+            assert_eq!(results, vec![(Status::Error, Some(1)); 6]);
+        }
+        seen += 1;
+    }
+    assert!(seen >= 5, "{seen}");
 }
 
 #[test]
@@ -401,6 +483,10 @@ fn hooks_leave_their_marks_and_results_their_codes() {
         ("codex-classic/hook-experiments/post-block.jsonl", vec![ok, failed, ok], &marks),
         ("codex-classic/hook-experiments/post-context.jsonl", vec![ok, failed, ok], &mark),
         ("codex-classic/hook-experiments/pre-rewrite.jsonl", vec![ok, ok, ok], &none),
+        // Its log has no code where it is 0.
+        ("gemini/hook-experiments/after-context.jsonl", vec![edited, failed, edited], &marks),
+        ("gemini/hook-experiments/afteragent-deny.jsonl", vec![edited, failed, edited], &none),
+        ("gemini/hook-experiments/before-rewrite.jsonl", vec![edited, edited, edited], &none),
     ];
     for (name, results, receipts) in expected {
         let Some((got, marks)) = outcomes(name) else {
@@ -448,6 +534,10 @@ const SEEDS: &[&str] = &[
     r#"{"type":"response_item","payload":{"type":"custom_tool_call_output","call_id":"c","output":[{"type":"input_text","text":"Script error:\nCommand blocked by PreToolUse hook: é. Command: x"}]}}"#,
     r#"{"type":"event_msg","payload":{"type":"item_completed","item":{"type":"FileChange","id":"e","changes":{"a":{"type":"add","content":"x\ny"}},"status":"completed"}}}"#,
     r#"{"type":"event_msg","payload":{"type":"token_count","info":{"last_token_usage":{"input_tokens":1e30},"total_token_usage":{"total_tokens":-1}}}}"#,
+    r#"{"sessionId":"s","projectHash":"h","startTime":"2026-11-20T09:00:00Z","kind":"subagent","messages":[{"id":"m"}]}"#,
+    r#"{"id":"m","timestamp":"t","type":"gemini","content":"x","toolCalls":[{"id":"c","name":"complete_task","args":{"result":{"response":"é"}},"agentId":"a","status":"success","result":[{"functionResponse":{"id":"c","response":{"output":"Output: é\nExit Code: 99999999999"}}}]}]}"#,
+    r#"{"$set":{"messages":[{"id":"n","timestamp":"t","type":"user","content":[{"text":"<hook_context>é</hook_context>"}]}]}}"#,
+    r#"{"opencode":{"run":"ses_r"},"info":{"id":"m","sessionID":"ses_s","role":"assistant","error":{"name":"x"}},"parts":[{"id":"p","type":"tool","tool":"task","callID":"c","state":{"status":"completed","input":{"todos":[{}]},"output":"é","metadata":{"exit":1e30,"sessionId":"é"}}},{"type":"step-finish","tokens":{}}]}"#,
     r#"{"role":"assistant","content":"é <action>\ntool: x\nparameters: {}</action>","tool_calls":[{"id":"c","function":{"name":"f","arguments":"{}"}}]}"#,
     r#"{"role":"Orchestrator (-> é)","content":"```python\nx\n```"}"#,
     r#"{"role":"user","name":"Computer_terminal","content":"exitcode: 99999999999999 é"}"#,

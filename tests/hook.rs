@@ -1,4 +1,5 @@
-//! `medbay hook claude-code` as Claude Code calls it: the built program, its standard input and output.
+//! `medbay hook` as agents call it: the built program, its standard input and output. Most of it is the
+//! same for all and tested as Claude Code speaks.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use drafts::{draft, person};
 use jiff::Timestamp;
 use medbay::ledger::{Ledger, Mode, State, Verdict};
-use medbay::recover::Proposal;
+use medbay::recover::{Gate, Proposal, Scope};
 use medbay::trace::RunId;
 use serde_json::{Value, json};
 
@@ -206,6 +207,115 @@ fn codex_is_answered_in_its_own_form() {
     assert_eq!(home.ledger().entry(&q.id).unwrap().delivery.unwrap().channel, "codex hook");
 }
 
+/// What Gemini CLI says at an event.
+fn gemini(home: &Home, event: &str, more: Value) -> Output {
+    let mut said = home.input(event, json!({"timestamp": "2026-11-24T07:53:43.446Z"}));
+    for (key, value) in more.as_object().unwrap() {
+        said[key] = value.clone();
+    }
+    home.call_as("gemini", said.to_string().as_bytes())
+}
+
+fn whole(output: &Output) -> Value {
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[test]
+fn gemini_is_answered_in_its_own_form() {
+    let home = Home::new();
+    let (p, q) = (home.approved("c1"), home.approved("c2"));
+    let called = json!({"tool_name": "replace", "tool_input": {"file_path": "a"}});
+    for event in ["SessionStart", "BeforeModel", "PreCompress"] {
+        silent(&gemini(&home, event, json!({})));
+    }
+    silent(&gemini(&home, "BeforeTool", called.clone()));
+    let after = whole(&gemini(&home, "AfterTool", called));
+    assert_eq!(after["hookSpecificOutput"]["additionalContext"], p.payload);
+    let end = whole(&gemini(&home, "AfterAgent", json!({"stop_hook_active": false})));
+    assert_eq!(end, json!({"decision": "deny", "reason": q.payload}));
+    assert_eq!(home.ledger().entry(&q.id).unwrap().delivery.unwrap().channel, "gemini hook");
+}
+
+#[test]
+fn gemini_is_counted_for_and_not_believed() {
+    let home = Home::new();
+    home.config("[policy]\nmax_stop_blocks = 2\n");
+    let texts: Vec<_> = (0..4).map(|n| home.approved(&format!("c{n}"))).collect();
+    let end = |text: &str| {
+        let said = whole(&gemini(&home, "AfterAgent", json!({"stop_hook_active": false})));
+        assert_eq!(said["reason"], text);
+        // The reason comes back as a prompt.
+        let lines = format!("{text}\n");
+        gemini(&home, "BeforeAgent", json!({"prompt": lines}))
+    };
+    // Each prompt would take a text along: those that it cannot carry wait.
+    for n in [1, 2, 3] {
+        let ledger = home.ledger();
+        let edit = Verdict::Edit { text: format!("look at <b>{n}</b>") };
+        let p = draft("s1", &format!("e{n}"));
+        ledger.propose(&p, Mode::Suggest, Timestamp::now()).unwrap();
+        ledger.decide(&p.id, edit, person(), "", Timestamp::now(), Duration::ZERO).unwrap();
+    }
+    silent(&end(&texts[0].payload));
+    silent(&end(&texts[1].payload));
+    silent(&gemini(&home, "AfterAgent", json!({"stop_hook_active": false})));
+    silent(&gemini(&home, "BeforeAgent", json!({"prompt": "a person's next task"})));
+    silent(&end(&texts[2].payload));
+    assert_eq!(home.state(&texts[3]), State::Approved);
+}
+
+#[test]
+fn what_gemini_would_write_otherwise_waits_for_the_end_of_the_turn() {
+    let home = Home::new();
+    let p = draft("s1", "c1");
+    let ledger = home.ledger();
+    ledger.propose(&p, Mode::Suggest, Timestamp::now()).unwrap();
+    let edit = Verdict::Edit { text: "mend File \"<stdin>\", line 3".into() };
+    ledger.decide(&p.id, edit, person(), "", Timestamp::now(), Duration::ZERO).unwrap();
+    silent(&gemini(&home, "AfterTool", json!({"tool_name": "replace", "tool_input": {}})));
+    assert_eq!(home.state(&p), State::Approved);
+    let end = whole(&gemini(&home, "AfterAgent", json!({})));
+    assert_eq!(end["reason"], format!("Operator: mend File \"<stdin>\", line 3 {}", p.id.tag()));
+}
+
+#[test]
+fn openhands_is_answered_as_its_documentation_says() {
+    let home = Home::new();
+    let (p, q) = (home.approved("c1"), home.approved("c2"));
+    let at = |event: &str| {
+        let said = json!({"event_type": event, "session_id": "s1", "working_dir": "/w", "message": null,
+            "tool_name": "terminal", "tool_input": {"command": "ls"}, "tool_output": "a", "metadata": {}});
+        home.call_as("openhands", said.to_string().as_bytes())
+    };
+    for event in ["SessionStart", "PreToolUse", "PostToolUse", "SessionEnd"] {
+        silent(&at(event));
+    }
+    let prompt = whole(&at("UserPromptSubmit"));
+    assert_eq!(prompt, json!({"decision": "allow", "additionalContext": p.payload}));
+    assert_eq!(whole(&at("Stop")), json!({"decision": "deny", "reason": q.payload}));
+    silent(&at("Stop"));
+}
+
+#[test]
+fn crush_is_answered_as_its_documentation_says() {
+    let home = Home::new();
+    let p = home.approved("c1");
+    let at = |event: &str| {
+        let said = json!({"event": event, "session_id": "s1", "cwd": "/w", "tool_name": "bash",
+            "tool_input": {"command": "ls"}});
+        home.call_as("crush", said.to_string().as_bytes())
+    };
+    silent(&at("PreCompact"));
+    assert_eq!(whole(&at("PreToolUse")), json!({"version": 1, "context": p.payload}));
+    silent(&at("PreToolUse"));
+    home.config("[policy]\nhold_seconds = 1\non_hold_timeout = \"deny\"\n");
+    let q = draft("s1", "c2");
+    home.ledger().propose(&q, Mode::Suggest, Timestamp::now()).unwrap();
+    assert_eq!(whole(&at("PreToolUse"))["decision"], "deny");
+    assert_eq!(home.state(&q), State::Waiting);
+}
+
 #[test]
 fn another_run_and_another_agent_get_nothing() {
     let home = Home::new();
@@ -385,7 +495,7 @@ fn what_was_perhaps_sent_before_a_crash_is_decided_by_the_agents_log() {
         // Another hook leased it, perhaps said it, and died.
         let ledger = home.ledger();
         let run = RunId::new("s1");
-        ledger.lease(&run, "x", "x", Duration::ZERO, Timestamp::now()).unwrap().unwrap();
+        ledger.lease(&run, "claude-code hook", "x", Duration::ZERO, Timestamp::now()).unwrap().unwrap();
         let kind = if arrived { "attachment" } else { "api-request-blob" };
         fs::write(home.transcript(), format!("{}\n", json!({"type": kind, "content": p.payload}))).unwrap();
         let output = home.call("PostToolUse", tool());
@@ -397,6 +507,89 @@ fn what_was_perhaps_sent_before_a_crash_is_decided_by_the_agents_log() {
             assert_eq!(home.state(&p), State::Delivered);
         }
     }
+}
+
+#[test]
+fn what_refuses_a_call_refuses_that_call_with_that_input_and_no_other() {
+    let gate = Gate::of("toolu_1", "Bash", &json!({"command": "ls"}).to_string());
+    let approved = |home: &Home| {
+        let mut p = draft("s1", "c1");
+        p.target.scope = Scope::Call(gate.clone());
+        home.ledger().propose(&p, Mode::Suggest, Timestamp::now()).unwrap();
+        drafts::approve(&home.ledger(), &p.id, Timestamp::now());
+        p
+    };
+    let with = |id: &str, command: &str| json!({"tool_name": "Bash", "tool_use_id": id, "tool_input": {"command": command}});
+    let home = Home::new();
+    let p = approved(&home);
+    silent(&home.call("PreToolUse", with("toolu_2", "ls")));
+    silent(&home.call("PostToolUse", with("toolu_2", "ls")));
+    silent(&home.call("Stop", json!({})));
+    assert_eq!(home.state(&p), State::Approved, "it waits for its own call");
+    let said = answer(&home.call("PreToolUse", with("toolu_1", "ls")));
+    assert_eq!(
+        (&said["permissionDecision"], &said["permissionDecisionReason"]),
+        (&json!("deny"), &json!(p.payload))
+    );
+    silent(&home.call("PreToolUse", with("toolu_1", "ls")));
+
+    for (event, more, part) in [
+        ("PreToolUse", with("toolu_1", "ls -a"), "another input"),
+        ("PostToolUse", with("toolu_1", "ls"), "already"),
+        ("UserPromptSubmit", json!({"prompt": "go on"}), "spoken"),
+        ("SessionEnd", json!({}), "ended"),
+    ] {
+        let home = Home::new();
+        let p = approved(&home);
+        silent(&home.call(event, more));
+        let entry = home.ledger().entry(&p.id).unwrap();
+        assert_eq!(entry.state, State::Superseded, "{event}");
+        assert!(entry.note.contains(part), "{}", entry.note);
+        silent(&home.call("PreToolUse", with("toolu_1", "ls")));
+    }
+}
+
+#[test]
+fn what_was_approved_before_a_call_was_held_does_not_refuse_it() {
+    let home = Home::new();
+    home.config("[policy]\nhold_seconds = 50\n");
+    let ledger = home.ledger();
+    let (p, q) = (home.approved("c1"), draft("s1", "c2"));
+    ledger.propose(&q, Mode::Suggest, Timestamp::now()).unwrap();
+    let mut child = home.start(&["hook", "claude-code"]);
+    child.stdin.take().unwrap().write_all(home.input("PreToolUse", tool()).to_string().as_bytes()).unwrap();
+    until("the run is held", || !ledger.held(Timestamp::now()).unwrap().is_empty());
+    let veto = Verdict::Veto { reason: String::new() };
+    ledger.decide(&q.id, veto, person(), "", Timestamp::now(), Duration::ZERO).unwrap();
+    silent(&child.wait_with_output().unwrap());
+    assert_eq!(answer(&home.call("PostToolUse", tool()))["additionalContext"], p.payload);
+}
+
+#[test]
+fn a_text_for_one_turn_or_one_sub_agent_does_not_outlive_it() {
+    let home = Home::new();
+    let ledger = home.ledger();
+    let at = |turn: &str| {
+        let mut more = tool();
+        more["turn_id"] = turn.into();
+        home.call_as("codex", home.input("PostToolUse", more).to_string().as_bytes())
+    };
+    silent(&at("t1"));
+    let (mut p, mut q) = (draft("s1", "c1"), draft("s1", "c2"));
+    p.target.scope = Scope::Turn;
+    p.target.turn = "t1".into();
+    q.target.agent = "explore-a0ad4f".into();
+    for x in [&p, &q] {
+        ledger.propose(x, Mode::Suggest, Timestamp::now()).unwrap();
+        drafts::approve(&ledger, &x.id, Timestamp::now());
+    }
+    silent(&at("t2"));
+    assert_eq!(home.state(&p), State::Superseded);
+    // The main agent's events do not carry what is for a sub-agent, while it runs or after.
+    assert_eq!(home.state(&q), State::Approved);
+    silent(&home.call("SubagentStop", json!({"agent_id": "a0ad4f44468b", "agent_type": "Explore"})));
+    assert_eq!(home.state(&q), State::Superseded);
+    assert_eq!(ledger.decisions().unwrap().len(), 2);
 }
 
 #[test]

@@ -352,7 +352,7 @@ fn chained(copy: &str) {
 
 #[test]
 fn records_put_in_and_taken_out_leave_a_chain_and_ids_of_their_own() {
-    for fault in ["repeated-call", "flaky-tool", "dropped-observation"] {
+    for fault in ["repeated-call", "flaky-tool", "dropped-observation", "unknown-tool"] {
         for seed in 0..6 {
             let (draft, _) = injected("claude-code", &claude_code(), fault, seed).unwrap();
             chained(&text_of(&draft));
@@ -378,11 +378,57 @@ fn an_invented_thing_stands_nowhere_else() {
             let copy = text_of(&draft);
             let new = placed.what.split_whitespace().next().unwrap();
             assert!(!text.contains(new), "{name}: {fault}: {new}");
-            assert!(record(&copy, placed.step).contains(new), "{name}: {fault}: {new}");
+            // An answer that was changed on its way shows at the next act.
+            let held = placed.also.iter().chain([&placed.step]).any(|at| record(&copy, *at).contains(new));
+            assert!(held, "{name}: {fault}: {new}");
         }
     }
     let (_, placed) = injected("native", &native(), "corrupted-handoff", 1).unwrap();
     assert_ne!(placed.agent, "scout", "the one that passes it on");
+}
+
+#[test]
+fn a_call_that_was_made_up_is_one_in_the_words_of_its_format() {
+    let unheard = |placed: &Placed| placed.what.split_whitespace().next().unwrap().to_owned();
+    for (name, text) in families() {
+        for seed in 0..4 {
+            if let Some((draft, placed)) = injected(name, &text, "unknown-tool", seed) {
+                let (copy, tool) = (text_of(&draft), unheard(&placed));
+                assert!(
+                    !text.contains(&tool) && record(&copy, placed.step).contains(&tool),
+                    "{name}: {tool}"
+                );
+                let again = recording(name, &copy);
+                let called = again.acts().iter().any(|act| {
+                    matches!(&act.what, medbay::lab::inject::What::Call { tool: called, .. } if *called == tool)
+                });
+                assert!(called, "{name}: {tool} is no call: {copy}");
+                assert_eq!(again.acts().len(), recording(name, &text).acts().len() + 2, "{name}");
+            }
+            if let Some((draft, placed)) = injected(name, &text, "invented-argument", seed) {
+                let copy = text_of(&draft);
+                assert_eq!(copy.lines().count(), text.lines().count(), "{name}");
+                let (old, new) = (recording(name, &text), recording(name, &copy));
+                let calls = |of: &Recording| -> Vec<Value> {
+                    let calls = of.acts().iter().filter(|act| {
+                        matches!(act.what, medbay::lab::inject::What::Call { .. }) && act.line == placed.step
+                    });
+                    calls.filter_map(|act| serde_json::from_str(&act.text).ok()).collect()
+                };
+                let (old, new) = (calls(&old), calls(&new));
+                let more = new[0].as_object().unwrap().len() - old[0].as_object().unwrap().len();
+                assert_eq!(more, 1, "{name}: {copy}");
+            }
+        }
+    }
+    for (name, text) in
+        [("chat", chat()), ("claude-code", claude_code()), ("codex", codex()), ("native", native())]
+    {
+        for fault in ["unknown-tool", "invented-argument"] {
+            assert!(injected(name, &text, fault, 1).is_some(), "{name} has no place for {fault}");
+        }
+    }
+    assert!(injected("react", &react(), "unknown-tool", 1).is_some());
 }
 
 #[test]

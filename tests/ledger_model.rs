@@ -64,6 +64,8 @@ struct Known {
     outcome: Outcome,
     /// Whether a text went out under the present try.
     sent: bool,
+    /// Whether its round has a word already, so that one that comes too late is not the first.
+    late: bool,
 }
 
 #[derive(Default)]
@@ -94,7 +96,7 @@ proptest! {
                     prop_assert_eq!(new, model.known[i].is_none());
                     model.known[i].get_or_insert(Known {
                         state: State::Waiting, grace: 0, approved: None, lease: None,
-                        outcome: Outcome::Unknown, sent: false,
+                        outcome: Outcome::Unknown, sent: false, late: false,
                     });
                 }
                 Deed::Decide(i, v) => {
@@ -119,10 +121,12 @@ proptest! {
                             match decision.verdict {
                                 Verdict::Approve => {
                                     known.state = State::Approved;
+                                    known.late = true;
                                     known.approved = Some((drafts[i].payload.clone(), turn));
                                 }
                                 Verdict::Edit { text } => {
                                     known.state = State::Approved;
+                                    known.late = true;
                                     known.approved = Some((text, turn));
                                 }
                                 Verdict::Veto { .. } => known.state = State::Vetoed,
@@ -136,6 +140,14 @@ proptest! {
                         Decided::NotWaiting(state) => {
                             prop_assert!(matches!(state, State::Superseded | State::Expired));
                             prop_assert_eq!(state, known.state);
+                            // A deferral, or a second word that came too late.
+                            prop_assert!(v == 3 || known.late);
+                        }
+                        Decided::MovedOn(decision, _) => {
+                            prop_assert!(known.state.is_left_behind() && !known.late);
+                            model.decisions += 1;
+                            prop_assert_eq!(decision.number, i64::try_from(model.decisions).unwrap());
+                            known.late = true;
                         }
                     }
                 }
@@ -150,6 +162,7 @@ proptest! {
                         prop_assert_eq!(came.unwrap(), Undo::Undone);
                         model.decisions += 1;
                         known.state = State::Waiting;
+                        known.late = false;
                         known.approved = None;
                     } else {
                         prop_assert_ne!(came.unwrap(), Undo::Undone);

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use drafts::draft;
 use medbay::engine::desk::{Ask, Desk, Rules, RunNews, Said};
 use medbay::engine::proposer::{Endpoint, Proposer, Written};
-use medbay::ledger::{Entry, Ledger, Mode, Rewrite, State};
+use medbay::ledger::{Entry, Ledger, Rewrite, State};
 use medbay::recover::{Policy, Proposal, ProposalId};
 use serde_json::{Value, json};
 
@@ -288,18 +288,18 @@ struct Bench {
 
 fn bench(endpoint: Endpoint, tokens_per_run: u64) -> Bench {
     let folder = tempfile::tempdir().unwrap();
+    let mut policy = Policy::default();
+    policy.limits.retries_per_run = 9;
+    policy.limits.tokens_per_run = tokens_per_run;
+    policy.limits.cost_usd_per_run = 100.0;
+    policy.limits.usd_per_thousand_tokens = 0.01;
     let rules = Rules {
         ledger: folder.path().join("ledger.db"),
         spool: folder.path().join("spool"),
         operator: "ada".into(),
         grace: Duration::ZERO,
-        policy: Policy {
-            mode: Mode::Suggest,
-            retries_per_run: 9,
-            tokens_per_run,
-            cost_usd_per_run: 100.0,
-            usd_per_thousand_tokens: 0.01,
-        },
+        policy,
+        post: medbay::deliver::post::Setup::default(),
         proposer: Some(endpoint),
     };
     let (say, said) = channel();

@@ -20,6 +20,7 @@ enum Errand {
     Read { run: RunId, step: StepId, place: Option<Box<Reread>> },
     Open(RunId),
     Ask(Ask),
+    Switch { stop: bool },
 }
 
 /// The console's end. Dropping it ends the thread.
@@ -63,6 +64,8 @@ impl Services for Clerk {
             Task::Decide { proposal, verdict, seen } => Errand::Ask(Ask::Decide { proposal, verdict, seen }),
             Task::Undo { proposal } => Errand::Ask(Ask::Undo(proposal)),
             Task::Retry { proposal } => Errand::Ask(Ask::Retry(proposal)),
+            Task::Stop => Errand::Switch { stop: true },
+            Task::Resume => Errand::Switch { stop: false },
             Task::LoadDecisions => Errand::Ask(Ask::Show),
             Task::Verify => Errand::Ask(Ask::Verify),
             // The terminal does these itself, or there is no replay.
@@ -104,6 +107,10 @@ fn work(asked: &Receiver<Errand>, engine: Option<&Engine>, desk: Option<&Desk>, 
                     }
                     continue;
                 }
+                Errand::Switch { stop } => match desk {
+                    Some(desk) => heard(desk.switch(stop)),
+                    None => Msg::LedgerLost("the ledger is not open; `medbay doctor` says why".to_owned()),
+                },
                 Errand::Ask(ask) => match desk {
                     Some(desk) if desk.ask(ask) => continue,
                     _ => Msg::LedgerLost("the ledger is not open; `medbay doctor` says why".to_owned()),
@@ -129,9 +136,8 @@ pub(super) fn heard(said: Said) -> Msg {
     let of = |id: &ProposalId| format!("the text of proposal {id}");
     match said {
         Said::Ledger { desk, history, rewrites, reach } => {
-            let breakers = Vec::new();
             let chain = Chain::NotChecked;
-            Msg::Ledger(Box::new(LedgerView { desk, history, chain, rewrites, breakers, reach }))
+            Msg::Ledger(Box::new(LedgerView { desk, history, chain, rewrites, reach }))
         }
         Said::Done(proposal, what) => {
             let what = match what.as_str() {
@@ -143,6 +149,11 @@ pub(super) fn heard(said: Said) -> Msg {
                 other => other.to_owned(),
             };
             Msg::Decided { proposal, what }
+        }
+        Said::Guard(guard) => Msg::Guard(guard),
+        Said::Guarded(what) => toast(false, what),
+        Said::Ruled(id, ruling) => {
+            toast(false, format!("proposal {id} was approved by {}: {}", ruling.policy, ruling.why))
         }
         Said::Refused(proposal, why) => Msg::Refused { proposal, why },
         Said::Chain(chain) => Msg::Chain(match chain.broken {

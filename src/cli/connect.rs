@@ -14,13 +14,14 @@ use jiff::Timestamp;
 use similar::TextDiff;
 
 use super::{CLEAN, Common, complain, stdout};
-use crate::deliver::hook::settings;
+use crate::config::Environment;
+use crate::deliver::hook::Dialect;
 use crate::text;
 
 /// Arguments of `connect`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The agent: claude-code
+    /// The agent: claude-code, codex, gemini, openhands or crush
     #[arg(value_name = "AGENT")]
     pub(crate) agent: String,
 
@@ -39,21 +40,20 @@ pub(crate) struct Args {
 
 /// Adds the hook, or takes it out.
 pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
-    match args.agent.as_str() {
-        "claude-code" => {}
-        "codex" => bail!(
-            "`medbay connect codex` is not built yet: put `medbay hook codex` into Codex's hooks.json by hand and trust it in Codex with /hooks"
-        ),
-        other => {
-            bail!("no agent is called {}: `medbay connect` knows claude-code", text::quoted(other, 60))
-        }
-    }
-    let named = args.settings.unwrap_or_else(|| common.environment.claude_directory().join("settings.json"));
+    let Some(dialect) = Dialect::by_name(&args.agent) else {
+        bail!(
+            "no agent is called {}: `medbay connect` knows {}",
+            text::quoted(&args.agent, 60),
+            Dialect::names()
+        );
+    };
+    let named = args.settings.unwrap_or_else(|| settings_of(dialect, &common.environment));
     // Where the file is a link (as dotfile managers make them), the link stays.
     let path = fs::canonicalize(&named).unwrap_or(named);
     let before = read(&path)?;
     let text = before.as_deref().unwrap_or_default();
-    let after = if args.undo { settings::disconnected(text) } else { settings::connected(text, &command()?) };
+    let after =
+        if args.undo { dialect.disconnected(text) } else { dialect.connected(text, &command(dialect)?) };
     let after = after.with_context(|| format!("{} was left as it is", path.display()))?;
     if after == text {
         let state = if args.undo { "has no hook of medbay" } else { "has medbay's hook already" };
@@ -69,16 +69,43 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
     let done = if args.undo { "took the hook out of" } else { "added the hook to" };
     let kept = backup.map_or(String::new(), |b| format!("; the file as it was is {}", b.display()));
     complain(&format!("{done} {}{kept}", path.display()));
+    if let (false, Some(next)) = (args.undo, next_step(dialect)) {
+        complain(next);
+    }
     Ok(ExitCode::from(CLEAN))
 }
 
+/// Where the agent keeps its hooks, for all of its user's work.
+pub(super) fn settings_of(dialect: Dialect, environment: &Environment) -> PathBuf {
+    match dialect {
+        Dialect::ClaudeCode => environment.claude_directory().join("settings.json"),
+        Dialect::Codex => environment.codex_directory().join("hooks.json"),
+        Dialect::Gemini => environment.gemini_directory().join("settings.json"),
+        Dialect::OpenHands => environment.home().join(".openhands").join("hooks.json"),
+        Dialect::Crush => environment.crush_directory().join("crush.json"),
+    }
+}
+
+/// What is left for the user to do, or to know.
+fn next_step(dialect: Dialect) -> Option<&'static str> {
+    match dialect {
+        Dialect::Codex => Some(
+            "Codex skips a hook in silence until you trust it: open Codex, type /hooks and trust medbay's; a changed hook has to be trusted again",
+        ),
+        Dialect::OpenHands => Some(
+            "a repository with a .openhands/hooks.json of its own does not read this one: name that file with --settings there",
+        ),
+        Dialect::ClaudeCode | Dialect::Gemini | Dialect::Crush => None,
+    }
+}
+
 /// This program as the agent is to call it.
-fn command() -> anyhow::Result<String> {
+fn command(dialect: Dialect) -> anyhow::Result<String> {
     let program = std::env::current_exe().context("cannot tell where this program is")?;
     let program = program.to_str().ok_or_else(|| {
         anyhow!("the path of this program, {}, is not UTF-8: put it elsewhere", program.display())
     })?;
-    Ok(settings::command(program))
+    Ok(dialect.command(program))
 }
 
 fn read(path: &Path) -> anyhow::Result<Option<String>> {

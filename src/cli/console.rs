@@ -15,6 +15,10 @@ use super::clerk::{Clerk, heard};
 use crate::config::{self, Origin};
 use crate::console::notices::{Sequence, Settings};
 use crate::console::{Keymap, Model, Msg};
+use crate::deliver::codex_app::CodexApp;
+use crate::deliver::courier;
+use crate::deliver::opencode::Opencode;
+use crate::deliver::server::{Server, ServerError};
 use crate::engine::desk::{Ask, Desk, Rules};
 use crate::engine::proposer::Endpoint;
 use crate::engine::{Engine, Sources};
@@ -43,6 +47,7 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
     install_panic_hook(common.state_directory.clone());
     let look = Look::of(common, args.ascii)?;
     let (sources, ledger) = sources(&args.paths, common)?;
+    let _mirror = common.mirror(&sources);
     let mut model = look.model()?;
     model.notifier.settings = notify_settings(common);
     model.looked =
@@ -58,6 +63,7 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
             None
         }
     };
+    let server = if desk.is_some() { serve(common, &mut model) } else { None };
     let mut options = common.engine_options()?;
     options.judge.record = Arc::new(earlier(common));
     if let Some(desk) = desk.clone() {
@@ -80,6 +86,7 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
         crate::terminal::run(model, look.theme, messages, clerk).await
     })?;
     // What is under way is finished before the process ends: first who asks, then who answers.
+    drop(server);
     drop(engine);
     drop(desk);
     Ok(code(exit))
@@ -137,11 +144,12 @@ fn open_desk(common: &Common, ledger: PathBuf, inbox: mpsc::Sender<Msg>) -> anyh
         spool: config.spool_directory.to_path_buf(),
         operator: config.operator.to_string(),
         grace: Duration::from_secs(u64::from(*config.grace_seconds)),
-        policy: common.policy(),
+        policy: config.policy(),
+        post: super::channels::post(common),
         proposer: endpoint(common),
     };
     // A console that has left hears nothing more.
-    Ok(Desk::start(rules, move |said| {
+    Ok(Desk::start_with(rules, servers(common), move |said| {
         let _ = inbox.blocking_send(heard(said));
     })?)
 }
@@ -183,6 +191,36 @@ fn notify_settings(common: &Common) -> Settings {
         command: settings.command.to_vec(),
         cool_down: SignedDuration::from_secs(i64::from(*settings.cool_down_seconds)),
         quiet: settings.quiet(),
+    }
+}
+
+/// The servers of agents that may be there.
+fn servers(common: &Common) -> Vec<Box<dyn courier::Server>> {
+    let config = &common.config;
+    let mut servers: Vec<Box<dyn courier::Server>> =
+        vec![Box::new(CodexApp::at(config.codex_socket.to_path_buf()))];
+    if !config.opencode.is_empty() {
+        let password = common.environment.text("MEDBAY_OPENCODE_PASSWORD");
+        servers.push(Box::new(Opencode::at(&config.opencode, password)));
+    }
+    servers
+}
+
+/// Answers agents that ask, if nobody on this machine does.
+fn serve(common: &Common, model: &mut Model) -> Option<Server> {
+    match Server::start(super::channels::server(common)?) {
+        Ok(server) => Some(server),
+        Err(error @ ServerError::Served(_)) => {
+            tracing::info!("{error}");
+            None
+        }
+        // Without it everything else works.
+        Err(error) => {
+            tracing::error!("{error}");
+            let text = crate::text::excerpt(&error.to_string(), 300);
+            crate::console::update(model, Msg::Toast { grave: true, text });
+            None
+        }
     }
 }
 

@@ -6,13 +6,14 @@ use std::process::ExitCode;
 use anyhow::bail;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{CLEAN, Common, FOUND, finish, stdout};
 
 mod summary;
 
-use crate::ledger::{Entry, Ledger, LoggedDecision, Verdict};
+use crate::ledger::{Entry, Ledger, LoggedDecision, Outcome, State, Verdict};
+use crate::recover::Scope;
 use crate::text;
 
 /// Arguments of `decisions`.
@@ -129,11 +130,22 @@ fn write_entry(ledger: &Ledger, entry: &Entry, out: &mut impl Write) -> anyhow::
     if !entry.note.is_empty() {
         line("because", &entry.note)?;
     }
+    if let Some(stopped) = ledger.stopped()?.filter(|_| entry.state == State::Approved) {
+        line("because", &format!("not sent: everything is stopped {}", stopped.words()))?;
+    }
     line("run", p.target.run.as_str())?;
-    line("step", &format!("{} of {}, record {}", p.target.step, p.target.agent, p.target.record))?;
+    let t = &p.target;
+    line("step", &format!("{} of {}, record {}, log read to {}", t.step, t.agent, t.record, t.position))?;
     if !p.target.call_id.is_empty() {
         line("call", &p.target.call_id)?;
     }
+    if !p.target.input.is_empty() {
+        line("input", &p.target.input)?;
+    }
+    if !p.target.turn.is_empty() {
+        line("turn", &p.target.turn)?;
+    }
+    line("good for", &good_for(&p.target.scope))?;
     line("finding", &format!("{} ({}), P(wrong) {}, model {}", p.rule, p.class.word(), p.p_wrong, p.model))?;
     line("says", &p.sentence)?;
     line("claim", &p.claim)?;
@@ -141,16 +153,24 @@ fn write_entry(ledger: &Ledger, entry: &Entry, out: &mut impl Write) -> anyhow::
     line("remedy", &format!("{}: {}", p.remedy.words(), p.why))?;
     line("drafted", &time(entry.drafted))?;
     line("draft", &p.payload)?;
+    if let Some(ruled) = ledger.ruling(&p.id)? {
+        let arm = ruled.arm.map_or(String::new(), |arm| format!(", arm {}", arm.word()));
+        line("ruling", &format!("{} by {}{arm}: {}", ruled.act, ruled.policy, ruled.why))?;
+        if ruled.outcome != Outcome::Unknown {
+            line("finding", &format!("{}, sent or not", ruled.outcome.words()))?;
+        }
+    }
     for effect in &p.effects {
         line("effect", effect)?;
     }
+    let course = ledger.course(&p.id)?;
     for decision in ledger.decisions_on(&p.id)? {
-        let took = decision.at.as_second() - entry.drafted.as_second();
+        let took = took(entry.drafted, decision.at);
         let undone = decision.undone.map_or(String::new(), |at| format!(", undone {}", time(at)));
         line(
             "decision",
             &format!(
-                "{} {} by {} {}, {took} s after the draft{undone}",
+                "{} {} by {} {}, {took} after the draft{undone}",
                 decision.number,
                 decision.verdict.word(),
                 decision.by.kind(),
@@ -159,26 +179,36 @@ fn write_entry(ledger: &Ledger, entry: &Entry, out: &mut impl Write) -> anyhow::
         )?;
         line("at", &time(decision.at))?;
         match &decision.verdict {
-            Verdict::Edit { text } => line("edited", text)?,
+            Verdict::Edit { text } => {
+                line("edited", text)?;
+                line("diff", &diff(&p.payload, text))?;
+            }
             Verdict::Veto { reason } if !reason.is_empty() => line("reason", reason)?,
             _ => {}
         }
         if !decision.seen.is_empty() {
             line("on screen", &decision.seen)?;
         }
-    }
-    if let Some(delivery) = &entry.delivery {
-        line("channel", &delivery.channel)?;
-        line("sent", &delivery.text)?;
-        if let Some(at) = delivery.delivered {
-            line("delivered", &time(at))?;
-        }
-        if let Some((at, record)) = delivery.confirmed {
-            let place = record.map_or(String::new(), |r| format!(" in record {r}"));
-            line("confirmed", &format!("{}{place}", time(at)))?;
-        }
-        if let Some(why) = &delivery.failure {
-            line("failed", why)?;
+        for one in course.tries.iter().filter(|one| one.decision == decision.number) {
+            let (holder, leases) = &one.holder;
+            line("channel", &format!("{}, by {holder}, taken up {leases} ×, key {}", one.channel, one.key))?;
+            line("sent", &one.text)?;
+            if let Some(at) = one.delivered {
+                line(
+                    "delivered",
+                    &format!("{}, {} after the decision", time(at), self::took(decision.at, at)),
+                )?;
+            }
+            if let Some((at, record)) = one.confirmed {
+                let place = record.map_or(String::new(), |r| format!(" in record {r}"));
+                let since = one
+                    .delivered
+                    .map_or(String::new(), |d| format!(", {} after it was handed over", self::took(d, at)));
+                line("confirmed", &format!("{}{place}{since}", time(at)))?;
+            }
+            if let Some((at, why)) = &one.failed {
+                line("failed", &format!("{}: {why}", time(*at)))?;
+            }
         }
     }
     for means in &p.means {
@@ -206,58 +236,137 @@ fn write_entry(ledger: &Ledger, entry: &Entry, out: &mut impl Write) -> anyhow::
     Ok(())
 }
 
-fn export(ledger: &Ledger, form: Form, mut out: impl Write) -> anyhow::Result<ExitCode> {
-    const COLUMNS: [&str; 11] =
-        ["number", "at", "proposal", "run", "verdict", "by_kind", "by", "reason", "text", "round", "hash"];
-    if form == Form::Csv {
-        writeln!(out, "{}", COLUMNS.join(","))?;
+fn good_for(scope: &Scope) -> String {
+    match scope {
+        Scope::Run => "the agent's next event, until the run has left it behind".to_owned(),
+        Scope::Turn => "the turn in which it was drafted".to_owned(),
+        Scope::Call(gate) => format!("refusing the call {} with the input {}", gate.call, gate.input),
     }
-    let mut run_of = std::collections::HashMap::new();
+}
+
+/// The lines of two texts: `-` only in the first, `+` only in the second.
+fn diff(before: &str, after: &str) -> String {
+    let diff = similar::TextDiff::from_lines(before, after);
+    let lines: Vec<String> = diff
+        .iter_all_changes()
+        .map(|change| {
+            let sign = match change.tag() {
+                similar::ChangeTag::Equal => ' ',
+                similar::ChangeTag::Delete => '-',
+                similar::ChangeTag::Insert => '+',
+            };
+            format!("{sign} {}", change.value().trim_end_matches('\n'))
+        })
+        .collect();
+    lines.join("\n")
+}
+
+/// How long something took, as people say it.
+fn took(from: Timestamp, to: Timestamp) -> String {
+    let milliseconds = to.as_millisecond() - from.as_millisecond();
+    match milliseconds {
+        ..0 => "no time (the clock went back)".to_owned(),
+        0..10_000 => format!("{}.{} s", milliseconds / 1000, milliseconds % 1000 / 100),
+        10_000..600_000 => format!("{} s", milliseconds / 1000),
+        _ => format!("{} min", milliseconds / 60_000),
+    }
+}
+
+/// Columns of an export; new ones come at the end.
+const COLUMNS: [&str; 21] = [
+    "number",
+    "at",
+    "proposal",
+    "run",
+    "verdict",
+    "by_kind",
+    "by",
+    "reason",
+    "text",
+    "round",
+    "hash",
+    "previous",
+    "digest",
+    "drafted_digest",
+    "bound",
+    "position",
+    "seen",
+    "draft",
+    "state",
+    "outcome",
+    "decided_after_ms",
+];
+
+fn export(ledger: &Ledger, form: Form, mut out: impl Write) -> anyhow::Result<ExitCode> {
+    if form == Form::Csv {
+        write!(out, "{}\r\n", COLUMNS.join(","))?;
+    }
+    let mut entries = std::collections::HashMap::new();
     for decision in ledger.decisions()? {
-        let run = match run_of.get(&decision.proposal) {
-            Some(run) => run,
+        let entry = match entries.get(&decision.proposal) {
+            Some(entry) => entry,
             None => {
-                let run = ledger.entry(&decision.proposal)?.proposal.target.run;
-                run_of.entry(decision.proposal.clone()).or_insert(run)
+                let entry = ledger.entry(&decision.proposal)?;
+                entries.entry(decision.proposal.clone()).or_insert(entry)
             }
         };
-        let LoggedDecision { proposal, round, verdict, text, reason, by, at, number, hash } = &decision;
+        let fields = fields(&decision, entry);
         match form {
             Form::Json => {
-                let object = json!({
-                    "number": number, "at": at.to_string(), "proposal": proposal.as_str(),
-                    "run": run.as_str(), "verdict": verdict, "by_kind": by.kind(),
-                    "by": by.name(), "reason": reason, "text": text, "round": round, "hash": hash,
-                });
+                let object: serde_json::Map<String, Value> =
+                    COLUMNS.iter().map(|name| (*name).to_owned()).zip(fields).collect();
                 // JSON escapes C0; the gate has no say over what else a run's name may hold.
-                writeln!(out, "{}", text::clean(&object.to_string()))?;
+                writeln!(out, "{}", text::clean(&Value::Object(object).to_string()))?;
             }
             Form::Csv => {
-                let fields = [
-                    number.to_string(),
-                    at.to_string(),
-                    proposal.to_string(),
-                    run.to_string(),
-                    verdict.clone(),
-                    by.kind().to_owned(),
-                    by.name().to_owned(),
-                    reason.clone(),
-                    text.clone(),
-                    round.to_string(),
-                    hash.clone(),
-                ];
-                let row: Vec<String> = fields.iter().map(|f| csv_field(f)).collect();
-                writeln!(out, "{}", row.join(","))?;
+                let row: Vec<String> = fields
+                    .iter()
+                    .map(|field| match field {
+                        Value::String(text) => csv_field(text),
+                        other => other.to_string(),
+                    })
+                    .collect();
+                write!(out, "{}\r\n", row.join(","))?;
             }
         }
     }
     finish(out, CLEAN)
 }
 
+/// The fields of a row, in the order of [`COLUMNS`].
+fn fields(decision: &LoggedDecision, entry: &Entry) -> [Value; 21] {
+    let LoggedDecision { proposal, round, verdict, text, reason, by, at, number, hash, .. } = decision;
+    let [digest, drafted_digest, bound] = &decision.digests;
+    [
+        json!(number),
+        json!(at.to_string()),
+        json!(proposal.as_str()),
+        json!(entry.proposal.target.run.as_str()),
+        json!(verdict),
+        json!(by.kind()),
+        json!(by.name()),
+        json!(reason),
+        json!(text),
+        json!(round),
+        json!(hash),
+        json!(decision.previous),
+        json!(digest),
+        json!(drafted_digest),
+        json!(bound),
+        json!(decision.position),
+        json!(decision.seen),
+        json!(entry.proposal.payload),
+        json!(entry.state.word()),
+        json!(entry.outcome.words()),
+        json!(at.as_millisecond() - entry.drafted.as_millisecond()),
+    ]
+}
+
 /// A field of CSV (RFC 4180). One that a spreadsheet would take for a formula gets a quote in front.
 fn csv_field(field: &str) -> String {
     let shown = text::shown(field);
-    let risky = shown.starts_with(['=', '+', '-', '@']);
+    let begins = shown.trim_start();
+    let risky = begins.starts_with(['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']);
     let quote = if risky { "'" } else { "" };
     if risky || shown.contains([',', '"', '\n', '\r']) {
         format!("\"{quote}{}\"", shown.replace('"', "\"\""))
@@ -276,7 +385,12 @@ fn verify(ledger: &Ledger, mut out: impl Write) -> anyhow::Result<ExitCode> {
             finish(out, CLEAN)
         }
         Some(broken) => {
-            writeln!(out, "broken at decision {}: {}", broken.row, text::excerpt(&broken.why, 300))?;
+            let place = match broken.row {
+                0 => "the ledger is broken".to_owned(),
+                row => format!("broken at decision {row}"),
+            };
+            let why = text::excerpt(&broken.why, 300);
+            writeln!(out, "{place} ({}): {why}", broken.fault.word())?;
             finish(out, FOUND)
         }
     }

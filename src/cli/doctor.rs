@@ -6,17 +6,20 @@
 
 use std::fs;
 use std::io::{IsTerminal as _, Write};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
+use super::connect::settings_of;
 use super::{CLEAN, Common, FOUND};
-use crate::deliver::hook::settings;
+use crate::deliver::hook::Dialect;
+use crate::deliver::tmux::screen;
 use crate::ledger::Ledger;
 use crate::screen::theme::{Depth, Theme};
 use crate::source::discover::Looked;
 use crate::source::{Discoverer, Roots};
-use crate::text::excerpt;
+use crate::text::{excerpt, quoted};
 
 /// How many of an agent's latest logs are looked into.
 const LOOKED_INTO: usize = 20;
@@ -35,6 +38,7 @@ pub(crate) fn run(_args: Args, common: &Common) -> anyhow::Result<ExitCode> {
     agents(common, &mut report);
     hooks(common, &mut report);
     ledger(common, &mut report);
+    channels(common, &mut report);
     places(common, &mut report);
     terminal(common, &mut report);
     let mut out = super::stdout();
@@ -113,9 +117,11 @@ fn configuration(common: &Common, report: &mut Report) {
 fn agents(common: &Common, report: &mut Report) {
     let claude = common.environment.claude_directory();
     let codex = common.environment.codex_directory();
+    let gemini = common.environment.gemini_directory();
     for (about, home, logs, variable) in [
         ("claude-code", &claude, claude.join("projects"), "CLAUDE_CONFIG_DIR"),
         ("codex", &codex, codex.join("sessions"), "CODEX_HOME"),
+        ("gemini", &gemini, gemini.join("tmp"), "GEMINI_CLI_HOME"),
     ] {
         if !home.is_dir() {
             let mend = format!("where it is elsewhere, say so in {variable}");
@@ -167,14 +173,23 @@ fn logs_of(about: &'static str, logs: &Path, report: &mut Report) {
 }
 
 fn hooks(common: &Common, report: &mut Report) {
-    let about = "hook";
-    let path = common.environment.claude_directory().join("settings.json");
-    let connect = "`medbay connect claude-code` lets approved texts reach it";
-    let text = match fs::read_to_string(&path) {
+    for dialect in Dialect::ALL {
+        hook(dialect, &settings_of(dialect, &common.environment), report);
+    }
+}
+
+fn hook(dialect: Dialect, path: &Path, report: &mut Report) {
+    let (about, name) = ("hook", dialect.name());
+    let apart = || {
+        let mend = format!("`medbay connect {name}` lets approved texts reach it");
+        (format!("{name} is not connected"), mend)
+    };
+    let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            if common.environment.claude_directory().is_dir() {
-                report.note(about, "claude-code is not connected", connect);
+            if path.parent().is_some_and(Path::is_dir) {
+                let (what, mend) = apart();
+                report.note(about, what, mend);
             }
             return;
         }
@@ -183,23 +198,23 @@ fn hooks(common: &Common, report: &mut Report) {
                 .bad(about, format!("cannot read {}: {}", path.display(), crate::config::io_reason(&error)));
         }
     };
-    match settings::disconnected(&text) {
+    match dialect.disconnected(&text) {
         Err(error) => report.bad(about, format!("{}: {error}", path.display())),
-        Ok(without) if without == text => report.note(about, "claude-code is not connected", connect),
+        Ok(without) if without == text => {
+            let (what, mend) = apart();
+            report.note(about, what, mend);
+        }
         Ok(_) => {
             let program = std::env::current_exe().ok();
-            let ours = program
-                .as_deref()
-                .and_then(Path::to_str)
-                .map(settings::command)
-                .and_then(|command| settings::connected(&text, &command).ok());
+            let command = program.as_deref().and_then(Path::to_str).map(|program| dialect.command(program));
+            let ours = command.and_then(|command| dialect.connected(&text, &command).ok());
             if ours.as_deref() == Some(text.as_str()) {
-                report.ok(about, format!("claude-code is connected, {}", path.display()));
+                report.ok(about, format!("{name} is connected, {}", path.display()));
             } else {
                 report.note(
                     about,
-                    format!("claude-code is connected to another medbay, {}", path.display()),
-                    "`medbay connect claude-code` connects it to this one",
+                    format!("{name} is connected to another medbay, {}", path.display()),
+                    format!("`medbay connect {name}` connects it to this one"),
                 );
             }
         }
@@ -270,6 +285,64 @@ fn writable(directory: &Path) -> bool {
         let _ = fs::remove_file(&probe);
     }
     made
+}
+
+fn channels(common: &Common, report: &mut Report) {
+    let about = "channels";
+    let config = &common.config;
+    if *config.socket {
+        let path = super::channels::socket(common);
+        match UnixStream::connect(&path) {
+            Ok(_) => report.ok(about, format!("a console answers agents, {}", path.display())),
+            Err(_) => report.note(
+                about,
+                format!("no console answers agents now, {}", path.display()),
+                "`medbay` does while it runs",
+            ),
+        }
+    }
+    if *config.http_port != 0 {
+        let token = super::channels::token(common);
+        report.ok(
+            about,
+            format!("HTTP on 127.0.0.1:{} with the token in {}", *config.http_port, token.display()),
+        );
+    }
+    for agent in config.tmux.iter().filter(|agent| !screen::knows(agent)) {
+        report.note(
+            about,
+            format!("the prompt box of {} is not known, and nothing is typed there", quoted(agent, 60)),
+            "take it out of tmux under [channels]",
+        );
+    }
+    if !config.tmux.is_empty() && !on_path(common, "tmux") {
+        report.bad(
+            about,
+            "tmux is not found and texts are to be typed there: install it, or empty tmux under [channels]",
+        );
+    }
+    if let Some(program) = config.command.first() {
+        if config.command_agents.is_empty() {
+            report.note(about, "the command carries texts to no agent", "name some in command_agents");
+        } else if !on_path(common, program) {
+            report.bad(
+                about,
+                format!("the command {} is not found: mend command under [channels]", quoted(program, 120)),
+            );
+        } else {
+            let agents = config.command_agents.join(", ");
+            report.ok(about, format!("{} carries texts to {agents}", quoted(program, 120)));
+        }
+    }
+}
+
+/// Whether a program is found as it would be started.
+fn on_path(common: &Common, program: &str) -> bool {
+    if program.contains('/') {
+        return Path::new(program).is_file();
+    }
+    let path = common.environment.path("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
 fn terminal(common: &Common, report: &mut Report) {

@@ -12,14 +12,12 @@ use std::time::Duration;
 use anyhow::bail;
 
 use super::{CLEAN, Common};
-use crate::config::{Config, OnHoldTimeout};
-use crate::deliver::hook::{self, Dialect, HookError, HookInput, Judged, Setup, TimedOut};
+use crate::config::Config;
+use crate::deliver::hook::{self, Dialect, Drafted, HookError, HookInput, Setup};
 use crate::engine::{Judge, turn};
 use crate::format;
 use crate::ledger::Ledger;
-use crate::recover::outcome::after_failures;
-use crate::recover::proposer::charged;
-use crate::recover::{Proposal, Record};
+use crate::recover::Record;
 
 /// Largest input that is read, in bytes.
 const LARGEST_INPUT: u64 = 64 << 20;
@@ -29,7 +27,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// Arguments of `hook`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// The agent: claude-code or codex
+    /// The agent: claude-code, codex, gemini, openhands or crush
     #[arg(value_name = "AGENT")]
     pub(crate) agent: String,
 }
@@ -38,8 +36,9 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
     let Some(dialect) = Dialect::by_name(&args.agent) else {
         bail!(
-            "no agent is called {}: `medbay hook` speaks claude-code and codex",
-            crate::text::quoted(&args.agent, 60)
+            "no agent is called {}: `medbay hook` speaks {}",
+            crate::text::quoted(&args.agent, 60),
+            Dialect::names()
         );
     };
     if io::stdin().is_terminal() {
@@ -76,18 +75,8 @@ fn answer(dialect: Dialect, common: &Common) -> Result<(), HookError> {
         // What cannot be judged does not keep an approved text from being delivered.
         &mut |input| {
             let record = ledger.record().unwrap_or_default();
-            let mut judged = panic::catch_unwind(AssertUnwindSafe(|| assess(dialect, input, common, record)))
-                .unwrap_or_default();
-            let used = ledger.used(&input.run).unwrap_or_default();
-            let written = ledger.written_cost(&input.run).unwrap_or_default();
-            let used = charged(used, written, &common.policy());
-            let bounded = |proposal: Proposal| {
-                let agent = &proposal.target.agent;
-                let failures = ledger.failures(&input.run, agent, &proposal.rule).unwrap_or_default();
-                common.policy().bound(used, after_failures(proposal, failures))
-            };
-            judged.proposals = std::mem::take(&mut judged.proposals).into_iter().map(bounded).collect();
-            judged
+            panic::catch_unwind(AssertUnwindSafe(|| assess(dialect, input, common, record)))
+                .unwrap_or_default()
         },
         &mut |line| {
             let mut out = io::stdout().lock();
@@ -100,13 +89,10 @@ fn answer(dialect: Dialect, common: &Common) -> Result<(), HookError> {
 fn setup(dialect: Dialect, config: &Config) -> Setup {
     Setup {
         dialect,
-        mode: *config.mode,
+        policy: config.policy(),
+        grace: Duration::from_secs((*config.grace_seconds).into()),
         hold: Duration::from_secs((*config.hold_seconds).into()),
-        timed_out: match *config.on_hold_timeout {
-            OnHoldTimeout::GoOn => TimedOut::GoOn,
-            OnHoldTimeout::Deny => TimedOut::Deny,
-            OnHoldTimeout::Ask => TimedOut::Ask,
-        },
+        timed_out: super::channels::timed_out(*config.on_hold_timeout),
         most_stops: *config.max_stop_blocks,
         ..Setup::default()
     }
@@ -114,7 +100,7 @@ fn setup(dialect: Dialect, config: &Config) -> Setup {
 
 /// Judges the run at the end of its turn: what its log holds, joined with what the hook knows before
 /// the log does, and gives what is proposed and how the run ends.
-fn assess(dialect: Dialect, input: &HookInput, common: &Common, record: Record) -> Judged {
+fn assess(dialect: Dialect, input: &HookInput, common: &Common, record: Record) -> Drafted {
     let mut judge = match common.judge() {
         Ok(judge) => judge,
         Err(error) => {
@@ -123,13 +109,17 @@ fn assess(dialect: Dialect, input: &HookInput, common: &Common, record: Record) 
         }
     };
     judge.record = Arc::new(record);
-    let format = format::by_name(dialect.format());
+    let format = format::by_name(dialect.name());
     match turn::judged(&input.transcript, format, "main", input.last_message.as_deref(), &judge) {
-        Ok(Some(assessor)) => Judged { proposals: assessor.proposals(), trail: assessor.trail() },
-        Ok(None) => Judged::default(),
+        Ok(Some(assessor)) => Drafted {
+            workflow: assessor.run().working_directory.clone(),
+            proposals: assessor.proposals(),
+            trail: assessor.trail(),
+        },
+        Ok(None) => Drafted::default(),
         Err(error) => {
             tracing::error!("the run's log cannot be read at the end of its turn: {error}");
-            Judged::default()
+            Drafted::default()
         }
     }
 }

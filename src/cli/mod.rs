@@ -7,6 +7,7 @@
 //! To add a subcommand: write `src/cli/NAME.rs` with `Args` and `run(args, &Common)`, and add one
 //! line to [`Command`] and one to [`run_command`]. A subcommand may use every room; no room uses it.
 
+mod channels;
 mod check;
 mod clerk;
 mod completions;
@@ -18,6 +19,7 @@ mod doctor;
 mod eval;
 mod export;
 mod fit;
+mod guard;
 mod hook;
 mod inject;
 mod logging;
@@ -39,11 +41,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use crate::config::{Config, Environment, Flags};
 use crate::engine::Judge;
 use crate::format::{self, Format};
-use crate::recover::Policy;
 use crate::score::{Costs, Model};
-
-/// What a thousand tokens are taken to cost where the log does not say: a middling price.
-const USD_PER_THOUSAND_TOKENS: f64 = 0.01;
 
 /// Done, and nothing was found that the caller asked to be told of.
 pub const CLEAN: u8 = 0;
@@ -133,6 +131,8 @@ enum Command {
     Connect(connect::Args),
     /// What was decided: list, show, export, verify
     Decisions(decisions::Args),
+    /// What limits recoveries: modes, budgets, breakers, canary; stop everything, and resume
+    Guard(guard::Args),
     /// Print the configuration that is in effect
     Config(config::Args),
     /// Say what was found on this machine, and what to mend
@@ -174,18 +174,6 @@ impl Common {
             // Whoever drafts for an agent sets what its ledger shows.
             record: Arc::default(),
         })
-    }
-
-    /// What may be proposed and spent.
-    pub fn policy(&self) -> Policy {
-        let config = &self.config;
-        Policy {
-            mode: *config.mode,
-            retries_per_run: *config.retries_per_run,
-            tokens_per_run: *config.tokens_per_run,
-            cost_usd_per_run: *config.cost_usd_per_run,
-            usd_per_thousand_tokens: USD_PER_THOUSAND_TOKENS,
-        }
     }
 
     /// The two costs that the bands come from.
@@ -306,6 +294,7 @@ fn run_command(command: Command, common: &Common) -> anyhow::Result<ExitCode> {
         Command::Export(args) => export::run(args, common),
         Command::Connect(args) => connect::run(args, common),
         Command::Decisions(args) => decisions::run(args, common),
+        Command::Guard(args) => guard::run(args, common),
         Command::Config(args) => config::run(args, common),
         Command::Doctor(args) => doctor::run(args, common),
         Command::Completions(args) => completions::run(args, common),

@@ -2,12 +2,21 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
 
 use crate::engine::{Options, Sources};
 use crate::source::discover::Looked;
+use crate::source::opencode::Mirror;
 use crate::source::{Discoverer, Roots, SourceError};
 
 use super::Common;
+
+/// Where opencode's sessions are copied to, in medbay's state directory.
+const OPENCODE: &str = "opencode";
+/// Sessions that were last changed longer ago are not copied.
+const OPENCODE_AGE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 impl Common {
     /// The sources that these paths name; `-` is standard input. Without any: those of the
@@ -18,8 +27,13 @@ impl Common {
     pub fn sources(&self, paths: &[PathBuf]) -> Result<Sources, SourceError> {
         let paths = if paths.is_empty() { self.config.paths.as_slice() } else { paths };
         if paths.is_empty() {
-            let roots =
-                Roots::of_agents(&self.environment.claude_directory(), &self.environment.codex_directory());
+            let environment = &self.environment;
+            let mut roots = Roots::of_agents(
+                &environment.claude_directory(),
+                &environment.codex_directory(),
+                &environment.gemini_directory(),
+            );
+            roots.of_agents.push(self.state_directory.join(OPENCODE));
             return Ok(Sources { roots, stdin: None });
         }
         let (stdin, files): (Vec<&PathBuf>, Vec<&PathBuf>) =
@@ -32,6 +46,23 @@ impl Common {
             roots: Roots::named(files.into_iter().cloned()),
             stdin: (!stdin.is_empty()).then(|| self.state_directory.clone()),
         })
+    }
+
+    /// Copies opencode's sessions to where they are followed, for as long as the result lives; only where
+    /// the sources are the agents' own.
+    pub(super) fn mirror(&self, sources: &Sources) -> Option<Mirror> {
+        let into = self.state_directory.join(OPENCODE);
+        if !sources.roots.of_agents.contains(&into) {
+            return None;
+        }
+        let since = Timestamp::now().checked_sub(OPENCODE_AGE).unwrap_or(Timestamp::MIN);
+        match Mirror::start(self.environment.opencode_store(), into, since) {
+            Ok(mirror) => Some(mirror),
+            Err(error) => {
+                tracing::warn!("opencode's sessions cannot be copied: {error}");
+                None
+            }
+        }
     }
 
     /// How the engine is to work, as the configuration has it.

@@ -44,6 +44,7 @@ pub(crate) fn run(args: Args, common: &Common) -> anyhow::Result<ExitCode> {
             Theirs(&sources.roots.of_agents)
         );
     }
+    let _mirror = common.mirror(&sources);
     let (engine, mut updates) =
         Engine::start(sources, common.engine_options()?).context("the engine cannot start")?;
     let runtime = tokio::runtime::Builder::new_current_thread()

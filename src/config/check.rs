@@ -3,6 +3,7 @@
 use jiff::civil::Time;
 
 use super::{ConfigError, Mode, OnHoldTimeout, Origin, Sequence};
+use crate::recover::policy::{Class, Glob};
 
 /// Why a value is refused: what, and the mend.
 type Wrong = (String, String);
@@ -26,14 +27,12 @@ fn quoted(text: &str) -> String {
 }
 
 pub(super) fn mode(word: &str) -> Result<Mode, Refusal> {
-    match word {
-        "observe" => Ok(Mode::Observe),
-        "suggest" => Ok(Mode::Suggest),
-        "canary" | "auto" => refuse(
-            format!("the policy mode {} comes with a later version", quoted(word)),
-            "use \"suggest\" (a person decides) or \"observe\"",
+    match Mode::of_word(word) {
+        Some(mode) => Ok(mode),
+        None => refuse(
+            format!("no policy mode is called {}", quoted(word)),
+            "use \"observe\", \"suggest\", \"canary\" or \"auto\"",
         ),
-        _ => refuse(format!("no policy mode is called {}", quoted(word)), "use \"suggest\" or \"observe\""),
     }
 }
 
@@ -98,6 +97,18 @@ pub(super) fn variable(key: &str, name: &str) -> Result<(), Refusal> {
     )
 }
 
+/// The address of a server: plain HTTP, for there is no encryption on board, or empty.
+pub(super) fn local_http(address: &str) -> Result<(), Refusal> {
+    let host = address.strip_prefix("http://");
+    if address.is_empty() || host.is_some_and(|host| !host.trim_end_matches('/').contains(['/', '@', ' '])) {
+        return Ok(());
+    }
+    refuse(
+        format!("{} is no address of a server", quoted(address)),
+        "write it as \"http://127.0.0.1:4096\"; a password goes into MEDBAY_OPENCODE_PASSWORD",
+    )
+}
+
 pub(super) fn truth(text: &str) -> Result<bool, Refusal> {
     match text {
         "1" | "true" | "yes" | "on" => Ok(true),
@@ -117,6 +128,50 @@ pub(super) fn at_most(key: &str, value: u32, limit: u32) -> Result<(), Refusal> 
         return refuse(format!("{key} = {value} is too long"), format!("use at most {limit}"));
     }
     Ok(())
+}
+
+pub(super) fn at_least_one(key: &str, value: u32) -> Result<(), Refusal> {
+    if value == 0 {
+        return refuse(format!("{key} = 0 would never let anything through"), "use 1 or more");
+    }
+    Ok(())
+}
+
+pub(super) fn share(key: &str, value: f64) -> Result<(), Refusal> {
+    if (0.0..=1.0).contains(&value) {
+        return Ok(());
+    }
+    refuse(format!("the share {key} = {value} is not between 0 and 1"), "use a number such as 0.1")
+}
+
+pub(super) fn shares(treated: f64, holdout: f64) -> Result<(), Refusal> {
+    if treated + holdout <= 1.0 {
+        return Ok(());
+    }
+    refuse(
+        format!("the canary's shares {treated} and {holdout} are more than all runs"),
+        "let treated and holdout add up to 1 or less",
+    )
+}
+
+pub(super) fn class(word: &str) -> Result<Class, Refusal> {
+    match Class::ALL.into_iter().find(|class| class.word() == word) {
+        Some(class) => Ok(class),
+        None => {
+            let words: Vec<&str> = Class::ALL.into_iter().map(Class::word).collect();
+            refuse(format!("no class is called {}", quoted(word)), format!("use {}", words.join(", ")))
+        }
+    }
+}
+
+pub(super) fn glob(text: &str) -> Result<Glob, Refusal> {
+    match Glob::read(text) {
+        Some(glob) => Ok(glob),
+        None => refuse(
+            format!("{} is no glob", quoted(text)),
+            "give at most 400 characters, with * for any and ? for one, or take the line out",
+        ),
+    }
 }
 
 pub(super) fn positive(key: &str, value: f64) -> Result<(), Refusal> {

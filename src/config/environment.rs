@@ -16,6 +16,8 @@ const KNOWN: &[&str] = &[
     "XDG_CACHE_HOME",
     "CLAUDE_CONFIG_DIR",
     "CODEX_HOME",
+    "GEMINI_CLI_HOME",
+    "CRUSH_GLOBAL_CONFIG",
     "NO_COLOR",
     "CLICOLOR",
     "COLORTERM",
@@ -111,6 +113,21 @@ impl Environment {
     /// `$CODEX_HOME`, else `~/.codex`.
     pub fn codex_directory(&self) -> PathBuf {
         self.path("CODEX_HOME").unwrap_or_else(|| self.home().join(".codex"))
+    }
+
+    /// `.gemini` in `$GEMINI_CLI_HOME`, else in the home.
+    pub fn gemini_directory(&self) -> PathBuf {
+        self.path("GEMINI_CLI_HOME").unwrap_or_else(|| self.home()).join(".gemini")
+    }
+
+    /// `opencode/opencode.db` in `$XDG_DATA_HOME` or `~/.local/share`.
+    pub fn opencode_store(&self) -> PathBuf {
+        self.data_directory().with_file_name("opencode").join("opencode.db")
+    }
+
+    /// `$CRUSH_GLOBAL_CONFIG`, else `crush` in `$XDG_CONFIG_HOME` or `~/.config`.
+    pub fn crush_directory(&self) -> PathBuf {
+        self.path("CRUSH_GLOBAL_CONFIG").unwrap_or_else(|| self.config_directory().with_file_name("crush"))
     }
 
     /// A path as a person writes it: `~/` is the home, anything relative is below `base`.

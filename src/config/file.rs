@@ -29,6 +29,14 @@ pub(super) struct File {
     #[serde(default)]
     pub(super) limits: Limits,
     #[serde(default)]
+    pub(super) breaker: Breaker,
+    #[serde(default)]
+    pub(super) quarantine: Quarantine,
+    #[serde(default)]
+    pub(super) canary: Canary,
+    #[serde(default)]
+    pub(super) promotion: Promotion,
+    #[serde(default)]
     pub(super) costs: Costs,
     #[serde(default)]
     pub(super) spool: Spool,
@@ -36,6 +44,7 @@ pub(super) struct File {
     pub(super) proposer: super::proposer::Written,
     #[serde(default, rename = "notify")]
     pub(super) notices: super::notices::Written,
+    pub(super) channels: Channels,
     pub(super) keys: Key<BTreeMap<String, Keys>>,
 }
 
@@ -46,6 +55,48 @@ pub(super) struct Policy {
     pub(super) hold_seconds: Key<u32>,
     pub(super) on_hold_timeout: Key<String>,
     pub(super) max_stop_blocks: Key<u32>,
+    pub(super) rule: Option<Vec<Spanned<PolicyRule>>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PolicyRule {
+    pub(super) name: Key<String>,
+    pub(super) class: Key<String>,
+    pub(super) agent: Key<String>,
+    pub(super) workflow: Key<String>,
+    pub(super) mode: Key<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Breaker {
+    pub(super) not_recovered: Key<u32>,
+    pub(super) fleet_not_recovered: Key<u32>,
+    pub(super) window_seconds: Key<u32>,
+    pub(super) cool_down_seconds: Key<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Quarantine {
+    pub(super) deliveries: Key<u32>,
+    pub(super) window_seconds: Key<u32>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Canary {
+    pub(super) treated: Key<f64>,
+    pub(super) holdout: Key<f64>,
+    pub(super) salt: Key<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Promotion {
+    pub(super) cases: Key<u32>,
+    pub(super) recovery: Key<f64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -54,6 +105,10 @@ pub(super) struct Limits {
     pub(super) retries_per_run: Key<u32>,
     pub(super) cost_usd_per_run: Key<f64>,
     pub(super) tokens_per_run: Key<u64>,
+    pub(super) replans_per_run: Key<u32>,
+    pub(super) substitutions_per_run: Key<u32>,
+    pub(super) escalations_per_run: Key<u32>,
+    pub(super) latency_seconds_per_run: Key<u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -67,6 +122,20 @@ pub(super) struct Costs {
 #[serde(deny_unknown_fields)]
 pub(super) struct Spool {
     pub(super) directory: Key<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Channels {
+    pub(super) codex_socket: Key<PathBuf>,
+    pub(super) opencode: Key<String>,
+    pub(super) socket: Key<bool>,
+    pub(super) http_port: Key<u16>,
+    pub(super) gate_seconds: Key<u32>,
+    pub(super) tmux: Key<Vec<String>>,
+    pub(super) command: Key<Vec<String>>,
+    pub(super) command_agents: Key<Vec<String>>,
+    pub(super) command_seconds: Key<u32>,
 }
 
 /// One key or several.

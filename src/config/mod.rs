@@ -9,6 +9,7 @@ mod check;
 mod environment;
 mod file;
 mod notices;
+mod policy;
 mod print;
 mod proposer;
 
@@ -18,13 +19,17 @@ use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use crate::recover::Mode;
+use crate::recover::policy::Limits;
 use crate::score::Costs;
 use thiserror::Error;
 use toml::Spanned;
 
-use check::{Refusal, at_most, filled, mode, not_negative, on_hold_timeout, positive, seconds, truth};
+use check::{
+    Refusal, at_most, filled, local_http, mode, not_negative, on_hold_timeout, positive, seconds, truth,
+};
 pub use environment::Environment;
 pub use notices::{Notify, Sequence};
+pub use policy::{Guard, RuleSetting};
 pub use proposer::Proposer;
 
 /// A value and where it came from.
@@ -155,6 +160,8 @@ pub struct Config {
     pub cost_usd_per_run: Setting<f64>,
     /// What recoveries of one run may cost, in tokens.
     pub tokens_per_run: Setting<u64>,
+    /// Modes for some proposals, the other budgets, breaker, quarantine, canary and promotion.
+    pub guard: Guard,
     /// What it costs to miss a wrong step, in the unit of `interruption`.
     pub cost_miss: Setting<f64>,
     /// What it costs to interrupt a person for nothing.
@@ -165,6 +172,24 @@ pub struct Config {
     pub proposer: Proposer,
     /// How the operator is told outside of the screen.
     pub notices: Notify,
+    /// The socket of Codex's app server.
+    pub codex_socket: Setting<PathBuf>,
+    /// The address of opencode's server; empty: none.
+    pub opencode: Setting<String>,
+    /// Whether agents can ask over a Unix socket.
+    pub socket: Setting<bool>,
+    /// The port of this machine on which agents can ask over HTTP; 0: none.
+    pub http_port: Setting<u16>,
+    /// How long an agent that asks before it acts is held at most, in seconds.
+    pub gate_seconds: Setting<u32>,
+    /// Agents, by log format, into whose terminal approved texts are typed.
+    pub tmux: Setting<Vec<String>>,
+    /// The operator's command that carries approved texts: program and words.
+    pub command: Setting<Vec<String>>,
+    /// Agents, by log format, to which the command carries texts.
+    pub command_agents: Setting<Vec<String>>,
+    /// How long the command may take, in seconds.
+    pub command_seconds: Setting<u32>,
     /// Keys of the console, by the command's name.
     pub keys: Setting<BTreeMap<String, Vec<String>>>,
 }
@@ -199,6 +224,7 @@ const VARIABLES: &[&str] = &[
     "MEDBAY_EXPERIMENTAL_RULES",
     "MEDBAY_OPERATOR",
     "MEDBAY_SPOOL",
+    "MEDBAY_OPENCODE_PASSWORD",
     "MEDBAY_POLICY_MODE",
     "MEDBAY_HOLD_SECONDS",
     "MEDBAY_LOG",
@@ -250,6 +276,19 @@ impl Config {
         let data = environment.data_directory();
         let user =
             environment.text("USER").or_else(|| environment.text("LOGNAME")).unwrap_or("operator").to_owned();
+
+        let limits = Limits::default();
+        let guard = policy::Written {
+            rules: file.policy.rule,
+            replans_per_run: file.limits.replans_per_run,
+            substitutions_per_run: file.limits.substitutions_per_run,
+            escalations_per_run: file.limits.escalations_per_run,
+            latency_seconds_per_run: file.limits.latency_seconds_per_run,
+            breaker: file.breaker,
+            quarantine: file.quarantine,
+            canary: file.canary,
+            promotion: file.promotion,
+        };
 
         Ok(Self {
             file: Some(read.path.clone()).filter(|path| !path.as_os_str().is_empty()),
@@ -309,11 +348,12 @@ impl Config {
                 on_hold_timeout,
             )?,
             max_stop_blocks: layers.file(3, file.policy.max_stop_blocks),
-            retries_per_run: layers.file(3, file.limits.retries_per_run),
+            retries_per_run: layers.file(limits.retries_per_run, file.limits.retries_per_run),
             cost_usd_per_run: layers
-                .file(1.0, file.limits.cost_usd_per_run)
+                .file(limits.cost_usd_per_run, file.limits.cost_usd_per_run)
                 .checked(|cost| not_negative("cost_usd_per_run", *cost))?,
-            tokens_per_run: layers.file(50_000, file.limits.tokens_per_run),
+            tokens_per_run: layers.file(limits.tokens_per_run, file.limits.tokens_per_run),
+            guard: Guard::layered(&layers, guard)?,
             cost_miss: layers
                 .file(Costs::default().miss, file.costs.miss)
                 .checked(|cost| positive("miss", *cost))?,
@@ -325,6 +365,24 @@ impl Config {
                 .or_path(&layers, "MEDBAY_SPOOL"),
             proposer: Proposer::layered(&layers, file.proposer)?,
             notices: Notify::layered(&layers, file.notices)?,
+            codex_socket: layers.file(
+                environment.codex_directory().join("app-server-control/app-server-control.sock"),
+                file.channels.codex_socket.map(|v| mapped(v, resolve)),
+            ),
+            opencode: layers
+                .file(String::new(), file.channels.opencode)
+                .checked(|address| local_http(address))?,
+            socket: layers.file(true, file.channels.socket),
+            http_port: layers.file(0, file.channels.http_port),
+            gate_seconds: layers
+                .file(300, file.channels.gate_seconds)
+                .checked(|s| at_most("gate_seconds", *s, 86_400))?,
+            tmux: layers.file(Vec::new(), file.channels.tmux),
+            command: layers.file(Vec::new(), file.channels.command),
+            command_agents: layers.file(Vec::new(), file.channels.command_agents),
+            command_seconds: layers
+                .file(30, file.channels.command_seconds)
+                .checked(|s| at_most("command_seconds", *s, 600))?,
             keys: layers.file(
                 BTreeMap::new(),
                 file.keys
@@ -482,7 +540,14 @@ mod tests {
         for (text, line, what, mend) in [
             ("theme = \"x\"\nthemee = \"y\"\n", ":2", "themee", "did you mean `theme`?"),
             ("grace_seconds = \"five\"\n", ":1", "invalid type", "mend the line"),
-            ("\n\n[policy]\nmode = \"auto\"\n", ":4", "later version", "suggest"),
+            ("\n\n[policy]\nmode = \"autos\"\n", ":4", "autos", "suggest"),
+            ("[[policy.rule]]\nclass = \"lies\"\nmode = \"auto\"\n", ":2", "lies", "hallucination"),
+            ("[[policy.rule]]\nmode = \"auto\"\nagent = \"\"\n", ":3", "glob", "take the line out"),
+            ("\n[[policy.rule]]\nagent = \"main\"\n", ":2", "names no mode", "add a line"),
+            ("[[policy.rule]]\nmodes = \"auto\"\n", ":2", "modes", "`mode`"),
+            ("[breaker]\nnot_recovered = 0\n", ":2", "not_recovered", "1 or more"),
+            ("[canary]\ntreated = 0.7\nholdout = 0.4\n", ":3", "more than all", "add up"),
+            ("[promotion]\nrecovery = 60.0\n", ":2", "recovery", "0.1"),
             ("[policy]\non_hold_timeout = \"later\"\n", ":2", "later", "go-on"),
             ("db = \n", ":1", "", "mend the line"),
             ("[costs]\nmiss = -1.0\n", ":2", "miss", "1.0"),

@@ -21,6 +21,10 @@ fn path(value: &std::path::Path) -> String {
     text(value.to_string_lossy())
 }
 
+fn words(list: &[String]) -> String {
+    format!("[{}]", list.iter().map(text).collect::<Vec<_>>().join(", "))
+}
+
 fn float(value: f64) -> String {
     toml::Value::Float(value).to_string()
 }
@@ -97,7 +101,8 @@ impl Config {
                 "mode",
                 self.mode,
                 text(self.mode.word()),
-                "\"suggest\": a person decides; \"observe\": only record what would be proposed"
+                "\"suggest\": a person decides; \"observe\": only record; \"canary\": the policy decides in a share \
+                 of runs; \"auto\": where the record is good enough"
             ),
             row!(
                 "policy",
@@ -120,6 +125,14 @@ impl Config {
                 self.max_stop_blocks.to_string(),
                 "how many times in a row the end of a turn is kept open"
             ),
+            Row {
+                section: "policy",
+                key: "rule",
+                value: self.guard.rules_as_toml(),
+                origin: &self.guard.rules.origin,
+                meaning: "modes for some proposals, the first that fits holds: class, agent, workflow (the \
+                          working directory), mode; agent and workflow may have * and ?",
+            },
             row!(
                 "limits",
                 "retries_per_run",
@@ -140,6 +153,111 @@ impl Config {
                 self.tokens_per_run,
                 self.tokens_per_run.to_string(),
                 "what recoveries of one run may cost, in tokens"
+            ),
+            row!(
+                "limits",
+                "replans_per_run",
+                self.guard.replans_per_run,
+                self.guard.replans_per_run.to_string(),
+                "new plans among them"
+            ),
+            row!(
+                "limits",
+                "substitutions_per_run",
+                self.guard.substitutions_per_run,
+                self.guard.substitutions_per_run.to_string(),
+                "other tools among them"
+            ),
+            row!(
+                "limits",
+                "escalations_per_run",
+                self.guard.escalations_per_run,
+                self.guard.escalations_per_run.to_string(),
+                "times that a person is asked to look at one run instead"
+            ),
+            row!(
+                "limits",
+                "latency_seconds_per_run",
+                self.guard.latency_seconds_per_run,
+                self.guard.latency_seconds_per_run.to_string(),
+                "what recoveries may add to one run, in seconds"
+            ),
+            row!(
+                "breaker",
+                "not_recovered",
+                self.guard.not_recovered,
+                self.guard.not_recovered.to_string(),
+                "recoveries of one agent in vain after which nothing goes to it by itself"
+            ),
+            row!(
+                "breaker",
+                "fleet_not_recovered",
+                self.guard.fleet_not_recovered,
+                self.guard.fleet_not_recovered.to_string(),
+                "recoveries in vain after which nothing goes to any agent by itself"
+            ),
+            row!(
+                "breaker",
+                "window_seconds",
+                self.guard.breaker_window_seconds,
+                self.guard.breaker_window_seconds.to_string(),
+                "within how long"
+            ),
+            row!(
+                "breaker",
+                "cool_down_seconds",
+                self.guard.cool_down_seconds,
+                self.guard.cool_down_seconds.to_string(),
+                "how long until one recovery at a time is tried again"
+            ),
+            row!(
+                "quarantine",
+                "deliveries",
+                self.guard.quarantine_deliveries,
+                self.guard.quarantine_deliveries.to_string(),
+                "how often the same is sent to a run before it never goes by itself any more"
+            ),
+            row!(
+                "quarantine",
+                "window_seconds",
+                self.guard.quarantine_window_seconds,
+                self.guard.quarantine_window_seconds.to_string(),
+                "within how long"
+            ),
+            row!(
+                "canary",
+                "treated",
+                self.guard.treated,
+                float(*self.guard.treated),
+                "share of runs that the policy treats"
+            ),
+            row!(
+                "canary",
+                "holdout",
+                self.guard.holdout,
+                float(*self.guard.holdout),
+                "share of runs in which what would have been sent is only recorded"
+            ),
+            row!(
+                "canary",
+                "salt",
+                self.guard.salt,
+                text(&*self.guard.salt),
+                "another one deals the runs anew"
+            ),
+            row!(
+                "promotion",
+                "cases",
+                self.guard.cases,
+                self.guard.cases.to_string(),
+                "recoveries with a known outcome that \"auto\" needs"
+            ),
+            row!(
+                "promotion",
+                "recovery",
+                self.guard.recovery,
+                float(*self.guard.recovery),
+                "the least that the recovered share may be, by the lower end of its 95 % interval"
             ),
             row!(
                 "costs",
@@ -238,6 +356,69 @@ impl Config {
                 self.notices.quiet_hours,
                 text(&*self.notices.quiet_hours),
                 "from when to when nothing is told, such as \"22:00-07:00\"; empty: never"
+            ),
+            row!(
+                "channels",
+                "codex_socket",
+                self.codex_socket,
+                path(&self.codex_socket),
+                "the socket of Codex's app server, through which its runs are reached"
+            ),
+            row!(
+                "channels",
+                "opencode",
+                self.opencode,
+                if self.opencode.is_empty() { String::new() } else { text(self.opencode.as_str()) },
+                "the address of opencode's server, such as \"http://127.0.0.1:4096\""
+            ),
+            row!(
+                "channels",
+                "socket",
+                self.socket,
+                self.socket.to_string(),
+                "whether the console answers agents over a Unix socket"
+            ),
+            row!(
+                "channels",
+                "http_port",
+                self.http_port,
+                self.http_port.to_string(),
+                "the port of this machine on which it answers over HTTP, with a token; 0: none"
+            ),
+            row!(
+                "channels",
+                "gate_seconds",
+                self.gate_seconds,
+                self.gate_seconds.to_string(),
+                "how long an agent that asks before it acts is held at most; then as on_hold_timeout says"
+            ),
+            row!(
+                "channels",
+                "tmux",
+                self.tmux,
+                words(&self.tmux),
+                "agents into whose prompt box texts are typed, such as \"claude-code\"; empty: none"
+            ),
+            row!(
+                "channels",
+                "command",
+                self.command,
+                words(&self.command),
+                "a command that carries texts: its program and words; it reads JSON on standard input"
+            ),
+            row!(
+                "channels",
+                "command_agents",
+                self.command_agents,
+                words(&self.command_agents),
+                "agents to which the command carries texts, by log format"
+            ),
+            row!(
+                "channels",
+                "command_seconds",
+                self.command_seconds,
+                self.command_seconds.to_string(),
+                "how long the command may take"
             ),
         ];
         for (command, keys) in self.keys.iter() {

@@ -2,7 +2,8 @@
 
 use crate::detect::Part;
 use crate::ledger::Verdict;
-use crate::recover::{Proposal, ProposalId, Remedy};
+use crate::recover::policy::asks_for;
+use crate::recover::{Proposal, ProposalId};
 use crate::trace::RunId;
 
 use super::command::{Act, undoable};
@@ -76,6 +77,11 @@ pub(super) fn perform(model: &mut Model, act: Act, argument: &str) -> Vec<Task> 
         }
         Act::Retry => {
             return shown(model).map(|(proposal, _)| Task::Retry { proposal }).into_iter().collect();
+        }
+        Act::StopAll => return vec![Task::Stop],
+        Act::Resume => {
+            let due = model.guard.as_ref().map_or(0, |guard| guard.due);
+            model.overlay = Some(Overlay::Confirm { question: Question::Resume { due }, since: model.now });
         }
         Act::Verify => return vec![Task::Verify],
         Act::Reload => return vec![Task::LoadDecisions],
@@ -470,18 +476,9 @@ fn approve(model: &mut Model, text: Option<String>) -> Vec<Task> {
     send(model, proposal, seen, text, effects)
 }
 
-/// The effects that an approval of a proposal must be asked for: those of a remedy that does something
-/// again or takes something back. A text that only says what to do next repeats nothing by itself.
+/// The effects that an approval of a proposal must be asked for.
 pub(super) fn asked_for(proposal: &Proposal) -> Vec<String> {
-    match proposal.remedy {
-        Remedy::CorrectivePrompt | Remedy::ContextRefresh | Remedy::Escalate => Vec::new(),
-        Remedy::Retry
-        | Remedy::ArgumentRepair
-        | Remedy::ToolSubstitution
-        | Remedy::Replan
-        | Remedy::Rollback
-        | Remedy::Stop => proposal.effects.clone(),
-    }
+    asks_for(proposal).to_vec()
 }
 
 /// Records an approval, or asks first when effects that are not harmless hang on it.

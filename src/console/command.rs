@@ -95,6 +95,8 @@ pub enum Act {
     Defer,
     Undo,
     Retry,
+    StopAll,
+    Resume,
     Verify,
     Reload,
     Play,
@@ -262,6 +264,14 @@ pub static COMMANDS: &[Command] = &[
         Some("filter"),
         "show only what fits: words, class: agent: state: tool: p>0.5",
     ),
+    row(
+        Act::StopAll,
+        "stop-all",
+        &[(In::Any, &["!"])],
+        None,
+        "stop everything at once: nothing more is sent, by any process",
+    ),
+    row(Act::Resume, "resume", &[], None, "after a stop: let the policy hold again; asks first"),
     row(Act::Palette, "palette", &[(In::Any, &[":"])], Some("command"), "run a command by its name"),
     row(Act::Messages, "messages", &[], None, "all that was said in the corner"),
     row(Act::Copy, "copy", &[(In::Any, &["y"])], None, "put what is selected on the clipboard"),
@@ -302,6 +312,16 @@ pub fn enabled(act: Act, model: &Model) -> Result<(), Cow<'static, str>> {
         Act::Undo => match undoable(model) {
             Some(_) => Ok(()),
             None => no("nothing is in its grace time"),
+        },
+        Act::StopAll => match model.stopped() {
+            Some(stopped) => {
+                Err(Cow::Owned(format!("everything is stopped already {}; `:resume`", stopped.words())))
+            }
+            None => writable(model),
+        },
+        Act::Resume => match model.stopped() {
+            Some(_) => writable(model),
+            None => no("nothing is stopped"),
         },
         Act::Retry => match model.desk.shown().map(|e| e.state) {
             Some(State::Failed) => writable(model),

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use crate::engine::Reach;
+use crate::engine::{Reach, Reached};
 use crate::ledger::{Entry, Rewrite, State, Verdict};
 use crate::recover::ProposalId;
 use crate::trace::RunId;
@@ -60,14 +60,16 @@ impl Default for Desk {
 impl Desk {
     /// Takes in the ledger's desk: what an agent is held for comes first, then what can reach its agent,
     /// then what can only be read. Says whether the text of the proposal that is shown changed.
-    pub fn load(&mut self, mut desk: Vec<Entry>, reach: &HashMap<RunId, (Reach, bool)>) -> bool {
+    pub fn load(&mut self, mut desk: Vec<Entry>, reach: &HashMap<RunId, Reached>) -> bool {
         let before = self.shown().map(|e| e.proposal.payload.clone());
         let shown = self.rows.selected().cloned();
         desk.sort_by(|a, b| {
             let key = |e: &Entry| {
                 let wrong = std::cmp::Reverse((e.proposal.p_wrong.get() * 1000.0) as u32);
-                let (reach, held) = reach.get(&e.proposal.target.run).copied().unwrap_or_default();
-                (rank(e), !held, reach == Reach::Observed, wrong, e.drafted)
+                let reached = reach.get(&e.proposal.target.run);
+                let held = reached.is_some_and(|reached| reached.held);
+                let out_of_reach = reached.is_none_or(|reached| reached.reach == Reach::Observed);
+                (rank(e), !held, out_of_reach, wrong, e.drafted)
             };
             key(a).cmp(&key(b))
         });

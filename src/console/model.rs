@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::engine::{Board, RunView};
+use crate::engine::{Board, GuardView, RunView};
+use crate::ledger::Stopped;
 use crate::recover::ProposalId;
 use crate::trace::RunId;
 
@@ -112,6 +113,11 @@ pub enum Question {
         /// The editing that goes on if not.
         editing: Editing,
     },
+    /// Let the policy hold again.
+    Resume {
+        /// How many approved texts are then sent.
+        due: u32,
+    },
     /// Approve what would repeat or leave behind effects that are not harmless.
     Effects {
         /// Which proposal.
@@ -181,6 +187,8 @@ pub struct Model {
     pub desk: Desk,
     /// Screen 6.
     pub decisions: Decisions,
+    /// What limits recoveries; `None` until the ledger has been read.
+    pub guard: Option<Box<GuardView>>,
     /// Runs that the ledger said last to be reachable.
     pub(super) reached: HashSet<RunId>,
     /// Set in a replay.
@@ -238,6 +246,7 @@ impl Model {
             run: RunScreen::default(),
             desk: Desk::default(),
             decisions: Decisions::default(),
+            guard: None,
             reached: HashSet::new(),
             replay: None,
             read_only: None,
@@ -263,14 +272,24 @@ impl Model {
         }
     }
 
-    /// The word for where its reader is: LIVE, REPLAY, READ-ONLY, PAUSED.
+    /// The word for where its reader is: LIVE, REPLAY, READ-ONLY, PAUSED; STOPPED while nothing is sent,
+    /// BYPASS while budgets and breakers do not count.
     pub fn mode(&self) -> &'static str {
         match (&self.replay, self.why_read_only()) {
             (Some(replay), _) if replay.playing => "REPLAY",
             (Some(_), _) => "PAUSED",
             (None, Some(_)) => "READ-ONLY",
+            (None, None) if self.stopped().is_some() => "STOPPED",
+            (None, None) if self.guard.as_ref().is_some_and(|guard| guard.bypass(self.now).is_some()) => {
+                "BYPASS"
+            }
             (None, None) => "LIVE",
         }
+    }
+
+    /// Who stopped everything, if somebody did.
+    pub fn stopped(&self) -> Option<&Stopped> {
+        self.guard.as_ref().and_then(|guard| guard.stopped.as_ref())
     }
 
     /// Why nothing can be decided, if so.

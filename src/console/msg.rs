@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use crate::engine::{Reach, Update};
+use crate::engine::{GuardView, Reached, Update};
 use crate::ledger::{Entry, Rewrite, Verdict};
 use crate::recover::ProposalId;
 use crate::trace::{RunId, StepId};
@@ -39,6 +39,8 @@ pub enum Msg {
     Update(Update),
     /// The ledger as it stands.
     Ledger(Box<LedgerView>),
+    /// What limits recoveries, as it stands.
+    Guard(Box<GuardView>),
     /// The chain of decisions was walked; answer to [`Task::Verify`].
     Chain(Chain),
     /// The ledger cannot be read or written: one sentence. The console goes read-only.
@@ -93,10 +95,8 @@ pub struct LedgerView {
     pub chain: Chain,
     /// What a model wrote for proposals that wait, or why it did not.
     pub rewrites: HashMap<ProposalId, Rewrite>,
-    /// Breakers that are open: which and why, one clause each.
-    pub breakers: Vec<String>,
     /// Runs that can be reached, and whether a hook holds them now.
-    pub reach: Vec<(RunId, Reach, bool)>,
+    pub reach: Vec<(RunId, Reached)>,
 }
 
 /// Whether the chain of decisions holds.
@@ -201,6 +201,10 @@ pub enum Task {
     LoadDecisions,
     /// Walk the chain of decisions.
     Verify,
+    /// Stop everything, in every process.
+    Stop,
+    /// Let the policy hold again.
+    Resume,
     /// Move a replay.
     Replay(ReplayTask),
     /// Leave.

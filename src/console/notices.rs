@@ -155,7 +155,8 @@ pub struct Notifier {
     /// Proposals that were there when somebody last looked; `None`: nobody has looked yet.
     waiting: Option<HashSet<ProposalId>>,
     held: HashSet<RunId>,
-    breakers: Vec<String>,
+    /// Breakers that were open when somebody last looked.
+    breakers: Option<Vec<String>>,
 }
 
 impl Notifier {
@@ -203,15 +204,14 @@ impl Notifier {
         now: Timestamp,
         zone: &TimeZone,
     ) -> Vec<Notice> {
-        let LedgerView { desk, reach, breakers, .. } = view;
+        let LedgerView { desk, reach, .. } = view;
         let waits = |entry: &&Entry| entry.state == State::Waiting && !deferred(entry);
         let waiting: HashSet<ProposalId> =
             desk.iter().filter(waits).map(|entry| entry.proposal.id.clone()).collect();
         let held: HashSet<RunId> =
-            reach.iter().filter(|(_, _, held)| *held).map(|(run, _, _)| run.clone()).collect();
+            reach.iter().filter(|(_, reached)| reached.held).map(|(run, _)| run.clone()).collect();
         let before = self.waiting.replace(waiting);
         let held_before = std::mem::replace(&mut self.held, held.clone());
-        let open_before = std::mem::replace(&mut self.breakers, breakers.clone());
         let Some(before) = before else { return Vec::new() };
         let mut notices = Vec::new();
         for entry in desk.iter().filter(waits).filter(|entry| !before.contains(&entry.proposal.id)) {
@@ -231,18 +231,23 @@ impl Notifier {
             let happening = Happening::Held { run: excerpt(run.as_str(), 80) };
             notices.extend(self.consider(happening, looking_at, now, zone));
         }
-        for what in breakers.iter().filter(|what| !open_before.contains(what)) {
-            let happening = Happening::Breaker { what: excerpt(what, TEXT_BYTES) };
-            notices.extend(self.consider(happening, looking_at, now, zone));
-        }
         notices
+    }
+
+    /// What is told of the breakers that are open now, one clause each. What was open at the first look
+    /// is not news.
+    pub fn look_at_breakers(&mut self, open: Vec<String>, now: Timestamp, zone: &TimeZone) -> Vec<Notice> {
+        let Some(before) = self.breakers.replace(open.clone()) else { return Vec::new() };
+        let new = open.iter().filter(|what| !before.contains(what));
+        let happenings = new.map(|what| Happening::Breaker { what: excerpt(what, TEXT_BYTES) });
+        happenings.filter_map(|happening| self.consider(happening, None, now, zone)).collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Reach;
+    use crate::engine::{Reach, Reached};
     use crate::recover::proposal::tests::proposal;
 
     fn at(seconds: i64) -> Timestamp {
@@ -274,7 +279,8 @@ mod tests {
     }
 
     fn view(desk: &[Entry], held: &[&str]) -> LedgerView {
-        let reach = held.iter().map(|run| (RunId::new(run), Reach::Gated, true)).collect();
+        let held_now = || Reached { reach: Reach::Gated, via: String::new(), held: true };
+        let reach = held.iter().map(|run| (RunId::new(run), held_now())).collect();
         LedgerView { desk: desk.to_vec(), reach, ..LedgerView::default() }
     }
 
@@ -341,12 +347,15 @@ mod tests {
     #[test]
     fn a_breaker_that_opens_is_told_once() {
         let mut notifier = notifier();
-        told(&mut notifier, &[], 0);
-        let open = LedgerView { breakers: vec!["fleet: 5 of 8\nfailed".into()], ..LedgerView::default() };
-        let notices = notifier.look(&open, None, at(1), &TimeZone::UTC);
+        let mut look = |open: &[&str], second| {
+            let open = open.iter().map(|what| (*what).to_owned()).collect();
+            notifier.look_at_breakers(open, at(second), &TimeZone::UTC)
+        };
+        assert!(look(&[], 0).is_empty());
+        let notices = look(&["fleet: 5 of 8\nfailed"], 1);
         assert_eq!(notices.len(), 1);
         assert_eq!(notices[0].text, "fleet: 5 of 8⏎failed");
-        assert!(notifier.look(&open, None, at(2), &TimeZone::UTC).is_empty());
+        assert!(look(&["fleet: 5 of 8\nfailed"], 2).is_empty());
     }
 
     #[test]

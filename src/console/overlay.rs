@@ -1,5 +1,6 @@
 //! Keys while something lies over the screen: lines that are typed, questions, the editor, help.
 
+use crate::engine::desk::fits;
 use crate::ledger::Verdict;
 
 use super::act::{asked_for, decide, perform, quit, send, set_filter};
@@ -186,7 +187,8 @@ fn confirm(model: &mut Model, key: Key, question: Question, since: jiff::Timesta
             model.quitting = true;
             vec![Task::Quit]
         }
-        (Question::Discard { .. }, true, _) => Vec::new(),
+        (Question::Discard { .. }, true, _) | (Question::Resume { .. }, _, true) => Vec::new(),
+        (Question::Resume { .. }, true, _) => vec![Task::Resume],
         (Question::Effects { proposal, seen, text, .. }, true, _) => {
             send(model, proposal, seen, text, Vec::new())
         }
@@ -237,6 +239,11 @@ fn editor(model: &mut Model, key: Key) -> Vec<Task> {
         Some(EditKey::Send) => {
             if editing.text.trim().is_empty() {
                 model.say(true, "the text is empty: veto instead (Esc, then v)");
+                return Vec::new();
+            }
+            let entry = model.desk.entry(&editing.proposal);
+            if let Some(Err(why)) = entry.map(|entry| fits(&entry.proposal, &editing.text)) {
+                model.say(true, why);
                 return Vec::new();
             }
             // What was edited may have been decided elsewhere meanwhile.

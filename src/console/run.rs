@@ -114,6 +114,8 @@ pub struct RunScreen {
     count: usize,
     /// The state of the selected step when its texts were read.
     read_at: Option<(bool, Option<RecordRef>)>,
+    /// Where the selected step's record stands, while only the end of the log is there.
+    ahead: Option<u64>,
 }
 
 impl RunScreen {
@@ -140,6 +142,14 @@ impl RunScreen {
     pub fn refresh(&mut self, view: &RunView) {
         let before = self.count;
         self.count = view.steps.len();
+        if let Some(offset) = self.ahead.take().filter(|_| view.summary.assessed) {
+            // The end that stood alone has got what stands before it: the same step, by another number.
+            let same = |s: &&StepView| s.step.record.offset == offset;
+            self.step = view.steps.iter().rev().find(same).map(|s| s.step.id);
+            self.texts = Texts::None;
+            self.jumps.clear();
+            self.seen = self.count;
+        }
         if self.count < before {
             // The run was read anew, or a replay went back.
             self.step = self.step.filter(|step| step.index() < self.count);
@@ -157,6 +167,7 @@ impl RunScreen {
             self.step = self.last_shown();
             self.seen = self.count;
         }
+        self.note_ahead(view);
         if let Some(at) = self.finding
             && view.findings.get(at).is_none_or(|f| Some(f.step) != self.step)
         {
@@ -172,6 +183,11 @@ impl RunScreen {
             self.texts = Texts::None;
         }
         self.read_at = state;
+    }
+
+    fn note_ahead(&mut self, view: &RunView) {
+        let step = self.step.and_then(|id| view.steps.get(id.index())).filter(|_| !view.summary.assessed);
+        self.ahead = step.map(|s| s.step.record.offset);
     }
 
     /// How many steps are shown.
@@ -215,6 +231,7 @@ impl RunScreen {
         self.following = false;
         if self.step != Some(step) {
             self.step = Some(step);
+            self.note_ahead(view);
             self.scroll = 0;
             self.finding = strongest(view, Some(step));
         }

@@ -1,6 +1,6 @@
 //! One message in, the model changed, tasks out.
 
-use crate::engine::{Reach, Update};
+use crate::engine::{Reached, Update};
 
 use crate::trace::RunId;
 
@@ -41,7 +41,7 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Task> {
             let notices = noticed(model, &view);
             tasks.extend(notices.into_iter().map(|notice| Task::Notify(Box::new(notice))));
             model.desk.rewrites = view.rewrites;
-            let reach = view.reach.iter().map(|(run, reach, held)| (run.clone(), (*reach, *held))).collect();
+            let reach = view.reach.iter().cloned().collect();
             if model.desk.load(view.desk, &reach) {
                 model.desk.shown_since = model.now;
                 model.desk.scroll = 0;
@@ -50,6 +50,13 @@ pub fn update(model: &mut Model, msg: Msg) -> Vec<Task> {
             reached(model, view.reach);
             model.ledger_lost = None;
             (model.stale, model.dirty) = (true, true);
+        }
+        Msg::Guard(guard) => {
+            let open = guard.open_breakers();
+            let notices = model.notifier.look_at_breakers(open, model.now, &model.zone);
+            tasks.extend(notices.into_iter().map(|notice| Task::Notify(Box::new(notice))));
+            model.guard = Some(guard);
+            model.dirty = true;
         }
         Msg::Chain(chain) => {
             match &chain {
@@ -150,14 +157,14 @@ fn tick(model: &mut Model, now: jiff::Timestamp) {
 }
 
 /// Tells the board which runs can be reached; those that no longer can are only observed.
-fn reached(model: &mut Model, now: Vec<(RunId, Reach, bool)>) {
+fn reached(model: &mut Model, now: Vec<(RunId, Reached)>) {
     let before = std::mem::take(&mut model.reached);
-    for (run, reach, held) in now {
+    for (run, reached) in now {
         model.reached.insert(run.clone());
-        model.board.apply(Update::Reached { run, reach, held });
+        model.board.apply(Update::Reached { run, reached });
     }
     for run in before.difference(&model.reached).cloned().collect::<Vec<_>>() {
-        model.board.apply(Update::Reached { run, reach: Reach::Observed, held: false });
+        model.board.apply(Update::Reached { run, reached: Reached::default() });
     }
 }
 

@@ -48,6 +48,7 @@ impl Outbox {
     pub fn turn(&self, ledger: &Ledger, now: Timestamp) -> Result<Vec<Carried>> {
         let mut carried = Vec::new();
         for run in ledger.outgoing()? {
+            ledger.settle(&run, now)?;
             if self.spool.reaches(&run) {
                 self.send(ledger, &run, now, &mut carried)?;
                 self.collect(ledger, &run, now, &mut carried)?;
@@ -61,6 +62,9 @@ impl Outbox {
             let id = lease.proposal();
             let target = ledger.entry(id)?.proposal.target;
             let letter = Letter::new(lease.key(), id, run, &target.agent, lease.text(), target.step, now);
+            if !ledger.may_hand_over(&lease, now)? {
+                continue;
+            }
             // After a crash the letter may be there already; writing it again changes nothing.
             match self.spool.write(&letter) {
                 Ok(()) => {
@@ -125,6 +129,10 @@ mod tests {
                 record: 5,
                 call_id: call.into(),
                 position: 6,
+                input: String::new(),
+                turn: String::new(),
+                spoken: 0,
+                scope: crate::recover::Scope::Run,
             },
             remedy: Remedy::CorrectivePrompt,
             rule: "r".into(),

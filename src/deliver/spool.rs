@@ -135,12 +135,19 @@ impl Spool {
         if said.id != key {
             return None;
         }
-        let detail = text::excerpt(said.detail.as_deref().unwrap_or_default(), 300);
-        match said.status.as_str() {
-            "delivered" => Some(Ack::Delivered),
-            "applied" | "confirmed" => Some(Ack::Applied),
-            "rejected" | "failed" => Some(Ack::Refused(format!("the agent rejected it: {detail}"))),
-            "expired" => Some(Ack::Refused(format!("it came too late: {detail}"))),
+        Ack::read(&said.status, said.detail.as_deref().unwrap_or_default())
+    }
+}
+
+impl Ack {
+    /// What a status and its detail mean; `None`: nothing.
+    pub(super) fn read(status: &str, detail: &str) -> Option<Self> {
+        let detail = text::excerpt(detail, 300);
+        match status {
+            "delivered" => Some(Self::Delivered),
+            "applied" | "confirmed" => Some(Self::Applied),
+            "rejected" | "failed" => Some(Self::Refused(format!("the agent rejected it: {detail}"))),
+            "expired" => Some(Self::Refused(format!("it came too late: {detail}"))),
             _ => None,
         }
     }

@@ -10,6 +10,7 @@ mod checks;
 pub mod claims;
 mod constraint;
 mod contract;
+mod detour;
 mod edits;
 mod execution;
 mod fan_in;
@@ -18,11 +19,14 @@ mod figures;
 mod handoff;
 mod integrity;
 mod internal;
+mod loss;
 mod outcomes;
 mod pace;
 mod pattern;
 mod peers;
 mod plan;
+mod planted;
+mod progress;
 pub mod propagation;
 mod provenance;
 mod repetition;
@@ -33,6 +37,7 @@ mod shell;
 mod speech;
 mod summary;
 mod taint;
+mod user;
 pub mod verification;
 mod views;
 
@@ -225,25 +230,31 @@ pub trait Family: Send {
 
 /// All families, fresh, in a fixed order. `internal_signals` adds the internal ones.
 pub fn families(internal_signals: bool) -> Vec<Box<dyn Family>> {
+    let witness = checks::Witness::default();
     let mut families: Vec<Box<dyn Family>> = vec![
-        Box::new(claims::Claims::default()),
-        Box::new(verification::Verification::default()),
+        Box::new(claims::Claims::with(witness.clone())),
+        Box::new(verification::Verification::with(witness)),
         Box::new(repetition::Repetition::default()),
         Box::new(execution::Execution::default()),
         Box::new(outcomes::Outcomes::default()),
         Box::new(pace::Pace::default()),
+        Box::new(progress::Progress::default()),
         Box::new(contract::Contract::default()),
         Box::new(provenance::Provenance::default()),
         Box::new(figures::Figures::default()),
         Box::new(edits::Edits::default()),
         Box::new(plan::Plan::default()),
         Box::new(constraint::Constraint::default()),
+        Box::new(loss::Loss::default()),
+        Box::new(detour::Detour::default()),
+        Box::new(user::User::default()),
         Box::new(integrity::Integrity::default()),
         Box::new(agents::Agents::default()),
         Box::new(handoff::Handoffs::default()),
         Box::new(fan_in::FanIn::default()),
         Box::new(peers::Peers::default()),
         Box::new(views::Views::default()),
+        Box::new(planted::Planted::default()),
     ];
     if internal_signals {
         families.push(Box::new(internal::Internal::default()));

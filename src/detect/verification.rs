@@ -2,7 +2,7 @@
 //! the list of signals. What is said falsely about a check is the claims family's; this one speaks where
 //! nothing false need have been said.
 
-use super::checks::{Checks, Verdict, matters, name_of};
+use super::checks::{Account, Checks, Verdict, Witness, matters, name_of};
 use super::claims::grammar;
 use super::pattern::patterns;
 use super::runner::CheckKind;
@@ -84,7 +84,7 @@ struct Words {
 /// The family that asks whether work was checked.
 #[derive(Default)]
 pub struct Verification {
-    checks: Checks,
+    witness: Witness,
     /// Where the latest look at something was: a read, a search, a check, a look at the differences.
     looked_at: u32,
     /// The last message that said that it is done, with nothing done since.
@@ -103,11 +103,12 @@ impl Family for Verification {
     fn observe(&mut self, seen: &Observation<'_>, run: &Run, found: &mut Vec<Finding>) {
         match seen {
             Observation::Step(step) => {
-                if let Some(message) = step.message {
-                    self.checks.take(step);
-                    self.message(step, message, run, found);
-                } else {
-                    self.call(step, found);
+                let witness = self.witness.clone();
+                let mut account = witness.account();
+                account.take(step);
+                match step.message {
+                    Some(message) => self.message(step, message, &account, run, found),
+                    None => self.call(step, &account, found),
                 }
             }
             Observation::Prompt { agent, .. } => {
@@ -127,20 +128,24 @@ impl Family for Verification {
 }
 
 impl Verification {
-    fn call(&mut self, step: &ClosedStep<'_>, found: &mut Vec<Finding>) {
+    /// The family, with what it holds in common with others.
+    pub(crate) fn with(witness: Witness) -> Self {
+        Self { witness, ..Self::default() }
+    }
+
+    fn call(&mut self, step: &ClosedStep<'_>, account: &Account, found: &mut Vec<Finding>) {
         self.done = None;
         self.cut_off = None;
         let kind = step.step.tool_kind();
-        let failed_before = self
-            .checks
-            .of(CheckKind::Test, self.checks.now())
-            .next()
-            .is_some_and(|c| c.verdict == Verdict::Failed);
+        let checks = &account.checks;
+        // An edit runs no check: the latest one was before it.
+        let failed_before =
+            checks.of(CheckKind::Test, checks.now()).next().is_some_and(|c| c.verdict == Verdict::Failed);
         if matches!(kind, Some(ToolKind::Edit)) && failed_before && !step.step.failed() {
             found.extend(weakened(step));
         }
         let mut hidden = None;
-        let ran = self.checks.take(step);
+        let ran = account.ran();
         for check in ran {
             if check.verdict == Verdict::Masked && check.called.kind != CheckKind::Deploy && hidden.is_none()
             {
@@ -149,7 +154,7 @@ impl Verification {
         }
         let ran_any = !ran.is_empty();
         found.extend(hidden);
-        let now = self.checks.now();
+        let now = checks.now();
         let looks = matches!(
             kind,
             Some(
@@ -176,14 +181,21 @@ impl Verification {
         }
     }
 
-    fn message(&mut self, step: &ClosedStep<'_>, message: &Passage, run: &Run, found: &mut Vec<Finding>) {
+    fn message(
+        &mut self,
+        step: &ClosedStep<'_>,
+        message: &Passage,
+        account: &Account,
+        run: &Run,
+        found: &mut Vec<Finding>,
+    ) {
         self.done = None;
         self.cut_off = None;
-        let said = grammar::read(&message.text);
+        let (checks, said) = (&account.checks, account.said());
         let sentence = |span: &Option<std::ops::Range<usize>>| {
             span.clone().and_then(|s| message.text.get(s)).unwrap_or_default().to_owned()
         };
-        let (agent, now) = (step.step.agent, self.checks.now());
+        let (agent, now) = (step.step.agent, checks.now());
         if said.done.is_some() {
             self.done = Some(Words {
                 agent,
@@ -198,16 +210,16 @@ impl Verification {
         }
         if let Some(done) = said.done.as_ref() {
             let claim = message.text.get(done.clone()).unwrap_or_default();
-            if let Some(finding) = self.open_matters(step, message, claim, run) {
+            if let Some(finding) = open_matters(step, message, claim, checks, run) {
                 found.push(finding);
                 return;
             }
         }
         if said.works.is_some()
             && let Some((_, edit, record, file)) = self.edited.iter().find(|(a, ..)| *a == agent)
-            && let Some(change) = self.checks.last_change(now, agent)
+            && let Some(change) = checks.last_change(now, agent)
             && change.at > self.looked_at
-            && !self.checks.opaque_after(change.at.saturating_sub(1))
+            && !checks.opaque_after(change.at.saturating_sub(1))
         {
             found.push(Finding {
                 rule: &UNVERIFIED_EDIT,
@@ -225,86 +237,6 @@ impl Verification {
                 means: Vec::new(),
             });
         }
-    }
-
-    /// What is open although the message says that it is done.
-    fn open_matters(
-        &self,
-        step: &ClosedStep<'_>,
-        message: &Passage,
-        claim: &str,
-        run: &Run,
-    ) -> Option<Finding> {
-        if PARTLY.is_in(&message.text) {
-            return None;
-        }
-        let (agent, now) = (step.step.agent, self.checks.now());
-        let since = self.checks.last_change(now, agent).map_or(0, |c| c.at);
-        let finding = |strength: f64,
-                       against: Evidence,
-                       sentence: String,
-                       instruction: String,
-                       means: Vec<Means>,
-                       root| Finding {
-            rule: &PREMATURE_END,
-            step: step.step.id,
-            root,
-            strength: Probability::new(strength),
-            evidence: vec![Evidence::new(message.record, Part::Claim, claim), against],
-            sentence,
-            instruction,
-            means,
-        };
-        let latest = self.checks.of(CheckKind::Test, now).next();
-        if let Some(check) = latest.filter(|c| c.verdict == Verdict::Failed && c.at >= since) {
-            let command = &check.called.command;
-            return Some(finding(
-                0.55,
-                Evidence::new(check.record, Part::Against, &check.line),
-                format!("says that it is done; the last test run {}", check.told()),
-                format!(
-                    "The last run of `{command}` did not pass. Fix what fails, run it again, and report the numbers that it prints, or say plainly what still fails."
-                ),
-                keep_open(command),
-                Some(check.step),
-            ));
-        }
-        if let Some(check) =
-            self.checks.of(CheckKind::Test, now).next().filter(|c| c.verdict == Verdict::Background)
-        {
-            let command = &check.called.command;
-            return Some(finding(
-                0.4,
-                Evidence::new(check.record, Part::Against, command),
-                format!("says that it is done; `{command}` still runs in the background"),
-                format!("Wait until `{command}` has ended, read its output, and report what it says."),
-                keep_open(command),
-                Some(check.step),
-            ));
-        }
-        let open =
-            |line: &&crate::trace::PlanLine| matches!(line.status, PlanStatus::Pending | PlanStatus::Active);
-        // The plan belongs to the main agent; a sub-agent that is done says nothing of it.
-        if step.step.agent != AgentId(0) {
-            return None;
-        }
-        let count = run.plan.iter().filter(open).count();
-        let first = run.plan.iter().find(open)?;
-        Some(finding(
-            // An item left under way is mostly a plan not kept up; several pending ones are work not done.
-            if first.status == PlanStatus::Active && count == 1 { 0.25 } else { 0.45 },
-            Evidence::new(first.record, Part::Against, &first.text),
-            format!(
-                "says that it is done; {count} item(s) of its plan are open, first {}",
-                crate::text::quoted(&first.text, 80)
-            ),
-            format!(
-                "Do what is still open in your plan, beginning with \"{}\", or take it out of the plan and say why.",
-                first.text
-            ),
-            Vec::new(),
-            None,
-        ))
     }
 
     fn end(&self, found: &mut Vec<Finding>) {
@@ -331,6 +263,82 @@ impl Verification {
             means: Vec::new(),
         });
     }
+}
+
+/// What is open although the message says that it is done.
+fn open_matters(
+    step: &ClosedStep<'_>,
+    message: &Passage,
+    claim: &str,
+    checks: &Checks,
+    run: &Run,
+) -> Option<Finding> {
+    if PARTLY.is_in(&message.text) {
+        return None;
+    }
+    let (agent, now) = (step.step.agent, checks.now());
+    let since = checks.last_change(now, agent).map_or(0, |c| c.at);
+    let finding =
+        |strength: f64, against: Evidence, sentence: String, instruction: String, means: Vec<Means>, root| {
+            Finding {
+                rule: &PREMATURE_END,
+                step: step.step.id,
+                root,
+                strength: Probability::new(strength),
+                evidence: vec![Evidence::new(message.record, Part::Claim, claim), against],
+                sentence,
+                instruction,
+                means,
+            }
+        };
+    let latest = checks.of(CheckKind::Test, now).next();
+    if let Some(check) = latest.filter(|c| c.verdict == Verdict::Failed && c.at >= since) {
+        let command = &check.called.command;
+        return Some(finding(
+            0.55,
+            Evidence::new(check.record, Part::Against, &check.line),
+            format!("says that it is done; the last test run {}", check.told()),
+            format!(
+                "The last run of `{command}` did not pass. Fix what fails, run it again, and report the numbers that it prints, or say plainly what still fails."
+            ),
+            keep_open(command),
+            Some(check.step),
+        ));
+    }
+    if let Some(check) = checks.of(CheckKind::Test, now).next().filter(|c| c.verdict == Verdict::Background) {
+        let command = &check.called.command;
+        return Some(finding(
+            0.4,
+            Evidence::new(check.record, Part::Against, command),
+            format!("says that it is done; `{command}` still runs in the background"),
+            format!("Wait until `{command}` has ended, read its output, and report what it says."),
+            keep_open(command),
+            Some(check.step),
+        ));
+    }
+    let open =
+        |line: &&crate::trace::PlanLine| matches!(line.status, PlanStatus::Pending | PlanStatus::Active);
+    // The plan belongs to the main agent; a sub-agent that is done says nothing of it.
+    if step.step.agent != AgentId(0) {
+        return None;
+    }
+    let count = run.plan.iter().filter(open).count();
+    let first = run.plan.iter().find(open)?;
+    Some(finding(
+        // An item left under way is mostly a plan not kept up; several pending ones are work not done.
+        if first.status == PlanStatus::Active && count == 1 { 0.25 } else { 0.45 },
+        Evidence::new(first.record, Part::Against, &first.text),
+        format!(
+            "says that it is done; {count} item(s) of its plan are open, first {}",
+            crate::text::quoted(&first.text, 80)
+        ),
+        format!(
+            "Do what is still open in your plan, beginning with \"{}\", or take it out of the plan and say why.",
+            first.text
+        ),
+        Vec::new(),
+        None,
+    ))
 }
 
 fn keep_open(command: &str) -> Vec<Means> {

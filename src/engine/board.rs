@@ -28,9 +28,7 @@ pub enum Update {
         /// The run.
         run: RunId,
         /// Whether and how it can be reached.
-        reach: Reach,
-        /// A hook holds it for the operator.
-        held: bool,
+        reached: Reached,
     },
     /// Everything is shown anew: a replay has gone back.
     Anew,
@@ -143,7 +141,7 @@ pub enum Reach {
     /// Nothing can be sent to it.
     #[default]
     Observed,
-    /// An approved text reaches it at its next hook event or poll.
+    /// An approved text reaches it: at its next hook event or poll, or through its server.
     Correctable,
     /// Its calls or the end of its turn can wait for a decision.
     Gated,
@@ -158,6 +156,17 @@ impl Reach {
             Self::Gated => "gated",
         }
     }
+}
+
+/// Whether, how and through what a run can be reached now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Reached {
+    /// Whether and how.
+    pub reach: Reach,
+    /// The channel's name in the ledger; empty: none.
+    pub via: String,
+    /// Whether it is held for the operator at this moment.
+    pub held: bool,
 }
 
 /// A run as the board shows it.
@@ -175,17 +184,16 @@ pub struct RunView {
     pub logged: RunState,
     /// Set when its files are gone: when and why.
     pub gone: Option<String>,
+    /// The channel through which it can be reached; empty: none is known.
+    pub via: String,
 }
 
 impl RunView {
-    fn set_reach(&mut self, reach: Reach, held: bool) {
-        self.summary.reach = reach;
-        self.summary.state = if held {
-            RunState {
-                word: StateWord::Held,
-                reason: "a hook holds it for the operator".to_owned(),
-                sure: true,
-            }
+    fn set_reached(&mut self, reached: &Reached) {
+        self.summary.reach = reached.reach;
+        self.via.clone_from(&reached.via);
+        self.summary.state = if reached.held {
+            RunState { word: StateWord::Held, reason: "it is held for the operator".to_owned(), sure: true }
         } else {
             self.logged.clone()
         };
@@ -198,7 +206,7 @@ pub struct Board {
     runs: Vec<RunView>,
     by_id: HashMap<RunId, usize>,
     /// What hooks have said, for runs that are found later too.
-    reached: HashMap<RunId, (Reach, bool)>,
+    reached: HashMap<RunId, Reached>,
     /// Problems that concern no run, the latest last.
     pub problems: Vec<String>,
     /// Whether everything that was there at the start has been read.
@@ -218,11 +226,11 @@ impl Board {
                     view.gone = Some(reason);
                 }
             }
-            Update::Reached { run, reach, held } => {
-                self.reached.insert(run.clone(), (reach, held));
+            Update::Reached { run, reached } => {
                 if let Some(view) = self.by_id.get(&run).and_then(|i| self.runs.get_mut(*i)) {
-                    view.set_reach(reach, held);
+                    view.set_reached(&reached);
                 }
+                self.reached.insert(run, reached);
             }
             Update::Anew => {
                 self.runs.clear();
@@ -234,7 +242,7 @@ impl Board {
     }
 
     fn apply_run(&mut self, delta: RunDelta) {
-        let reached = self.reached.get(&delta.run).copied();
+        let reached = self.reached.get(&delta.run);
         let logged = delta.summary.state.clone();
         if let Some(view) = self.by_id.get(&delta.run).and_then(|i| self.runs.get_mut(*i)) {
             view.steps.truncate(delta.from);
@@ -244,8 +252,8 @@ impl Board {
             view.summary = delta.summary;
             view.logged = logged;
             view.gone = None;
-            if let Some((reach, held)) = reached {
-                view.set_reach(reach, held);
+            if let Some(reached) = reached {
+                view.set_reached(reached);
             }
             return;
         }
@@ -257,9 +265,10 @@ impl Board {
             summary: delta.summary,
             logged,
             gone: None,
+            via: String::new(),
         };
-        if let Some((reach, held)) = reached {
-            view.set_reach(reach, held);
+        if let Some(reached) = reached {
+            view.set_reached(reached);
         }
         self.runs.push(view);
     }

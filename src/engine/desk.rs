@@ -1,24 +1,34 @@
 //! The desk's keeper: one thread that owns a connection to the ledger. It puts down what is proposed,
 //! records what is decided, sends what is due through the spool, takes receipts, and says when the
-//! ledger has changed, whoever changed it.
+//! ledger has changed, whoever changed it. What takes its time to be sent goes by the post, and agents'
+//! servers have the courier, each on a thread of its own.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::board::Reach;
+use super::board::{Reach, Reached};
+use super::guard::{GuardView, Switch};
 use super::proposer::{Endpoint, Proposer};
 use super::watching::watch;
-use crate::deliver::outbox::{Carried, Outbox};
+use crate::deliver::Arrived;
+use crate::deliver::courier::{Courier, Server};
+use crate::deliver::gate;
+use crate::deliver::outbox::{self, Carried, Outbox};
+use crate::deliver::post::{self, HOOKS_SINCE, Place, Post};
 use crate::deliver::spool::Spool;
-use crate::ledger::{Chain, Decided, Entry, Ledger, LedgerError, Operator, Rewrite, State, Undo, Verdict};
-use crate::recover::outcome::after_failures;
+use crate::ledger::{
+    Arrival, Chain, Decided, Entry, GATE, Ledger, LedgerError, Move, Operator, Rewrite, State, Undo, Verdict,
+    as_sent,
+};
+use crate::recover::policy::Act;
 use crate::recover::proposer::charged;
-use crate::recover::{Mode, Policy, Proposal, ProposalId, Trail, Used};
+use crate::recover::{Mode, Policy, Proposal, ProposalId, Ruling, Scope, Target, Trail, Used};
 use crate::trace::RunId;
 
 /// How soon another process's write is noticed.
@@ -27,8 +37,6 @@ const POLL: Duration = Duration::from_millis(200);
 const ROUND: Duration = Duration::from_secs(1);
 /// How many entries of the history are shown.
 const HISTORY: usize = 500;
-/// A run that no hook has spoken of for this long cannot be reached by one.
-const HOOKS_SINCE: Duration = Duration::from_secs(24 * 3600);
 
 /// What the desk must know of a run as it now stands.
 #[derive(Clone, Debug)]
@@ -39,14 +47,20 @@ pub struct RunNews {
     pub steps: u32,
     /// The name of the model that judges it.
     pub model: String,
+    /// Its working directory; empty where it is not known.
+    pub workflow: String,
     /// What is proposed for it.
     pub proposals: Vec<Proposal>,
     /// Where its agents are.
     pub turns: Vec<Turns>,
     /// Its end, where something is followed.
     pub trail: Trail,
-    /// Proposals whose text was seen in its log, with the record.
-    pub receipts: Vec<(ProposalId, u32)>,
+    /// Operator's texts that were seen in its log, with the record.
+    pub receipts: Vec<(Arrived, u32)>,
+    /// Anchors of calls that have ended, the last few.
+    pub over: Vec<u64>,
+    /// Where the run is; `None`: nobody knows.
+    pub place: Option<Place>,
 }
 
 impl RunNews {
@@ -56,10 +70,13 @@ impl RunNews {
             run,
             steps: 0,
             model: String::new(),
+            workflow: String::new(),
             proposals: Vec::new(),
             turns: Vec::new(),
             trail: Trail::default(),
             receipts: Vec::new(),
+            over: Vec::new(),
+            place: None,
         }
     }
 }
@@ -69,8 +86,14 @@ impl RunNews {
 pub struct Turns {
     /// Its name.
     pub agent: String,
+    /// The turn that it is in, where the log names turns.
+    pub turn: String,
+    /// How often a person has spoken to it.
+    pub spoken: u32,
     /// Steps before this one are long past: a person has spoken to it several times since.
     pub long_past: Option<u32>,
+    /// Its latest message with nothing against it.
+    pub clean: Option<u32>,
 }
 
 /// How the desk is kept.
@@ -88,6 +111,8 @@ pub struct Rules {
     pub policy: Policy,
     /// Who writes in place of templates, if anybody.
     pub proposer: Option<Endpoint>,
+    /// How texts are carried to agents that neither ask nor read a spool.
+    pub post: post::Setup,
 }
 
 /// What the keeper is asked.
@@ -126,8 +151,14 @@ pub enum Said {
         /// What a model wrote for proposals that wait, or why it did not.
         rewrites: HashMap<ProposalId, Rewrite>,
         /// Runs that can be reached, and those that are held.
-        reach: Vec<(RunId, Reach, bool)>,
+        reach: Vec<(RunId, Reached)>,
     },
+    /// What limits recoveries, as it stands; with each [`Said::Ledger`].
+    Guard(Box<GuardView>),
+    /// A policy approved a new proposal.
+    Ruled(ProposalId, Ruling),
+    /// Everything was stopped, or the policy holds again, or was so already: one clause.
+    Guarded(String),
     /// It is in the ledger: what, in one clause.
     Done(ProposalId, String),
     /// It was refused: why, in one sentence.
@@ -140,9 +171,22 @@ pub enum Said {
     Lost(String),
 }
 
+/// Whether an edited text can be sent for a proposal: where an agent asked, it must be an answer.
+///
+/// # Errors
+/// Why not, in a sentence.
+pub fn fits(proposal: &Proposal, text: &str) -> Result<(), String> {
+    if proposal.rule != GATE {
+        return Ok(());
+    }
+    let text = as_sent(text, &proposal.id).map_err(|error| error.to_string())?;
+    gate::decisions(&proposal.payload, &text, &proposal.id).map(drop)
+}
+
 /// The keeper's end for others. Dropping it ends the thread.
 pub struct Desk {
     asks: SyncSender<Ask>,
+    switch: Switch,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -151,17 +195,51 @@ impl Desk {
     ///
     /// # Errors
     /// The ledger cannot be opened, or no thread be started.
-    pub fn start(rules: Rules, say: impl Fn(Said) + Send + 'static) -> Result<Self, DeskError> {
+    pub fn start(rules: Rules, say: impl Fn(Said) + Send + Sync + 'static) -> Result<Self, DeskError> {
+        Self::start_with(rules, Vec::new(), say)
+    }
+
+    /// As [`Desk::start`], with servers of agents to which what is approved is handed.
+    ///
+    /// # Errors
+    /// As [`Desk::start`].
+    pub fn start_with(
+        rules: Rules,
+        servers: Vec<Box<dyn Server>>,
+        say: impl Fn(Said) + Send + Sync + 'static,
+    ) -> Result<Self, DeskError> {
         let ledger = Ledger::open(&rules.ledger)?;
+        let courier = if servers.is_empty() {
+            None
+        } else {
+            Some(Courier::start(&rules.ledger, servers)?.map_err(DeskError::Thread)?)
+        };
         let (asks, asked) = sync_channel(256);
         let proposer = rules.proposer.clone().map(Proposer::start).transpose().map_err(DeskError::Thread)?;
+        let switch = Switch::of(&rules);
+        let say: Arc<dyn Fn(Said) + Send + Sync> = Arc::new(say);
+        let post = match rules.post.is_on() {
+            true => {
+                let say = Arc::clone(&say);
+                let of_post = Ledger::open(&rules.ledger)?;
+                let told = move |came: Result<Carried, LedgerError>| {
+                    say(came.map_or_else(|error| Said::Lost(error.to_string()), Said::Carried));
+                };
+                let post = Post::start(rules.post.clone(), Spool::at(&rules.spool), of_post, told);
+                Some(post.map_err(DeskError::Thread)?)
+            }
+            false => None,
+        };
         let keeper = Keeper {
             outbox: Outbox::new(Spool::at(&rules.spool)),
             spool: Spool::at(&rules.spool),
             ledger,
             rules,
-            say: Box::new(say),
-            runs: BTreeSet::new(),
+            say,
+            post,
+            runs: BTreeMap::new(),
+            courier,
+            reached: BTreeMap::new(),
             shown: None,
             proposer,
             offered: BTreeSet::new(),
@@ -170,7 +248,12 @@ impl Desk {
             .name("medbay-desk".to_owned())
             .spawn(move || keeper.keep(&asked))
             .map_err(DeskError::Thread)?;
-        Ok(Self { asks, thread: Some(thread) })
+        Ok(Self { asks, switch, thread: Some(thread) })
+    }
+
+    /// Stops everything at once, or lets the policy hold again: past whatever the keeper has before it.
+    pub fn switch(&self, stop: bool) -> Said {
+        self.switch.set(stop)
     }
 
     /// Asks the keeper. Waits while it has many asks before it. Returns whether there still is one.
@@ -206,11 +289,15 @@ struct Keeper {
     outbox: Outbox,
     spool: Spool,
     rules: Rules,
-    say: Box<dyn Fn(Said) + Send>,
-    /// Runs with proposals, for which the spool is looked at.
-    runs: BTreeSet<RunId>,
-    /// The state of the ledger that was shown last.
-    shown: Option<(i64, Instant)>,
+    say: Arc<dyn Fn(Said) + Send + Sync>,
+    post: Option<Post>,
+    /// Runs with proposals, for which the spool is looked at, and their log formats.
+    runs: BTreeMap<RunId, String>,
+    courier: Option<Courier>,
+    /// Runs that agents' servers reach, and through which channel.
+    reached: BTreeMap<RunId, &'static str>,
+    /// The state of the ledger, and of the post, that was shown last.
+    shown: Option<(i64, u64)>,
     /// Who writes in place of templates.
     proposer: Option<Proposer>,
     /// Proposals for which it was asked.
@@ -242,6 +329,11 @@ impl Keeper {
                 }
             }
             changed |= self.take_written();
+            if let Some(courier) = &self.courier {
+                let reached = courier.reached();
+                changed |= reached != self.reached;
+                self.reached = reached;
+            }
             self.show(changed);
             changed = false;
         }
@@ -269,8 +361,9 @@ impl Keeper {
             if known.contains_key(&proposal.id) || self.offered.contains(&proposal.id) {
                 continue;
             }
-            let used = self.used(&proposal.target.run)?;
-            if self.rules.policy.allows(used, proposer.tokens).is_err() {
+            let mut used = self.used(&proposal.target.run)?;
+            used.tokens = used.tokens.saturating_add(u64::from(proposer.tokens));
+            if self.rules.policy.limits.allow(used, proposal).is_err() {
                 continue;
             }
             if !proposer.offer(proposal.clone()) {
@@ -301,8 +394,18 @@ impl Keeper {
             Ask::Decide { proposal, verdict, seen } => {
                 let operator = Operator::Person { name: self.rules.operator.clone() };
                 let what = verdict.word();
+                if let Err(why) = self.fits(&proposal, &verdict) {
+                    (self.say)(Said::Refused(proposal, why));
+                    return false;
+                }
                 match self.ledger.decide(&proposal, verdict, operator, &seen, now, self.rules.grace) {
                     Ok(Decided::Recorded(_)) => (self.say)(Said::Done(proposal, what.to_owned())),
+                    Ok(Decided::MovedOn(_, why)) => {
+                        (self.say)(Said::Refused(
+                            proposal,
+                            format!("{what} came too late: {why}; it is on record"),
+                        ));
+                    }
                     Ok(Decided::Already(entry)) => {
                         let by = entry.decision.as_ref().map_or("somebody", |d| d.by.name());
                         let why = format!("{by} was first: it is {}", entry.state.word());
@@ -353,26 +456,42 @@ impl Keeper {
         }
     }
 
+    /// As [`fits`]; what the ledger says of a proposal that it does not have is said later.
+    fn fits(&self, id: &ProposalId, verdict: &Verdict) -> Result<(), String> {
+        match (verdict, self.ledger.entry(id)) {
+            (Verdict::Edit { text }, Ok(entry)) => fits(&entry.proposal, text),
+            _ => Ok(()),
+        }
+    }
+
     /// Puts down what is proposed for a run, takes its receipts, and closes what it has moved on from.
     fn take_news(&mut self, news: RunNews, now: Timestamp) -> Result<bool, LedgerError> {
         let mut changed = false;
+        if let (Some(post), Some(place)) = (&self.post, &news.place) {
+            post.place(&news.run, place.clone());
+        }
         let known = self.ledger.entries_of(&news.run)?;
         if known.is_empty() && news.proposals.is_empty() {
             return Ok(false);
         }
-        self.runs.insert(news.run.clone());
-        let mut used = self.used(&news.run)?;
+        if let Some(format) = news.place.as_ref().map(|place| place.format.clone()) {
+            self.runs.insert(news.run.clone(), format);
+        } else {
+            self.runs.entry(news.run.clone()).or_default();
+        }
         for proposal in &news.proposals {
             if known.iter().any(|entry| entry.proposal.id == proposal.id) {
                 continue;
             }
-            let target = &proposal.target;
-            let failures = self.ledger.failures(&target.run, &target.agent, &proposal.rule)?;
-            let proposal = self.rules.policy.bound(used, after_failures(proposal.clone(), failures));
-            used.tokens = used.tokens.saturating_add(u64::from(proposal.tokens));
-            let mode = self.rules.policy.mode;
-            match self.ledger.propose(&proposal, mode, now) {
-                Ok(new) => changed |= new,
+            let Rules { policy, grace, .. } = &self.rules;
+            match self.ledger.put_down(proposal, policy, &news.workflow, *grace, now) {
+                Ok(None) => {}
+                Ok(Some(ruling)) => {
+                    changed = true;
+                    if matches!(ruling.act, Act::Approve(_)) {
+                        (self.say)(Said::Ruled(proposal.id.clone(), ruling));
+                    }
+                }
                 // One draft that cannot be put down keeps nothing else from it.
                 Err(error @ (LedgerError::TooLong { .. } | LedgerError::Empty)) => tracing::warn!("{error}"),
                 Err(error) => return Err(error),
@@ -380,10 +499,23 @@ impl Keeper {
         }
         // A tag proves something only in the log of the run that it was sent to.
         let sent_here = |id: &ProposalId| known.iter().any(|entry| entry.proposal.id == *id);
-        for (id, record) in news.receipts.iter().filter(|(id, _)| sent_here(id)) {
-            changed |= self.ledger.confirm(id, Some(*record), now)?;
+        for (arrived, record) in news.receipts.iter().filter(|(one, _)| sent_here(&one.proposal)) {
+            let id = &arrived.proposal;
+            match self.ledger.arrived(id, Some(*record), arrived.text.as_deref(), now)? {
+                Arrival::Known => {}
+                Arrival::Confirmed => changed = true,
+                Arrival::Differs(_) => {
+                    changed = true;
+                    (self.say)(Said::Carried(Carried::Failed(id.clone())));
+                }
+            }
         }
         let watched = self.ledger.watched(&news.run)?;
+        for turns in news.turns.iter().filter(|turns| !turns.turn.is_empty()) {
+            let what = Move::Turn(turns.turn.clone());
+            changed |= !self.ledger.moved(&news.run, &turns.agent, &what, now)?.is_empty();
+        }
+        changed |= !self.ledger.settle(&news.run, now)?.is_empty();
         for entry in known {
             if let Some(noted) = watched.get(&entry.proposal.id) {
                 changed |= watch(&self.ledger, &entry, noted, &news, now)?;
@@ -396,6 +528,13 @@ impl Keeper {
     /// Follows what was put down before: superseded where the run has moved on.
     fn follow(&self, entry: &Entry, news: &RunNews, now: Timestamp) -> Result<bool, LedgerError> {
         let target = &entry.proposal.target;
+        if entry.proposal.rule == GATE {
+            // It is about no step: the agent that asked says when it does not stand any more.
+            return Ok(false);
+        }
+        if let Some(why) = left_behind_in(target, news) {
+            return self.ledger.supersede(&entry.proposal.id, why, now);
+        }
         if target.step >= news.steps {
             // This reader's log lags behind the one that drafted it.
             return Ok(false);
@@ -403,6 +542,7 @@ impl Keeper {
         let turns = news.turns.iter().find(|turns| turns.agent == target.agent);
         let long_past = turns.and_then(|t| t.long_past).is_some_and(|since| target.step < since);
         let stands = news.proposals.iter().any(|p| p.id == entry.proposal.id);
+        let clean = turns.and_then(|t| t.clean).filter(|clean| target.step < *clean);
         let again = news.proposals.iter().find(|p| {
             p.id != entry.proposal.id
                 && p.rule == entry.proposal.rule
@@ -410,7 +550,15 @@ impl Keeper {
                 && p.target.step > target.step
         });
         let id = &entry.proposal.id;
-        match entry.state {
+        // What the canary counts is followed from its draft on, sent or not.
+        let cleared = match (again, clean) {
+            (Some(again), _) => self.ledger.finding_cleared(id, false, again.target.step, now)?,
+            (None, Some(step)) => self.ledger.finding_cleared(id, true, step, now)?,
+            (None, None) => false,
+        };
+        let moved = match entry.state {
+            // What refuses a call stands and falls with the call.
+            _ if target.scope.gate().is_some() => Ok(false),
             State::Waiting | State::Approved if long_past => {
                 self.ledger.supersede(id, "its user has spoken to the agent several times since", now)
             }
@@ -421,7 +569,8 @@ impl Keeper {
                 self.ledger.supersede(id, "the run has mended itself", now)
             }
             _ => Ok(false),
-        }
+        };
+        Ok(moved? | cleared)
     }
 
     /// Says how the ledger stands, if that is not what was shown last.
@@ -430,12 +579,17 @@ impl Keeper {
             Ok(version) => version,
             Err(error) => return (self.say)(Said::Lost(error.to_string())),
         };
-        if !changed && self.shown.is_some_and(|(shown, _)| shown == version) {
+        let now = (version, self.post.as_ref().map_or(0, Post::version));
+        if !changed && self.shown == Some(now) {
             return;
         }
-        self.shown = Some((version, Instant::now()));
+        self.shown = Some(now);
         let said = self.view();
         (self.say)(said.unwrap_or_else(|error| Said::Lost(error.to_string())));
+        match GuardView::of(&self.ledger, &self.rules.policy, Timestamp::now()) {
+            Ok(guard) => (self.say)(Said::Guard(Box::new(guard))),
+            Err(error) => (self.say)(Said::Lost(error.to_string())),
+        }
     }
 
     fn view(&mut self) -> Result<Said, LedgerError> {
@@ -448,27 +602,56 @@ impl Keeper {
         Ok(Said::Ledger { desk, history, rewrites, reach: self.reach()? })
     }
 
-    fn reach(&self) -> Result<Vec<(RunId, Reach, bool)>, LedgerError> {
+    fn reach(&self) -> Result<Vec<(RunId, Reached)>, LedgerError> {
         let now = Timestamp::now();
         let since = now.checked_sub(HOOKS_SINCE).unwrap_or(Timestamp::MIN);
-        let mut all: BTreeMap<RunId, (Reach, bool)> = BTreeMap::new();
-        for run in self.runs.iter().filter(|run| self.spool.reaches(run)) {
-            all.insert(run.clone(), (Reach::Correctable, false));
+        let mut all: BTreeMap<RunId, Reached> = BTreeMap::new();
+        for (run, format) in &self.runs {
+            let posted = || self.post.as_ref().and_then(|post| post.reaches(run, format));
+            let via = if self.spool.reaches(run) { Some(outbox::CHANNEL) } else { posted() };
+            if let Some(via) = via {
+                let via = via.to_owned();
+                all.insert(run.clone(), Reached { reach: Reach::Correctable, via, held: false });
+            }
+        }
+        for (run, via) in &self.reached {
+            let reached = || Reached { reach: Reach::Correctable, via: (*via).to_owned(), held: false };
+            all.entry(run.clone()).or_insert_with(reached);
         }
         for (run, seen) in self.ledger.hooks_seen(since)? {
-            all.insert(run, (if seen.gates { Reach::Gated } else { Reach::Correctable }, false));
+            let reach = if seen.gates { Reach::Gated } else { Reach::Correctable };
+            // What agents ask of the server is noted as hooks are, under the channel's name.
+            let via = match seen.format.as_str() {
+                "socket" | "http" => seen.format,
+                agent => format!("{agent} hook"),
+            };
+            all.insert(run, Reached { reach, via, held: false });
         }
         for held in self.ledger.held(now)? {
-            all.entry(held.run).or_default().1 = true;
+            all.entry(held.run).or_default().held = true;
         }
-        Ok(all.into_iter().map(|(run, (reach, held))| (run, reach, held)).collect())
+        Ok(all.into_iter().collect())
     }
+}
+
+/// Why the log of a run shows that it has left a proposal's target behind.
+fn left_behind_in(target: &Target, news: &RunNews) -> Option<&'static str> {
+    if target.scope == Scope::Run {
+        return None;
+    }
+    let call = u64::from_str_radix(&target.call_id, 16).ok();
+    if target.scope.gate().is_some() && call.is_some_and(|call| news.over.contains(&call)) {
+        return Some("the call has run, or was refused, already");
+    }
+    let turns = news.turns.iter().find(|turns| turns.agent == target.agent)?;
+    (turns.spoken > target.spoken).then_some("its user has spoken to the agent since")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::detect::Class;
+    use crate::recover::policy::Limits;
     use crate::recover::trail::Mark;
     use crate::recover::{Outcome, Remedy, Target};
     use crate::trace::{Probability, Status, ToolKind};
@@ -485,6 +668,10 @@ mod tests {
                 record: step,
                 call_id: String::new(),
                 position: step + 1,
+                input: String::new(),
+                turn: String::new(),
+                spoken: 0,
+                scope: crate::recover::Scope::Run,
             },
             remedy: Remedy::CorrectivePrompt,
             rule: "claim.x".into(),
@@ -507,7 +694,8 @@ mod tests {
     }
 
     fn news(steps: u32, proposals: Vec<Proposal>) -> RunNews {
-        let turns = vec![Turns { agent: "main".into(), long_past: None }];
+        let agent = "main".to_owned();
+        let turns = vec![Turns { agent, turn: String::new(), spoken: 0, long_past: None, clean: None }];
         RunNews { steps, model: "m".into(), proposals, turns, ..RunNews::none(RunId::new("r")) }
     }
 
@@ -519,13 +707,8 @@ mod tests {
 
     fn bench(retries: u32) -> Bench {
         let folder = tempfile::tempdir().unwrap();
-        let policy = Policy {
-            mode: Mode::Suggest,
-            retries_per_run: retries,
-            tokens_per_run: 10_000,
-            cost_usd_per_run: 10.0,
-            usd_per_thousand_tokens: 0.01,
-        };
+        let limits = Limits { retries_per_run: retries, ..Limits::default() };
+        let policy = Policy { limits, ..Policy::default() };
         let rules = Rules {
             ledger: folder.path().join("ledger.db"),
             spool: folder.path().join("spool"),
@@ -533,6 +716,7 @@ mod tests {
             grace: Duration::ZERO,
             policy,
             proposer: None,
+            post: post::Setup::default(),
         };
         let (say, said) = channel();
         let desk = Desk::start(rules, move |one| drop(say.send(one))).unwrap();
@@ -602,10 +786,11 @@ mod tests {
         let hook = Ledger::open(&bench.folder.path().join("ledger.db")).unwrap();
         let lease =
             hook.lease(&RunId::new("r"), "hook", "h", Duration::from_secs(9), Timestamp::now()).unwrap();
-        hook.delivered(&lease.unwrap(), Timestamp::now()).unwrap();
+        let lease = lease.unwrap();
+        hook.delivered(&lease, Timestamp::now()).unwrap();
         bench.until(|all| state_of(all, 2) == Some(State::Delivered));
         let mut seen = news(3, vec![proposal(2)]);
-        seen.receipts.push((id, 7));
+        seen.receipts.push((Arrived { proposal: id, text: Some(lease.text().to_owned()) }, 7));
         bench.news(seen);
         let entries = bench.until(|all| state_of(all, 2) == Some(State::Confirmed));
         assert_eq!(entries[0].delivery.as_ref().and_then(|d| d.confirmed).and_then(|c| c.1), Some(7));
@@ -675,6 +860,42 @@ mod tests {
         let entries = bench.until(|all| state_of(all, 5) == Some(State::Waiting));
         let drafted = entries.iter().find(|e| e.proposal.target.step == 5).unwrap();
         assert_eq!(drafted.proposal.remedy, Remedy::Escalate);
+    }
+
+    #[test]
+    fn a_text_that_arrived_changed_fails_and_a_log_that_moves_on_supersedes() {
+        let bench = bench(3);
+        let (arrives, mut turn, mut call) = (proposal(2), proposal(3), proposal(4));
+        (turn.rule, call.rule) = ("claim.y".into(), "claim.z".into());
+        turn.target.scope = Scope::Turn;
+        call.target.scope = Scope::Call(crate::recover::Gate::of("c", "Bash", "{}"));
+        call.target.call_id = format!("{:016x}", 77);
+        let all = vec![arrives.clone(), turn.clone(), call.clone()];
+        bench.news(news(5, all.clone()));
+        bench.until(|all| state_of(all, 4) == Some(State::Waiting));
+        let (id, seen) = (arrives.id.clone(), String::new());
+        bench.desk.ask(Ask::Decide { proposal: id.clone(), verdict: Verdict::Approve, seen });
+        bench.until(|all| state_of(all, 2) == Some(State::Approved));
+        let hook = Ledger::open(&bench.folder.path().join("ledger.db")).unwrap();
+        let lease =
+            hook.lease(&RunId::new("r"), "hook", "h", Duration::from_secs(9), Timestamp::now()).unwrap();
+        let lease = lease.unwrap();
+        hook.hand_over(&lease, Timestamp::now()).unwrap();
+        let mut more = news(5, all);
+        let text = Some(lease.text().replace("again", "never"));
+        more.receipts.push((Arrived { proposal: id, text }, 7));
+        more.turns[0].spoken = 1;
+        more.over = vec![77];
+        bench.news(more);
+        let entries = bench.until(|all| {
+            state_of(all, 2) == Some(State::Failed)
+                && state_of(all, 3) == Some(State::Superseded)
+                && state_of(all, 4) == Some(State::Superseded)
+        });
+        let failed = entries.iter().find(|e| e.proposal.id == arrives.id).unwrap();
+        assert!(failed.delivery.as_ref().unwrap().failure.as_ref().unwrap().contains("another text"));
+        let note = |step: u32| &entries.iter().find(|e| e.proposal.target.step == step).unwrap().note;
+        assert!(note(3).contains("spoken") && note(4).contains("already"));
     }
 
     #[test]

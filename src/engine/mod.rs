@@ -3,10 +3,12 @@
 //!
 //! Workers send [`Update`]s over a bounded channel; the board has one owner, who applies them.
 
+mod ahead;
 pub mod assess;
 pub mod board;
 pub mod desk;
 mod follow;
+pub mod guard;
 mod listed;
 mod merge;
 pub mod proposer;
@@ -20,7 +22,10 @@ mod watching;
 mod workers;
 
 pub use assess::{Assessor, Judge};
-pub use board::{Board, Reach, RunDelta, RunSummary, RunView, SourceState, SourceView, StepView, Update};
+pub use board::{
+    Board, Reach, Reached, RunDelta, RunSummary, RunView, SourceState, SourceView, StepView, Update,
+};
+pub use guard::GuardView;
 pub use reading::{Reading, Worked};
 pub use replay::{Recording, Went};
 pub use reread::{Reread, RereadError, StepTexts};

@@ -88,7 +88,7 @@ pub fn each_record(
 /// The run that a file belongs to, with its sub-agents' files where they are laid beside it; `None`
 /// where no format claims it.
 pub fn run_of(path: &Path, format: Option<&'static dyn Format>) -> Option<FoundRun> {
-    let mut roots = vec![path.to_owned(), path.with_extension("")];
+    let mut roots = vec![path.to_owned()];
     roots.retain(|root| root.exists());
     // Codex lays the threads of one run beside each other.
     let beside = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("rollout-"));

@@ -16,15 +16,15 @@ use super::read;
 use crate::format::Format;
 use crate::text::excerpt;
 use crate::trace::step::LABEL_BYTES;
-use crate::trace::{AgentId, Closing, Event, EventKind};
+use crate::trace::{AgentId, Closing, Event, EventKind, Lifecycle};
 
 /// How long a lagging log is waited for.
 const PATIENCE: Duration = Duration::from_millis(150);
 /// Between two looks at the log's size.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Judges the run of `log` at the end of a turn in which `agent` said `last_message` last. `None`: there
-/// is no such log yet, or no format claims it.
+/// Judges the run of `log` at the end of a turn in which `agent` said `last_message` last, or what the log
+/// says where the agent does not tell. `None`: there is no such log yet, or no format claims it.
 ///
 /// # Errors
 /// The log cannot be read.
@@ -57,6 +57,11 @@ pub fn judged(
             );
         }
         if let Some(assessor) = &mut assessor {
+            if last_message.is_none() {
+                // The log holds what was said last, and may have no word for the end of a turn.
+                let kind = EventKind::Lifecycle { what: Lifecycle::TurnEnd, text: "".into() };
+                assessor.join(agent, Event { agent: None, time: None, kind });
+            }
             assessor.conclude(false);
         }
         return Ok(assessor);

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
 
+use super::ahead;
 use super::board::{Reach, Update};
 use super::reading::Reading;
 use super::{Judge, Options, RunDelta};
@@ -25,6 +26,9 @@ const SETTLE: Duration = Duration::from_millis(500);
 /// How many files may be held open by runs that have nothing to read.
 const HELD_OPEN: usize = 200;
 
+/// So many changes between two looks make a run one that is written to all the time.
+const DENSE: u8 = 3;
+
 /// How long a worker waits for a full channel before it looks whether it should stop.
 const FULL: Duration = Duration::from_millis(1);
 
@@ -38,7 +42,11 @@ pub(super) struct Slot {
     pub(super) assessed: bool,
     /// When it was opened, counted up; 0: never.
     pub(super) opened: u64,
-    pub(super) last_queued: Option<Instant>,
+    last_queued: Option<Instant>,
+    /// How often it has changed since, at most 255.
+    changes: u8,
+    /// It had changed so often between two looks that it is written to all the time.
+    dense: bool,
     /// When it is to be looked at again without anything having changed; also in [`State::due`].
     due: Option<Instant>,
     reading: Option<Reading>,
@@ -51,6 +59,8 @@ pub(super) struct Slot {
     read_again_at: Option<Instant>,
     first_read: bool,
     shown: Shown,
+    /// Its end, shown while it is read for the first time.
+    ahead: Option<Box<RunDelta>>,
 }
 
 /// What the board has been told of a run.
@@ -78,6 +88,8 @@ impl Slot {
             assessed: false,
             opened: 0,
             last_queued: None,
+            changes: 0,
+            dense: false,
             due: None,
             reading: None,
             incoming: Vec::new(),
@@ -87,6 +99,7 @@ impl Slot {
             read_again_at: None,
             first_read: false,
             shown: Shown::default(),
+            ahead: None,
         }
     }
 
@@ -119,6 +132,7 @@ impl State {
             self.first_readings += 1;
         }
         slot.last_queued = Some(Instant::now());
+        slot.dense = std::mem::take(&mut slot.changes) >= DENSE;
         match slot.stage {
             Stage::Idle => {
                 slot.stage = Stage::Queued;
@@ -127,6 +141,13 @@ impl State {
             Stage::Queued => {}
             Stage::Running => slot.again = true,
         }
+    }
+
+    /// A run has changed. From when it may be looked at again; `None`: it never was.
+    pub(super) fn touched(&mut self, index: usize, pause: Duration, dense: Duration) -> Option<Instant> {
+        let slot = self.slots.get_mut(index)?;
+        slot.changes = slot.changes.saturating_add(1);
+        Some(slot.last_queued? + if slot.dense { dense } else { pause })
     }
 
     /// Puts a run before all others.
@@ -353,6 +374,8 @@ impl Pool {
                     close: slot.close,
                     read_again_at: slot.read_again_at,
                     shown: slot.shown,
+                    fresh: fresh.then(|| slot.found.clone()),
+                    ahead: slot.ahead.take(),
                 });
             }
             state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -374,6 +397,7 @@ impl Pool {
         }
         slot.read_again_at = worked.read_again_at;
         slot.shown = job.shown;
+        slot.ahead = job.ahead;
         slot.reading = Some(job.reading);
         slot.stage = Stage::Idle;
         if worked.more || slot.again {
@@ -401,6 +425,9 @@ struct Job {
     close: bool,
     read_again_at: Option<Instant>,
     shown: Shown,
+    /// The run as it was found, if nothing has been read of it.
+    fresh: Option<FoundRun>,
+    ahead: Option<Box<RunDelta>>,
 }
 
 /// What became of a stretch of work.
@@ -413,6 +440,10 @@ impl Job {
     fn run(&mut self, pool: &Pool, buffer: &mut Vec<u8>) -> Done {
         let began = Instant::now();
         let held = self.reading.open_files();
+        if let Some(found) = self.fresh.take().filter(|_| pool.options.follow) {
+            self.ahead = ahead::end_of(&found).map(Box::new);
+            self.show_ahead(pool);
+        }
         for source in self.incoming.drain(..) {
             self.reading.add(&source);
             self.shown.news = true;
@@ -452,7 +483,13 @@ impl Job {
         let first = self.shown.at.is_none();
         let due = self.shown.at.is_none_or(|at| at.elapsed() >= SHOW_EVERY);
         let gone = self.reading.gone().map(str::to_owned);
-        if (self.shown.news || first) && (!more || due) {
+        if more && self.ahead.is_some() {
+            // The end stays on the screen until all that stands before it has been read.
+            if due {
+                self.show_ahead(pool);
+            }
+        } else if (self.shown.news || first) && (!more || due) {
+            self.ahead = None;
             let reach = pool.options.reach(self.reading.id(), &self.reading);
             let delta = self.reading.delta(reach);
             pool.options.seen(&self.reading, &delta);
@@ -469,6 +506,18 @@ impl Job {
             self.shown.gone = true;
             pool.send(Update::Gone { run: self.reading.id().clone(), reason });
         }
+    }
+
+    /// Shows the run's end, and how far the reading is.
+    fn show_ahead(&mut self, pool: &Pool) {
+        let Some(ahead) = &mut self.ahead else { return };
+        ahead.summary.reach = pool.options.reach(self.reading.id(), &self.reading);
+        for (shown, now) in ahead.summary.sources.iter_mut().zip(self.reading.views()) {
+            shown.read = now.read;
+            shown.size = shown.size.max(now.size);
+        }
+        pool.send(Update::Run(ahead.clone()));
+        self.shown.at = Some(Instant::now());
     }
 
     /// Closes files where too many are open: with a thousand files the system's limit is near.

@@ -9,9 +9,12 @@ mod chat;
 mod claude_code;
 mod codex;
 mod emit;
+mod gemini;
 mod json;
 mod native;
+mod opencode;
 mod prose;
+mod sent;
 #[cfg(test)]
 mod testing;
 
@@ -122,7 +125,14 @@ impl RunShape {
 }
 
 /// All formats, the surest first: on equal certainty the earlier one wins.
-pub static ALL: &[&dyn Format] = &[&native::Native, &claude_code::ClaudeCode, &codex::Codex, &chat::Chat];
+pub static ALL: &[&dyn Format] = &[
+    &native::Native,
+    &claude_code::ClaudeCode,
+    &codex::Codex,
+    &gemini::Gemini,
+    &opencode::Opencode,
+    &chat::Chat,
+];
 
 /// The format with this name.
 pub fn by_name(name: &str) -> Option<&'static dyn Format> {

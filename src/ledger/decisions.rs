@@ -7,8 +7,9 @@ use rusqlite::{OptionalExtension as _, params};
 
 use super::Ledger;
 use super::audit::{ORIGIN, Row};
-use super::entry::{Decision, Entry, Operator, State, Verdict};
+use super::entry::{Decision, Entry, Operator, Verdict};
 use super::error::{LedgerError, Result};
+use super::state::{Event, State};
 use crate::recover::{ProposalId, proposal::digest};
 use crate::text;
 
@@ -26,6 +27,9 @@ pub enum Decided {
     Recorded(Decision),
     /// Somebody else was first; this is how it stands.
     Already(Box<Entry>),
+    /// It is in the ledger, and it is not carried out: what it is about has moved on, for this reason.
+    /// A veto or a deferral is kept in the same way.
+    MovedOn(Decision, String),
     /// There is nothing to decide any more.
     NotWaiting(State),
 }
@@ -72,12 +76,15 @@ struct Asked {
     drafted_digest: String,
     position: i64,
     grace_until: Option<i64>,
+    bound: String,
+    note: String,
 }
 
 impl Ledger {
     /// Records a decision; `seen` is the text that was on the screen, and `grace` how long it can be
     /// undone. It is on the disk when this returns. A deferral is recorded and leaves the proposal
-    /// waiting.
+    /// waiting. Where the run has moved on from what the proposal is about, the word is recorded, the
+    /// proposal is superseded, and nothing is sent.
     ///
     /// # Errors
     /// No such proposal; an edited text is empty or too long; the ledger cannot be written.
@@ -97,9 +104,14 @@ impl Ledger {
         };
         let change = self.write()?;
         let asked = self.asked(id)?;
-        if asked.state != State::Waiting {
+        let late = asked.state.is_left_behind() && verdict != Verdict::Defer;
+        if asked.state != State::Waiting && !late {
             return self.too_late(id, asked.state);
         }
+        let moved_on = match late {
+            true => Some(asked.note.clone()),
+            false => self.why_left_behind(id)?.map(str::to_owned),
+        };
         let text = match &verdict {
             Verdict::Approve => asked.payload.as_str(),
             Verdict::Edit { text } => text.as_str(),
@@ -122,24 +134,34 @@ impl Ledger {
             Err(e) => return Err(self.failed("write a decision to", e)),
         };
         let until = now.as_microsecond().saturating_add(i64::try_from(grace.as_micros()).unwrap_or(i64::MAX));
-        let (state, deferred, until) = match verdict {
-            Verdict::Approve | Verdict::Edit { .. } => (State::Approved, 0, Some(until)),
-            Verdict::Veto { .. } => (State::Vetoed, 0, Some(until)),
-            Verdict::Defer => (State::Waiting, number, None),
+        let event = match verdict {
+            Verdict::Approve | Verdict::Edit { .. } => Event::Approve,
+            Verdict::Veto { .. } => Event::Veto,
+            Verdict::Defer => Event::Defer,
         };
-        self.db
-            .prepare_cached("UPDATE proposals SET state = ?2, deferred = ?3, grace_until = ?4 WHERE id = ?1")
-            .and_then(|mut set| set.execute(params![id.as_str(), state.word(), deferred, until]))
-            .map_err(|e| self.failed("write a decision to", e))?;
+        match (&moved_on, late) {
+            (_, true) => {}
+            (Some(why), false) => {
+                self.close(id, Event::Supersede, why)?;
+            }
+            (None, false) => {
+                let (deferred, until) = if event == Event::Defer { (number, None) } else { (0, Some(until)) };
+                let state = asked.state.after(event).unwrap_or(asked.state);
+                self.db
+                    .prepare_cached(
+                        "UPDATE proposals SET state = ?2, deferred = ?3, grace_until = ?4 WHERE id = ?1",
+                    )
+                    .and_then(|mut set| set.execute(params![id.as_str(), state.word(), deferred, until]))
+                    .map_err(|e| self.failed("write a decision to", e))?;
+            }
+        }
         change.commit().map_err(|e| self.failed("write a decision to", e))?;
-        Ok(Decided::Recorded(Decision {
-            number,
-            verdict,
-            by,
-            at: super::proposals::moment(now.as_microsecond()),
-            seen,
-            undone: None,
-        }))
+        let at = super::proposals::moment(now.as_microsecond());
+        let decision = Decision { number, verdict, by, at, seen, undone: None };
+        Ok(match moved_on {
+            Some(why) => Decided::MovedOn(decision, why),
+            None => Decided::Recorded(decision),
+        })
     }
 
     /// Takes back an approval or a veto within its grace time: a row is added that says so, and the
@@ -173,6 +195,17 @@ impl Ledger {
         Ok(Undo::Undone)
     }
 
+    /// The number of the latest decision, 0 before the first: what was decided later has a higher one.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn last_decision(&self) -> Result<i64> {
+        self.db
+            .prepare_cached("SELECT coalesce(max(number), 0) FROM decisions")
+            .and_then(|mut ask| ask.query_row([], |row| row.get(0)))
+            .map_err(|e| self.failed("read", e))
+    }
+
     fn too_late(&self, id: &ProposalId, state: State) -> Result<Decided> {
         Ok(match state {
             State::Waiting | State::Superseded | State::Expired => Decided::NotWaiting(state),
@@ -184,8 +217,8 @@ impl Ledger {
         let found = self
             .db
             .prepare_cached(
-                "SELECT state, round, json_extract(body, '$.payload'), digest, position, grace_until
-                 FROM proposals WHERE id = ?1",
+                "SELECT state, round, json_extract(body, '$.payload'), digest, position, grace_until,
+                    body, note FROM proposals WHERE id = ?1",
             )
             .and_then(|mut ask| {
                 ask.query_row([id.as_str()], |row| {
@@ -198,6 +231,8 @@ impl Ledger {
                             drafted_digest: row.get(3)?,
                             position: row.get(4)?,
                             grace_until: row.get(5)?,
+                            bound: digest(&row.get::<_, String>(6)?),
+                            note: row.get(7)?,
                         },
                     ))
                 })
@@ -252,12 +287,13 @@ impl Ledger {
             seen,
             position: asked.position,
             previous: &previous,
+            bound: &asked.bound,
         };
         self.db
             .prepare_cached(
                 "INSERT INTO decisions (number, proposal, round, verdict, text, digest,
-                 drafted_digest, reason, by_kind, by_name, at, seen, position, previous, hash)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+                 drafted_digest, reason, by_kind, by_name, at, seen, position, previous, hash, bound)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
             )?
             .execute(params![
                 row.number,
@@ -275,6 +311,7 @@ impl Ledger {
                 row.position,
                 row.previous,
                 row.hash(),
+                row.bound,
             ])?;
         Ok(row.number)
     }

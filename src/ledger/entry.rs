@@ -1,76 +1,11 @@
-//! A proposal with what has become of it: the state machine of DESIGN.md §6 in types.
-//!
-//! ```text
-//! waiting ─▶ approved ─▶ leased ─▶ delivered ─▶ confirmed
-//!   │  ▲        │ undo      └─▶ failed (retried by hand: back to approved)
-//!   │  └────────┘
-//!   ├─▶ vetoed   ├─▶ superseded   └─▶ expired
-//! ```
+//! A proposal with what has become of it.
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::state::State;
 pub use crate::recover::Outcome;
 use crate::recover::Proposal;
-
-/// How far a proposal is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Waits for a person.
-    Waiting,
-    /// Approved, or edited and approved; not yet taken up by a channel.
-    Approved,
-    /// A process is delivering it.
-    Leased,
-    /// Given to the agent; not yet seen in its log.
-    Delivered,
-    /// Seen in the agent's own log.
-    Confirmed,
-    /// The delivery failed; kept and shown, retried by hand.
-    Failed,
-    /// A person said no.
-    Vetoed,
-    /// The run moved on, or mended itself.
-    Superseded,
-    /// An explicit policy let it lapse.
-    Expired,
-}
-
-impl State {
-    /// Every state.
-    pub const ALL: [Self; 9] = [
-        Self::Waiting,
-        Self::Approved,
-        Self::Leased,
-        Self::Delivered,
-        Self::Confirmed,
-        Self::Failed,
-        Self::Vetoed,
-        Self::Superseded,
-        Self::Expired,
-    ];
-
-    /// The state that a word stands for.
-    pub fn of_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.word() == word)
-    }
-
-    /// The word for it.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Approved => "approved",
-            Self::Leased => "leased",
-            Self::Delivered => "delivered",
-            Self::Confirmed => "confirmed",
-            Self::Failed => "failed",
-            Self::Vetoed => "vetoed",
-            Self::Superseded => "superseded",
-            Self::Expired => "expired",
-        }
-    }
-}
 
 /// What was said of a proposal.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,8 +102,40 @@ pub struct Delivery {
     pub confirmed: Option<(Timestamp, Option<u32>)>,
     /// Why it failed.
     pub failure: Option<String>,
-    /// How often it was tried.
+    /// How often a process took it up, over all tries.
     pub attempts: u32,
+}
+
+/// One try to carry an approved text to its agent.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Try {
+    /// What it is known by to its receiver.
+    pub key: String,
+    /// The decision that it carries out.
+    pub decision: i64,
+    /// The channel.
+    pub channel: String,
+    /// The process that took it up last, and how many did.
+    pub holder: (String, u32),
+    /// When it was taken up last.
+    pub leased: Timestamp,
+    /// The text.
+    pub text: String,
+    /// When it was handed over.
+    pub delivered: Option<Timestamp>,
+    /// When it was seen in the agent's own log, and in which record (0-based in its source).
+    pub confirmed: Option<(Timestamp, Option<u32>)>,
+    /// When it failed, and why.
+    pub failed: Option<(Timestamp, String)>,
+}
+
+/// The way of a proposal's text, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Course {
+    /// The tries, the first first.
+    pub tries: Vec<Try>,
+    /// The step that shows the outcome, where one does, and when that was seen.
+    pub outcome: Option<(Option<u32>, Timestamp)>,
 }
 
 /// A proposal with all that is known of it.
@@ -188,6 +155,7 @@ pub struct Entry {
     pub delivery: Option<Delivery>,
     /// What happened after it.
     pub outcome: Outcome,
-    /// Why it was superseded or expired, one clause; empty otherwise. Through the gate.
+    /// Why it was superseded, or by which policy it expired, one clause; empty otherwise. Through the
+    /// gate.
     pub note: String,
 }

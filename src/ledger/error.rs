@@ -98,6 +98,12 @@ pub enum LedgerError {
         /// The id.
         id: ProposalId,
     },
+    /// A gate that names no call.
+    #[error("proposal {id} would refuse a call and does not name it by digests: it was not put down")]
+    NoGate {
+        /// The proposal.
+        id: ProposalId,
+    },
     /// A text that no channel takes.
     #[error("the text has {characters} characters and at most {most} can be sent: shorten it")]
     TooLong {

@@ -10,15 +10,19 @@
 //! `schema::STEPS`; a step that has been released is never changed.
 
 mod audit;
+mod binding;
 mod decisions;
 mod deliveries;
 pub mod entry;
 mod error;
 mod figures;
+pub mod guard;
 mod hooks;
 mod proposals;
 mod rewrites;
+mod rulings;
 mod schema;
+pub mod state;
 mod watched;
 
 use std::path::{Path, PathBuf};
@@ -26,17 +30,25 @@ use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
-pub use audit::{Broken, Chain, LoggedDecision};
+pub use audit::{Broken, Chain, Fault, LoggedDecision};
+pub use binding::{Known, LONG_PAST, MAIN, Move, left_behind};
 pub use decisions::{Decided, LONGEST_TEXT, Undo, as_sent};
-pub use deliveries::{Handed, Lease};
-pub use entry::{Decision, Delivery, Entry, Operator, Outcome, State, Verdict};
+pub use deliveries::{Arrival, Caller, Handed, Lease};
+pub use entry::{Course, Decision, Delivery, Entry, Operator, Outcome, Try, Verdict};
 pub use error::{LedgerError, Result};
+pub use guard::{GuardEvent, GuardKind, Stopped};
 pub use hooks::{Held, HookSeen};
 pub use proposals::Standing;
 pub use rewrites::Rewrite;
+pub use rulings::{Ruled, RunUse};
+pub use state::State;
 pub use watched::Watched;
 
 pub use crate::recover::Mode;
+
+/// The rule of a proposal that is an agent's own request: its text goes out as the answer to that request
+/// alone, and counts neither as a recovery nor against a run's hold.
+pub const GATE: &str = "gate.request";
 
 /// How long a writer waits for another one before it gives up, where the caller does not say.
 pub const PATIENCE: Duration = Duration::from_secs(5);
@@ -90,13 +102,27 @@ impl Ledger {
     }
 
     /// A transaction that holds the write lock from its beginning, so that what it reads stays true
-    /// until it commits.
-    fn write(&self) -> Result<Transaction<'_>> {
+    /// until it commits. Within another one it is part of that.
+    fn write(&self) -> Result<Change<'_>> {
+        if !self.db.is_autocommit() {
+            return Ok(Change(None));
+        }
         Transaction::new_unchecked(&self.db, TransactionBehavior::Immediate)
+            .map(|change| Change(Some(change)))
             .map_err(|e| self.failed("write to", e))
     }
 
     fn failed(&self, doing: &'static str, error: rusqlite::Error) -> LedgerError {
         LedgerError::of_sqlite(&self.path, doing, error)
+    }
+}
+
+/// What is written together; undone when it is dropped before it is committed. `None`: a part of a
+/// larger one, which is undone or committed as a whole.
+struct Change<'a>(Option<Transaction<'a>>);
+
+impl Change<'_> {
+    fn commit(self) -> rusqlite::Result<()> {
+        self.0.map_or(Ok(()), Transaction::commit)
     }
 }

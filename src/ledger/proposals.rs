@@ -4,10 +4,11 @@ use jiff::Timestamp;
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::Mode;
-use super::entry::{Decision, Delivery, Entry, Operator, Outcome, State, Verdict};
+use super::entry::{Course, Decision, Delivery, Entry, Operator, Outcome, Try, Verdict};
 use super::error::{LedgerError, Result};
-use super::{Ledger, as_sent};
-use crate::recover::{Proposal, ProposalId, proposal::digest};
+use super::state::{Event, State};
+use super::{GATE, Ledger, as_sent};
+use crate::recover::{Gate, Proposal, ProposalId, Scope, proposal::digest};
 use crate::text;
 use crate::trace::RunId;
 
@@ -20,7 +21,8 @@ const COLUMNS: &str = "SELECT id, body, state, drafted, round, grace_until, note
 
 impl Ledger {
     /// Puts a proposal down, unless it is there already. Its texts pass the gate, and its payload
-    /// takes the form in which it is sent ([`as_sent`]). Returns whether it is new.
+    /// takes the form in which it is sent ([`as_sent`]). `mode` is observe or suggest; what else a policy
+    /// asks for is ruled on by [`Ledger::put_down`]. Returns whether it is new.
     ///
     /// # Errors
     /// The payload is empty or too long; the ledger cannot be written.
@@ -41,8 +43,10 @@ impl Ledger {
             .db
             .prepare_cached(
                 "INSERT OR IGNORE INTO proposals
-                 (id, run, agent, mode, body, digest, position, p_wrong, drafted, state)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'waiting')",
+                 (id, run, agent, mode, body, digest, position, p_wrong, drafted, state, scope,
+                  gate_call, gate_input, since)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, 'waiting', ?10, ?11, ?12,
+                  coalesce((SELECT max(number) FROM moves), 0))",
             )
             .and_then(|mut add| {
                 add.execute(params![
@@ -55,6 +59,9 @@ impl Ledger {
                     kept.target.position,
                     kept.p_wrong.get(),
                     now.as_microsecond(),
+                    kept.target.scope.word(),
+                    kept.target.scope.gate().map_or("", |gate| gate.call.as_str()),
+                    kept.target.scope.gate().map_or("", |gate| gate.input.as_str()),
                 ])
             })
             .map_err(failed)?;
@@ -111,7 +118,7 @@ impl Ledger {
         self.entries("WHERE substr(id, 1, length(?1)) = ?1 ORDER BY drafted, id LIMIT 3", [beginning])
     }
 
-    /// What stands open about a run. Cheap: for a hook's poll.
+    /// What stands open about a run, but for what its agents asked. Cheap: for a hook's poll.
     ///
     /// # Errors
     /// The ledger cannot be read.
@@ -124,15 +131,35 @@ impl Ledger {
     /// # Errors
     /// The ledger cannot be read.
     pub fn standing_for(&self, run: &RunId, agent: Option<&str>) -> Result<Standing> {
+        self.standing_at(run, agent, None, 0)
+    }
+
+    /// As [`Ledger::standing_for`], with what would refuse this call, and of approved corrections only
+    /// those that were decided after `after`. What would refuse a call is not counted otherwise.
+    ///
+    /// # Errors
+    /// The ledger cannot be read.
+    pub fn standing_at(
+        &self,
+        run: &RunId,
+        agent: Option<&str>,
+        gate: Option<&Gate>,
+        after: i64,
+    ) -> Result<Standing> {
+        let (call, input) = gate.map_or(("", ""), |gate| (gate.call.as_str(), gate.input.as_str()));
         self.db
             .prepare_cached(
                 "SELECT coalesce(sum(state = 'waiting' AND deferred = 0 AND mode <> 'observe'), 0),
-                        coalesce(sum(state IN ('approved', 'leased')), 0)
-                 FROM proposals WHERE run = ?1 AND (?2 IS NULL OR agent = ?2)
-                   AND state IN ('waiting', 'approved', 'leased')",
+                        coalesce(sum(state IN ('approved', 'leased') AND (scope = 'call' OR EXISTS (
+                            SELECT 1 FROM decisions d WHERE d.proposal = p.id AND d.round = p.round
+                            AND d.number > ?5 AND d.verdict IN ('approve', 'edit')))), 0)
+                 FROM proposals p WHERE run = ?1 AND (?2 IS NULL OR agent = ?2)
+                   AND state IN ('waiting', 'approved', 'leased')
+                   AND (scope <> 'call' OR (gate_call = ?3 AND gate_input = ?4))
+                   AND json_extract(body, '$.rule') <> ?6",
             )
             .and_then(|mut ask| {
-                ask.query_row(params![run.as_str(), agent], |row| {
+                ask.query_row(params![run.as_str(), agent, call, input, after, GATE], |row| {
                     Ok(Standing { waiting: row.get(0)?, approved: row.get(1)? })
                 })
             })
@@ -144,8 +171,8 @@ impl Ledger {
     ///
     /// # Errors
     /// The ledger cannot be written.
-    pub fn supersede(&self, id: &ProposalId, reason: &str, now: Timestamp) -> Result<bool> {
-        self.close(id, State::Superseded, reason, now)
+    pub fn supersede(&self, id: &ProposalId, reason: &str, _now: Timestamp) -> Result<bool> {
+        self.close(id, Event::Supersede, reason)
     }
 
     /// A policy lets a proposal lapse; `policy` names it. Never a person's no. Returns whether it was
@@ -153,20 +180,18 @@ impl Ledger {
     ///
     /// # Errors
     /// The ledger cannot be written.
-    pub fn expire(&self, id: &ProposalId, policy: &str, now: Timestamp) -> Result<bool> {
-        self.close(id, State::Expired, policy, now)
+    pub fn expire(&self, id: &ProposalId, policy: &str, _now: Timestamp) -> Result<bool> {
+        self.close(id, Event::Expire, &format!("by policy {policy}"))
     }
 
-    fn close(&self, id: &ProposalId, state: State, why: &str, _now: Timestamp) -> Result<bool> {
-        let from = match state {
-            State::Superseded => "'waiting', 'approved', 'failed'",
-            _ => "'waiting', 'approved'",
-        };
+    pub(super) fn close(&self, id: &ProposalId, event: Event, why: &str) -> Result<bool> {
+        let state = if event == Event::Expire { State::Expired } else { State::Superseded };
         let changed = self
             .db
             .prepare_cached(&format!(
                 "UPDATE proposals SET state = ?2, note = ?3, grace_until = NULL
-                 WHERE id = ?1 AND state IN ({from})"
+                 WHERE id = ?1 AND state IN ({})",
+                event.sources()
             ))
             .and_then(|mut change| {
                 change.execute(params![id.as_str(), state.word(), text::excerpt(why, SHORT)])
@@ -268,9 +293,44 @@ impl Ledger {
             .map_err(|e| self.failed("read", e))
     }
 
+    /// Every try to carry a proposal's text to its agent, and what shows the outcome.
+    ///
+    /// # Errors
+    /// No such proposal; the ledger cannot be read.
+    pub fn course(&self, id: &ProposalId) -> Result<Course> {
+        let failed = |e| self.failed("read", e);
+        let tries = self
+            .db
+            .prepare_cached(
+                "SELECT key, decision, channel, holder, leases, leased, text, delivered, confirmed,
+                        confirmed_record, failed, failure
+                 FROM deliveries WHERE proposal = ?1 ORDER BY id",
+            )
+            .and_then(|mut ask| ask.query_map([id.as_str()], try_of)?.collect())
+            .map_err(failed)?;
+        let outcome = self
+            .db
+            .prepare_cached("SELECT outcome_step, outcome_at FROM proposals WHERE id = ?1")
+            .and_then(|mut ask| {
+                ask.query_row([id.as_str()], |row| {
+                    let at: Option<i64> = row.get(1)?;
+                    Ok((row.get::<_, Option<u32>>(0)?, at.map(moment)))
+                })
+                .optional()
+            })
+            .map_err(failed)?;
+        let (step, at) = outcome.ok_or_else(|| LedgerError::NoSuch { id: id.clone() })?;
+        Ok(Course { tries, outcome: at.map(|at| (step, at)) })
+    }
+
     pub(super) fn damaged(&self, id: &ProposalId, what: &dyn std::fmt::Display) -> LedgerError {
         LedgerError::Damaged { path: self.path.clone(), what: format!("proposal {id}: {what}") }
     }
+}
+
+/// Whether a text is a digest as [`digest`] makes them.
+fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
 }
 
 /// How many proposals of a run stand open.
@@ -307,6 +367,24 @@ impl Stored {
             outcome: row.get(7)?,
         })
     }
+}
+
+fn try_of(row: &Row<'_>) -> rusqlite::Result<Try> {
+    let confirmed: Option<i64> = row.get(8)?;
+    let record: Option<u32> = row.get(9)?;
+    let failed: Option<i64> = row.get(10)?;
+    let failure: Option<String> = row.get(11)?;
+    Ok(Try {
+        key: row.get(0)?,
+        decision: row.get(1)?,
+        channel: row.get(2)?,
+        holder: (row.get(3)?, row.get(4)?),
+        leased: moment(row.get(5)?),
+        text: row.get(6)?,
+        delivered: row.get::<_, Option<i64>>(7)?.map(moment),
+        confirmed: confirmed.map(|at| (moment(at), record)),
+        failed: failed.map(|at| (moment(at), failure.unwrap_or_default())),
+    })
 }
 
 /// A decision from `number, verdict, text, reason, by_kind, by_name, at, seen, undone`.
@@ -354,6 +432,12 @@ fn through_the_gate(proposal: &Proposal) -> Result<Proposal> {
     }
     kept.target.agent = text::clean(&kept.target.agent).into_owned();
     kept.target.call_id = text::clean(&kept.target.call_id).into_owned();
+    kept.target.turn = text::clean(&kept.target.turn).into_owned();
+    if let Scope::Call(gate) = &kept.target.scope
+        && !(is_digest(&gate.call) && is_digest(&gate.input))
+    {
+        return Err(LedgerError::NoGate { id: kept.id });
+    }
     kept.payload = as_sent(&kept.payload, &kept.id)?;
     Ok(kept)
 }

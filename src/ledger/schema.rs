@@ -7,7 +7,7 @@
 //! Times are microseconds since 1970 UTC.
 
 use std::fs;
-use std::io::{self, Read as _};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -17,7 +17,8 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 use super::error::{LedgerError, Result};
 
 /// The steps from an empty file to today's schema; `user_version` counts those that were taken.
-const STEPS: &[&str] = &[FIRST, super::watched::SCHEMA, super::rewrites::SCHEMA];
+const STEPS: &[&str] =
+    &[FIRST, BINDING, super::guard::SCHEMA, super::watched::SCHEMA, super::rewrites::SCHEMA];
 
 /// "mdby": tells a ledger from other SQLite files.
 const APPLICATION_ID: i64 = 0x6d64_6279;
@@ -166,6 +167,75 @@ CREATE TABLE holds (
 ) STRICT;
 ";
 
+/// What approvals bind to, and what has moved on. The ways of states are those of `state::WAYS`.
+const BINDING: &str = r"
+ALTER TABLE proposals ADD COLUMN scope TEXT NOT NULL DEFAULT 'run'
+    CHECK (scope IN ('run', 'turn', 'call'));
+-- Digests of the one call that an approval may refuse, and of its input; empty for the other scopes.
+ALTER TABLE proposals ADD COLUMN gate_call TEXT NOT NULL DEFAULT '';
+ALTER TABLE proposals ADD COLUMN gate_input TEXT NOT NULL DEFAULT '';
+-- The latest note in moves when it was put down.
+ALTER TABLE proposals ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+-- SHA-256 of the proposal's body as it was decided on; empty in rows from before this column, whose
+-- hashes do without it.
+ALTER TABLE decisions ADD COLUMN bound TEXT NOT NULL DEFAULT '';
+
+-- What agents did, as hooks and logs say: rows are only added.
+CREATE TABLE moves (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    run    TEXT    NOT NULL,
+    agent  TEXT    NOT NULL,
+    what   TEXT    NOT NULL CHECK (what IN ('asked', 'over', 'turn', 'spoke', 'began', 'ended')),
+    name   TEXT    NOT NULL,
+    input  TEXT    NOT NULL,
+    at     INTEGER NOT NULL
+) STRICT;
+CREATE INDEX moves_by_run ON moves (run, what, agent, number);
+
+CREATE TRIGGER proposals_stay_bound
+BEFORE UPDATE OF scope, gate_call, gate_input, since ON proposals
+BEGIN SELECT RAISE(ABORT, 'a proposal stays as it was drafted'); END;
+CREATE TRIGGER gates_name_their_call BEFORE INSERT ON proposals
+WHEN (NEW.scope = 'call') <> (length(NEW.gate_call) = 64 AND length(NEW.gate_input) = 64)
+BEGIN SELECT RAISE(ABORT, 'a gate names its call and the input'); END;
+CREATE TRIGGER moves_are_not_changed BEFORE UPDATE ON moves
+BEGIN SELECT RAISE(ABORT, 'what an agent did is never changed'); END;
+CREATE TRIGGER moves_are_not_removed BEFORE DELETE ON moves
+BEGIN SELECT RAISE(ABORT, 'what an agent did is never removed'); END;
+
+DROP TRIGGER proposals_go_the_way_of_states;
+CREATE TRIGGER proposals_go_the_way_of_states BEFORE UPDATE OF state ON proposals
+WHEN OLD.state <> NEW.state AND (OLD.state || ' ' || NEW.state) NOT IN (
+    'waiting approved', 'waiting vetoed', 'waiting superseded', 'waiting expired',
+    'approved waiting', 'approved leased', 'approved superseded', 'approved expired',
+    'vetoed waiting',
+    'leased delivered', 'leased failed', 'leased confirmed',
+    'delivered confirmed', 'delivered failed',
+    'failed approved', 'failed confirmed', 'failed superseded')
+BEGIN SELECT RAISE(ABORT, 'a proposal cannot go that way'); END;
+
+-- A word on what is left behind is kept; one on anything else that does not wait is refused.
+DROP TRIGGER decisions_are_of_the_round;
+CREATE TRIGGER decisions_are_of_the_round BEFORE INSERT ON decisions
+WHEN NOT EXISTS (SELECT 1 FROM proposals WHERE id = NEW.proposal AND round = NEW.round
+    AND ((NEW.verdict = 'undo' AND state IN ('approved', 'vetoed'))
+        OR (NEW.verdict <> 'undo' AND state = 'waiting')
+        OR (NEW.verdict IN ('approve', 'edit', 'veto') AND state IN ('superseded', 'expired'))))
+BEGIN SELECT RAISE(ABORT, 'the proposal does not wait for this decision'); END;
+CREATE TRIGGER decisions_say_on_what BEFORE INSERT ON decisions
+WHEN length(NEW.bound) <> 64
+BEGIN SELECT RAISE(ABORT, 'a decision says on what it was made'); END;
+
+-- Nobody is said to have said no, or to have let it lapse, who did not.
+CREATE TRIGGER veto_has_its_decision BEFORE UPDATE OF state ON proposals
+WHEN NEW.state = 'vetoed' AND NOT EXISTS (
+    SELECT 1 FROM decisions WHERE proposal = NEW.id AND round = NEW.round AND verdict = 'veto')
+BEGIN SELECT RAISE(ABORT, 'nobody vetoed this proposal'); END;
+CREATE TRIGGER expiry_has_its_policy BEFORE UPDATE OF state ON proposals
+WHEN NEW.state = 'expired' AND OLD.state <> 'expired' AND NEW.note NOT LIKE 'by policy _%'
+BEGIN SELECT RAISE(ABORT, 'only a policy lets a proposal expire'); END;
+";
+
 /// Between two tries to open a file that others are making.
 const AGAIN: Duration = Duration::from_millis(5);
 
@@ -280,8 +350,9 @@ fn make_private(path: &Path) -> Result<()> {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
         Err(e) => return Err(unreachable("make")(e)),
     }
-    let about = fs::metadata(path).map_err(unreachable("open"))?;
-    if !about.is_file() || (about.len() > 0 && !begins_as_sqlite(path).map_err(unreachable("open"))?) {
+    // It is not opened here to be looked into: closing it would end the locks that this process's other
+    // connections have on it, as POSIX has it, and another process could take their journal away.
+    if !fs::metadata(path).map_err(unreachable("open"))?.is_file() {
         return Err(LedgerError::NotALedger { path: path.to_owned() });
     }
     Ok(())
@@ -302,8 +373,186 @@ fn close_to_others(path: &Path) {
     }
 }
 
-fn begins_as_sqlite(path: &Path) -> io::Result<bool> {
-    let mut head = [0u8; 16];
-    let mut file = fs::File::open(path)?;
-    Ok(file.read_exact(&mut head).is_ok() && &head == b"SQLite format 3\0")
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::audit::{ORIGIN, Row};
+    use crate::ledger::state::{State, WAYS};
+    use crate::ledger::{Decided, Fault, Ledger, Operator, Verdict};
+    use crate::recover::{ProposalId, proposal::digest};
+    use jiff::Timestamp;
+    use rusqlite::params;
+
+    /// A database with today's tables and without the guards that ask for more than the way.
+    fn without_other_guards() -> Connection {
+        let db = Connection::open_in_memory().unwrap();
+        for step in STEPS {
+            db.execute_batch(step).unwrap();
+        }
+        db.execute_batch(
+            "DROP TRIGGER proposals_begin_waiting; DROP TRIGGER approval_has_its_decision;
+             DROP TRIGGER veto_has_its_decision; DROP TRIGGER expiry_has_its_policy;",
+        )
+        .unwrap();
+        db
+    }
+
+    #[test]
+    fn the_guards_are_the_ways_of_the_state_machine() {
+        let db = without_other_guards();
+        for from in State::ALL {
+            for to in State::ALL.into_iter().filter(|to| *to != from) {
+                let id = format!("{} {}", from.word(), to.word());
+                db.execute(
+                    "INSERT INTO proposals (id, run, agent, mode, body, digest, position, p_wrong, drafted, state)
+                     VALUES (?1, 'r', 'main', 'suggest', '{}', ?2, 0, 0.5, 0, ?3)",
+                    params![id, ORIGIN, from.word()],
+                )
+                .unwrap();
+                let went = db
+                    .execute("UPDATE proposals SET state = ?2 WHERE id = ?1", params![id, to.word()])
+                    .is_ok();
+                let may = WAYS.iter().any(|(a, _, b)| (*a, *b) == (from, to));
+                assert_eq!(went, may, "{id}");
+            }
+        }
+        // The words that the tables know are those of the types.
+        let table: String = db
+            .query_row("SELECT sql FROM sqlite_schema WHERE name = 'proposals'", [], |row| row.get(0))
+            .unwrap();
+        assert!(State::ALL.iter().all(|state| table.contains(&format!("'{}'", state.word()))));
+    }
+
+    /// A ledger as the first schema left it: five proposals in several states, five decisions.
+    fn of_the_first_schema(path: &Path) -> Vec<ProposalId> {
+        let db = Connection::open(path).unwrap();
+        db.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())).unwrap();
+        db.execute_batch(FIRST).unwrap();
+        db.pragma_update(None, "user_version", 1).unwrap();
+        db.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        let mut previous = ORIGIN.to_owned();
+        let mut number = 0;
+        let mut ids = Vec::new();
+        for (n, states) in [
+            &[][..],
+            &["approved"],
+            &["vetoed"],
+            &["approved", "leased", "delivered"],
+            &["approved", "waiting"],
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let id = format!("{n:012x}");
+            let payload = format!("Operator: do {n} [medbay {id}]");
+            let body = format!(
+                r#"{{"id":"{id}","target":{{"run":"r","format":"codex","agent":"main","step":1,"record":2,"call_id":"c","position":3}},"remedy":"corrective_prompt","rule":"x","class":"hallucination","p_wrong":0.9,"sentence":"s","claim":"c","fact":"f","fact_record":null,"payload":"{payload}","check":null,"tokens":1,"seconds":1,"why":"w","effects":[],"model":"m"}}"#
+            );
+            db.execute(
+                "INSERT INTO proposals (id, run, agent, mode, body, digest, position, p_wrong, drafted, state)
+                 VALUES (?1, 'r', 'main', 'suggest', ?2, ?3, 3, 0.9, 5, 'waiting')",
+                params![id, body, digest(&payload)],
+            )
+            .unwrap();
+            for state in states {
+                let (verdict, text) = match *state {
+                    "approved" => ("approve", payload.as_str()),
+                    "vetoed" => ("veto", ""),
+                    "waiting" => ("undo", ""),
+                    _ => ("", ""),
+                };
+                if !verdict.is_empty() {
+                    number += 1;
+                    let row = Row {
+                        number,
+                        proposal: &id,
+                        round: 0,
+                        verdict,
+                        text,
+                        digest: &digest(text),
+                        drafted_digest: &digest(&payload),
+                        reason: "",
+                        by_kind: "person",
+                        by_name: "ada",
+                        at: 7,
+                        seen: "",
+                        position: 3,
+                        previous: &previous,
+                        bound: "",
+                    };
+                    db.execute(
+                        "INSERT INTO decisions (number, proposal, round, verdict, text, digest,
+                         drafted_digest, reason, by_kind, by_name, at, seen, position, previous, hash)
+                         VALUES (?1, ?2, 0, ?3, ?4, ?5, ?6, '', 'person', 'ada', 7, '', 3, ?7, ?8)",
+                        params![
+                            number,
+                            id,
+                            verdict,
+                            text,
+                            row.digest,
+                            row.drafted_digest,
+                            previous,
+                            row.hash()
+                        ],
+                    )
+                    .unwrap();
+                    previous = row.hash();
+                }
+                if *state == "leased" {
+                    db.execute(
+                        "INSERT INTO deliveries (key, proposal, round, decision, channel, holder, leases,
+                         leased, lease_until, text, digest) VALUES ('k', ?1, 0, ?2, 'x', 'x', 1, 9, 99, ?3, ?4)",
+                        params![id, number, payload, digest(&payload)],
+                    )
+                    .unwrap();
+                }
+                let round = i64::from(*state == "waiting");
+                db.execute(
+                    "UPDATE proposals SET state = ?2, round = ?3 WHERE id = ?1",
+                    params![id, state, round],
+                )
+                .unwrap();
+            }
+            ids.push(ProposalId::stored(id));
+        }
+        db.execute_batch(
+            "INSERT INTO hooks (run, format, event, first, at) VALUES ('r', 'codex', 'Stop', 1, 1)",
+        )
+        .unwrap();
+        ids
+    }
+
+    #[test]
+    fn a_ledger_of_the_first_schema_comes_up_to_date_with_all_its_rows() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("ledger.db");
+        let ids = of_the_first_schema(&path);
+        let ledger = Ledger::open(&path).unwrap();
+        let states: Vec<State> = ids.iter().map(|id| ledger.entry(id).unwrap().state).collect();
+        assert_eq!(
+            states,
+            [State::Waiting, State::Approved, State::Vetoed, State::Delivered, State::Waiting]
+        );
+        assert_eq!(ledger.decisions().unwrap().len(), 5);
+        assert_eq!(ledger.course(&ids[3]).unwrap().tries.len(), 1);
+        assert!(ledger.hook_seen(&crate::trace::RunId::new("r")).unwrap().is_some());
+        let chain = ledger.verify().unwrap();
+        assert_eq!((chain.rows, chain.broken), (5, None));
+        // What is decided from now on goes on from the old end, and names the whole proposal.
+        let by = Operator::Person { name: "ada".into() };
+        let now = Timestamp::from_second(9).unwrap();
+        let came = ledger.decide(&ids[0], Verdict::Approve, by, "", now, Duration::ZERO).unwrap();
+        assert!(matches!(came, Decided::Recorded(decision) if decision.number == 6));
+        assert_eq!(ledger.verify().unwrap().broken, None);
+        assert_eq!(ledger.decisions().unwrap()[5].digests[2].len(), 64);
+        drop(ledger);
+        // A new row that pretends to be an old one is found.
+        let db = Connection::open(&path).unwrap();
+        db.execute_batch(
+            "DROP TRIGGER decisions_are_not_changed; UPDATE decisions SET bound = '' WHERE number = 6",
+        )
+        .unwrap();
+        let broken = Ledger::open(&path).unwrap().verify().unwrap().broken.unwrap();
+        assert_eq!((broken.row, broken.fault), (6, Fault::Hash));
+    }
 }

@@ -8,7 +8,7 @@
 //! that know what to do next.
 
 use super::measure::Record;
-use super::proposal::{Proposal, ProposalId, Remedy, Target};
+use super::proposal::{Proposal, ProposalId, Remedy, Scope, Target};
 use super::remedies::{Case, HAND_OVER, STOP};
 use super::trail;
 use crate::detect::propagation::{Edge, blame};
@@ -75,6 +75,10 @@ pub fn draft(ground: Ground<'_>, step: &Step, findings: &[&Finding], judged: &Ju
             record: step.record.index,
             call_id: if step.is_message() { String::new() } else { format!("{:016x}", step.anchor) },
             position: run.records,
+            input: if step.is_message() { String::new() } else { format!("{:016x}", step.call_hash) },
+            turn: String::new(),
+            spoken: 0,
+            scope: Scope::Run,
         },
         remedy,
         rule: finding.rule.id.to_owned(),

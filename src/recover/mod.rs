@@ -21,6 +21,6 @@ pub use draft::{Ground, check_of, draft, rests_on};
 pub use means::StructuralMeans;
 pub use measure::Record;
 pub use outcome::Outcome;
-pub use policy::{Mode, Policy, Spent, Used};
-pub use proposal::{Proposal, ProposalId, Remedy, Target};
+pub use policy::{Mode, Policy, Ruling, Spent, Used};
+pub use proposal::{Gate, Proposal, ProposalId, Remedy, Scope, Target};
 pub use trail::Trail;

@@ -90,6 +90,55 @@ impl Remedy {
     }
 }
 
+/// A call that has not run: its id, its tool and its input, as digests. An approval that refuses a call
+/// is good for the one with the same three and for no other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gate {
+    /// SHA-256 of the call's id, 64 hex digits.
+    pub call: String,
+    /// SHA-256 of the tool's name and the input's bytes as the agent gave them, 64 hex digits.
+    pub input: String,
+}
+
+impl Gate {
+    /// The gate of a call. `input` is its JSON as it came.
+    pub fn of(call_id: &str, tool: &str, input: &str) -> Self {
+        Self { call: digest(call_id), input: digest(&format!("{}\n{tool}\n{input}", tool.len())) }
+    }
+}
+
+/// How far an approval reaches: when it counts as left behind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// It goes with the agent's next event, until the run has left what it is about behind.
+    #[default]
+    Run,
+    /// It is good in the turn in which it was drafted, until the user speaks.
+    Turn,
+    /// It refuses this one call and is good for nothing else.
+    Call(Gate),
+}
+
+impl Scope {
+    /// The word for it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Turn => "turn",
+            Self::Call(_) => "call",
+        }
+    }
+
+    /// The call that it refuses.
+    pub fn gate(&self) -> Option<&Gate> {
+        match self {
+            Self::Call(gate) => Some(gate),
+            Self::Run | Self::Turn => None,
+        }
+    }
+}
+
 /// What a proposal is about, and what an approval binds to.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Target {
@@ -107,6 +156,18 @@ pub struct Target {
     pub call_id: String,
     /// How many records of the run had been read when it was drafted: the log position.
     pub position: u32,
+    /// Hash of the call's tool and arguments as the log has them, in hex; empty for a message.
+    #[serde(default)]
+    pub input: String,
+    /// The turn in which it was drafted, where the log or a hook names turns (Codex); else empty.
+    #[serde(default)]
+    pub turn: String,
+    /// How often a person had spoken to the agent in the log when it was drafted.
+    #[serde(default)]
+    pub spoken: u32,
+    /// How far an approval reaches.
+    #[serde(default)]
+    pub scope: Scope,
 }
 
 /// A drafted recovery.
@@ -173,6 +234,10 @@ pub(crate) mod tests {
                 record: 2,
                 call_id: String::new(),
                 position: 3,
+                input: String::new(),
+                turn: String::new(),
+                spoken: 0,
+                scope: Scope::Run,
             },
             remedy: Remedy::CorrectivePrompt,
             rule: rule.into(),

@@ -164,7 +164,7 @@ pub fn written(words: &str, proposal: &Proposal) -> Result<String, Refused> {
 
 /// What was used, with what a model's writing cost: its tokens, or as many as its price would buy.
 pub fn charged(mut used: Used, (tokens, usd): (u64, f64), policy: &Policy) -> Used {
-    let price = policy.usd_per_thousand_tokens;
+    let price = policy.limits.usd_per_thousand_tokens;
     let bought =
         if price > 0.0 && usd.is_finite() { (usd / price * 1000.0).max(0.0).ceil() as u64 } else { 0 };
     used.tokens = used.tokens.saturating_add(tokens.max(bought));
@@ -234,13 +234,8 @@ mod tests {
 
     #[test]
     fn writing_counts_by_its_tokens_or_by_what_it_cost() {
-        let policy = Policy {
-            mode: crate::recover::Mode::Suggest,
-            retries_per_run: 3,
-            tokens_per_run: 1,
-            cost_usd_per_run: 1.0,
-            usd_per_thousand_tokens: 0.01,
-        };
+        let mut policy = Policy::default();
+        policy.limits.usd_per_thousand_tokens = 0.01;
         assert_eq!(charged(Used::default(), (300, 0.0), &policy).tokens, 300);
         assert_eq!(charged(Used::default(), (300, 0.02), &policy).tokens, 2_000);
         assert_eq!(charged(Used { tokens: 5, ..Used::default() }, (0, f64::NAN), &policy).tokens, 5);

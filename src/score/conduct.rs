@@ -8,6 +8,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::wording::{Cue, Wording, each_word};
+use crate::detect::runner::hash;
 use crate::text::clip;
 use crate::trace::{
     AgentId, Author, ClosedStep, Effect, EffectKind, EffectStatus, Observation, Run, Status, ToolKind,
@@ -343,13 +344,6 @@ fn count(terms: &mut FxHashMap<Box<str>, u16>, word: &str) {
 
 fn clamp(count: u32) -> u16 {
     u16::try_from(count).unwrap_or(u16::MAX)
-}
-
-fn hash(word: &str) -> u64 {
-    use std::hash::{Hash as _, Hasher as _};
-    let mut hasher = rustc_hash::FxHasher::default();
-    word.hash(&mut hasher);
-    hasher.finish()
 }
 
 #[cfg(test)]

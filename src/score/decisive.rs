@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 
 use super::conduct::{Manner, Mark};
@@ -108,9 +109,11 @@ impl Decisive {
                 Some(_) => weights[0] * evidence(step.evidence),
             })
             .collect();
+        let mut known: FxHashMap<&str, f64> = FxHashMap::default();
         for found in found {
             if let Some(logit) = logits.get_mut(found.step) {
-                *logit += self.weight(found.rule) * found.strength;
+                let weight = *known.entry(found.rule).or_insert_with(|| self.weight(found.rule));
+                *logit += weight * found.strength;
             }
         }
         softmax(&logits)
@@ -228,11 +231,19 @@ pub fn set_of(shares: &[f64], share: f64) -> Option<(StepId, StepId)> {
 
 /// The agent with the largest summed share; the earliest of equals.
 pub fn agent_of(shares: &[f64], steps: &[Judged]) -> Option<AgentId> {
-    let mut sums: BTreeMap<AgentId, f64> = BTreeMap::new();
+    let mut sums: Vec<Option<f64>> = Vec::new();
     for (share, step) in shares.iter().zip(steps) {
-        *sums.entry(step.agent).or_default() += share;
+        let at = usize::from(step.agent.0);
+        if sums.len() <= at {
+            sums.resize(at + 1, None);
+        }
+        if let Some(sum) = sums.get_mut(at) {
+            *sum = Some(sum.unwrap_or(0.0) + share);
+        }
     }
-    sums.into_iter().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0))).map(|(agent, _)| agent)
+    let sums = sums.into_iter().enumerate().filter_map(|(agent, sum)| Some((agent, sum?)));
+    let largest = sums.max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
+    largest.map(|(agent, _)| AgentId(agent as u16))
 }
 
 /// A failed run to fit on: the features of its steps, and which of them is labelled.

@@ -111,17 +111,13 @@ fn run_name<'a>(model: &'a Model, entry: &'a Entry) -> &'a str {
 }
 
 fn receipt_word(entry: &Entry) -> (&'static str, Role) {
-    match entry.state {
-        State::Confirmed => ("seen", Role::Pass),
-        State::Delivered => ("delivered", Role::Accent),
-        State::Leased => ("leased", Role::Accent),
-        State::Failed => ("failed", Role::Alarm),
-        State::Approved => ("to go", Role::Accent),
-        State::Vetoed => ("vetoed", Role::Dim),
-        State::Waiting => ("waiting", Role::Dim),
-        State::Superseded => ("too late", Role::Dim),
-        State::Expired => ("expired", Role::Dim),
-    }
+    let role = match entry.state {
+        State::Confirmed => Role::Pass,
+        State::Delivered | State::Leased | State::Approved => Role::Accent,
+        State::Failed => Role::Alarm,
+        State::Vetoed | State::Waiting | State::Superseded | State::Expired => Role::Dim,
+    };
+    (entry.state.on_its_way(), role)
 }
 
 fn outcome_word(entry: &Entry) -> (&'static str, Role) {

@@ -8,7 +8,7 @@ use crate::console::model::{age, time_of_day};
 use crate::console::panes::{Area, Panes};
 use crate::detect::Part;
 use crate::engine::{Reach, RunView};
-use crate::ledger::{Entry, Rewrite, State, Verdict};
+use crate::ledger::{Entry, GATE, Rewrite, State, Verdict};
 use crate::recover::{Proposal, Remedy, StructuralMeans};
 
 use super::fleet::selected;
@@ -101,6 +101,7 @@ fn standing(entry: &Entry, model: &Model) -> (String, Role) {
         State::Waiting => (String::new(), Role::Alarm),
         State::Approved => match seconds_left(entry, model.now) {
             Some(left) => (format!("in {left} s"), Role::Accent),
+            None if model.stopped().is_some() => ("stopped".to_owned(), Role::Alarm),
             None => ("approved".to_owned(), Role::Accent),
         },
         State::Failed => ("failed".to_owned(), Role::Alarm),
@@ -136,10 +137,11 @@ fn proposal(model: &Model, entry: &Entry, area: Area, pen: &mut Pen<'_>) {
     }
     page.gap();
     let reach = view.map(|v| v.summary.reach).unwrap_or_default();
+    let via = view.map(|v| v.via.as_str()).unwrap_or_default();
     if proposal.payload.is_empty() {
         page.heading("SENDS NOTHING", "");
     } else {
-        let (head, when) = sending(entry, reach, dot);
+        let (head, when) = sending(entry, reach, via, dot);
         page.flow("", &[(format!("{head} "), Role::Title), (when, Role::Dim)]);
         page.text("  ", crate::console::decisions::sent(entry), Role::Text);
     }
@@ -210,8 +212,11 @@ fn count(tokens: u32) -> String {
 }
 
 /// When and how an approved text goes, or went.
-fn sending(entry: &Entry, reach: Reach, dot: &str) -> (&'static str, String) {
-    let format = &entry.proposal.target.format;
+fn sending(entry: &Entry, reach: Reach, via: &str, dot: &str) -> (&'static str, String) {
+    let format = if via.is_empty() { entry.proposal.target.format.as_str() } else { via };
+    if entry.proposal.rule == GATE {
+        return ("WILL ANSWER", format!("what the agent asked, and waits for {dot} {format}"));
+    }
     if let Some(delivery) = &entry.delivery {
         let head = if delivery.delivered.is_some() { "SENT" } else { "WILL SEND" };
         return (head, format!("by {}", delivery.channel));
@@ -221,7 +226,13 @@ fn sending(entry: &Entry, reach: Reach, dot: &str) -> (&'static str, String) {
             format!("at its next call or the end of its turn {dot} {format} {dot} gated")
         }
         Reach::Correctable => {
-            format!("at its next hook event or poll {dot} {format} {dot} correctable")
+            let when = match via {
+                "tmux" => "as soon as its prompt box is open and empty",
+                "command" => "at once",
+                "socket" | "http" | "spool" => "at its next poll",
+                _ => "at its next hook event or poll",
+            };
+            format!("{when} {dot} {format} {dot} correctable")
         }
         Reach::Observed => format!("as soon as a channel reaches it; none does now {dot} {format}"),
     };
@@ -236,7 +247,7 @@ fn status(entry: &Entry, model: &Model, dot: &str) -> Option<(String, Role)> {
             if !deferred(entry) {
                 return None;
             }
-            (format!("deferred {dot} still waiting"), Role::Dim)
+            (format!("deferred {dot} {}", entry.state.meaning()), Role::Dim)
         }
         State::Approved if in_grace(entry, model.now) => {
             let left = seconds_left(entry, model.now).unwrap_or(0);
@@ -246,16 +257,20 @@ fn status(entry: &Entry, model: &Model, dot: &str) -> Option<(String, Role)> {
             };
             (format!("{word} {dot} sends in {left} s {dot} u to undo"), Role::Accent)
         }
-        State::Approved => (format!("approved {dot} goes out with the agent's next event"), Role::Accent),
-        State::Leased => ("being delivered".to_owned(), Role::Accent),
+        State::Approved | State::Leased if model.stopped().is_some() => {
+            let by = model.stopped().map(crate::ledger::Stopped::words).unwrap_or_default();
+            (format!("approved {dot} not sent: stopped {by}"), Role::Alarm)
+        }
+        State::Approved => (format!("approved {dot} {}", entry.state.meaning()), Role::Accent),
+        State::Leased => (entry.state.meaning().to_owned(), Role::Accent),
         State::Delivered => {
             let at = entry.delivery.as_ref().and_then(|d| d.delivered).map(time);
             let at = at.unwrap_or_default();
-            (format!("delivered {at} {dot} not yet seen in the agent's log"), Role::Accent)
+            (format!("delivered {at} {dot} {}", entry.state.meaning()), Role::Accent)
         }
         State::Confirmed => {
             let at = entry.delivery.as_ref().and_then(|d| d.confirmed).map(|(t, _)| time(t));
-            (format!("seen in the agent's log {}", at.unwrap_or_default()), Role::Pass)
+            (format!("{} {}", entry.state.meaning(), at.unwrap_or_default()), Role::Pass)
         }
         State::Failed => {
             let why = entry
@@ -263,11 +278,15 @@ fn status(entry: &Entry, model: &Model, dot: &str) -> Option<(String, Role)> {
                 .as_ref()
                 .and_then(|d| d.failure.clone())
                 .unwrap_or_else(|| "no reason was given".to_owned());
-            (format!("delivery failed: {why} {dot} r tries again"), Role::Alarm)
+            (format!("{}: {why} {dot} r tries again", entry.state.meaning()), Role::Alarm)
         }
-        State::Vetoed => ("vetoed".to_owned(), Role::Dim),
-        State::Superseded => ("superseded: the run moved on, or mended itself".to_owned(), Role::Dim),
-        State::Expired => ("expired by a policy".to_owned(), Role::Dim),
+        State::Superseded if !entry.note.is_empty() => {
+            (format!("{}: {}", entry.state.word(), entry.note), Role::Dim)
+        }
+        State::Expired if !entry.note.is_empty() => {
+            (format!("{} {}", entry.state.word(), entry.note), Role::Dim)
+        }
+        State::Vetoed | State::Superseded | State::Expired => (entry.state.meaning().to_owned(), Role::Dim),
     };
     Some(said)
 }

@@ -233,7 +233,11 @@ fn why(model: &Model, view: &RunView, panes: &Panes, pen: &mut Pen<'_>) {
     } else if !view.summary.assessed {
         lines.push((
             "listed",
-            "not assessed yet; Enter reads and judges it".to_owned(),
+            if view.steps.is_empty() {
+                "not assessed yet; Enter reads and judges it".to_owned()
+            } else {
+                "still being read; Enter shows its last steps".to_owned()
+            },
             Role::Text,
             String::new(),
         ));

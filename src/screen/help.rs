@@ -124,6 +124,11 @@ fn confirm(question: &Question, panes: &Panes, pen: &mut Pen<'_>) {
             page.text("", "Throw the edited text away?", Role::Strong);
             ("throw it away", "go on editing")
         }
+        Question::Resume { due } => {
+            page.text("", "Let the policy hold again?", Role::Strong);
+            page.text("", &format!("Approved texts that are then sent: {due}"), Role::Text);
+            ("resume", "stay stopped")
+        }
         Question::Effects { effects, .. } => {
             page.text("", "This repeats or leaves behind what is not harmless:", Role::Strong);
             for effect in effects {

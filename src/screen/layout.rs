@@ -28,7 +28,7 @@ fn mode_role(model: &Model) -> Role {
     match model.mode() {
         "REPLAY" => Role::Replay,
         "PAUSED" => Role::Paused,
-        "READ-ONLY" => Role::ReadOnly,
+        "READ-ONLY" | "STOPPED" | "BYPASS" => Role::ReadOnly,
         _ => Role::Live,
     }
 }
@@ -285,12 +285,12 @@ fn reach(model: &Model) -> Option<String> {
         return None;
     }
     let view = model.board.run(&model.meant_run()?)?;
-    let by = match view.summary.reach {
-        crate::engine::Reach::Observed => "observed: nothing can be sent",
+    let how = match view.summary.reach {
+        crate::engine::Reach::Observed => return Some("observed: nothing can be sent".to_owned()),
         crate::engine::Reach::Correctable => "correctable",
         crate::engine::Reach::Gated => "gated",
     };
-    Some(by.to_owned())
+    Some(if view.via.is_empty() { how.to_owned() } else { format!("{how} by {}", view.via) })
 }
 
 /// The toast, on the lower line of the frame, where it covers nothing that is read.

@@ -28,14 +28,18 @@ pub(super) fn draw(model: &Model, panes: &Panes, pen: &mut Pen<'_>) {
         return;
     };
     let dot = pen.glyphs().dot;
+    let ahead = !view.summary.assessed && !view.steps.is_empty();
     let steps_title = match screen.filter_text.as_str() {
+        "" if ahead => "last steps; still reading what stands before them".to_owned(),
         "" => "steps".to_owned(),
         text => format!("steps  /{text}  {} of {}", screen.len(), view.steps.len()),
     };
     let first_title = if panes.strip.height > 0 { "reliability" } else { &steps_title };
     let decisive = decisive(view);
     let fits = usize::from(panes.strip.width) > view.steps.len() + decisive.len() + 2;
-    let right_title = if decisive.is_empty() || (panes.strip.height > 0 && fits) {
+    let right_title = if ahead {
+        String::new()
+    } else if decisive.is_empty() || (panes.strip.height > 0 && fits) {
         made_of(view, dot)
     } else {
         decisive.clone()
@@ -85,6 +89,9 @@ fn decisive(view: &RunView) -> String {
 /// The whole run in one row of bars: the lowest reliability of the steps that share a column, and
 /// below it the class of the worst.
 fn strip(view: &RunView, screen: &RunScreen, area: Area, pen: &mut Pen<'_>) {
+    if !view.summary.assessed {
+        return;
+    }
     let count = view.steps.len();
     let width = usize::from(area.width);
     for column in 0..width {
@@ -171,8 +178,11 @@ fn row(
         if is_selected && role == Role::Dim { Role::Text } else { role }
     };
     let mut x = area.x + 1;
-    let number = step.step.id.0.to_string();
-    pen.text_right(x, x + digits, y, &number, role(Role::Dim));
+    // A step of the log's end has no number yet, and nothing is said of it.
+    let known = view.summary.assessed;
+    if known {
+        pen.text_right(x, x + digits, y, &step.step.id.0.to_string(), role(Role::Dim));
+    }
     x += digits + 1;
     let lane = Role::of_agent(step.step.agent.0);
     if lanes > 0 {
@@ -197,10 +207,12 @@ fn row(
         let glyph = pen.glyphs().class(class);
         pen.text(right - 1, y, 1, glyph, Role::of_class(class));
     }
-    let rel = step.judged.p_wrong.reliability().to_string();
-    pen.text_right(right - 5, right - 2, y, &rel, band);
-    let glyph = pen.glyphs().band(step.judged.band);
-    pen.text(right - 7, y, 1, glyph, band);
+    if known {
+        let rel = step.judged.p_wrong.reliability().to_string();
+        pen.text_right(right - 5, right - 2, y, &rel, band);
+        let glyph = pen.glyphs().band(step.judged.band);
+        pen.text(right - 7, y, 1, glyph, band);
+    }
     let mut end = right - 8;
     if let Some((word, role)) = ended(step) {
         end = pen.text_right(x, end, y, word, role).saturating_sub(1);
@@ -272,8 +284,15 @@ fn detail(view: &RunView, screen: &RunScreen, panes: &Panes, head_y: u16, pen: &
     let dot = pen.glyphs().dot;
     let agent = view.summary.agents.get(usize::from(step.step.agent.0)).map_or("", |a| a.name.as_str());
     let what = if step.step.is_message() { "message" } else { tool_name(view, step) };
-    let title = format!(" step {} {dot} {what} {dot} {agent} ", step.step.id.0);
+    let known = view.summary.assessed;
+    let number = if known { format!("step {}", step.step.id.0) } else { "step".to_owned() };
+    let title = format!(" {number} {dot} {what} {dot} {agent} ");
     pen.text(area.x, head_y, area.width, &title, Role::Title);
+    if !known {
+        let text = "Not judged yet: what stands before it is still being read.";
+        pen.paragraph(area, 0, text, Role::Dim);
+        return;
+    }
     let mut y = area.y;
     let mut line = |pen: &mut Pen<'_>, parts: &[(&str, Role)]| {
         if y < area.bottom() {

@@ -41,9 +41,10 @@ pub struct Roots {
 }
 
 impl Roots {
-    /// The directories under these homes of Claude Code and Codex.
-    pub fn of_agents(claude: &Path, codex: &Path) -> Self {
-        Self { named: Vec::new(), of_agents: vec![claude.join("projects"), codex.join("sessions")] }
+    /// The directories under these homes of Claude Code, Codex and Gemini CLI.
+    pub fn of_agents(claude: &Path, codex: &Path, gemini: &Path) -> Self {
+        let logs = vec![claude.join("projects"), codex.join("sessions"), gemini.join("tmp")];
+        Self { named: Vec::new(), of_agents: logs }
     }
 
     /// What the operator named.
@@ -306,7 +307,33 @@ impl SourceError {
 
 /// Whether a file's name is one that logs have.
 pub fn is_log_name(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "jsonl" || extension == "ndjson")
+    let document = || {
+        let name = path.file_stem().is_some_and(|name| name.to_string_lossy().starts_with("session-"));
+        name && path.parent().is_some_and(|folder| folder.ends_with("chats"))
+    };
+    path.extension().is_some_and(|extension| {
+        extension == "jsonl" || extension == "ndjson" || (extension == "json" && document())
+    })
+}
+
+/// The directories beside a run's main file that hold its sub-agents' files: that of the same name, and
+/// for Gemini CLI's `session-TIME-ID` those whose names begin with the session's id, which is cut short
+/// in the file's.
+pub fn companions(path: &Path) -> Vec<PathBuf> {
+    let same = path.with_extension("");
+    let mut found: Vec<PathBuf> = (same != path && same.is_dir()).then_some(same).into_iter().collect();
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let session = stem.strip_prefix("session-").and_then(|rest| rest.rsplit('-').next());
+    if let (Some(session), Some(folder)) = (session.filter(|s| s.len() >= 8), path.parent())
+        && let Ok(entries) = fs::read_dir(folder)
+    {
+        let of_it = entries.flatten().filter(|entry| {
+            entry.file_type().is_ok_and(|kind| kind.is_dir())
+                && entry.file_name().to_string_lossy().starts_with(session)
+        });
+        found.extend(of_it.map(|entry| entry.path()));
+    }
+    found
 }
 
 #[derive(Default)]
@@ -342,11 +369,9 @@ impl Walk {
         }
     }
 
-    /// The files of the sub-agents of a run of which the main file was named: those in the directory
-    /// of the same name beside it.
+    /// The files of the sub-agents of a run of which the main file was named.
     fn companions(&mut self, path: &Path) {
-        let directory = path.with_extension("");
-        if directory != path && directory.is_dir() {
+        for directory in companions(path) {
             self.directory(&directory, 1);
         }
     }

@@ -1,11 +1,13 @@
-//! Blocks of bytes into records. A record is a line; its [`RecordRef`] says where it stands.
+//! Blocks of bytes into records. A record is a line, or in a JSON document an element of its list (see
+//! `document`); its [`RecordRef`] says where it stands.
 //!
 //! The cuts between blocks do not matter: any division of the same bytes yields the same records.
 //! There is no limit to a line's length. A line of white space is no record but is counted, so that
-//! `index` stays the line number less one.
+//! `index` stays the line number less one; in a document it is the element's number.
 
 use memchr::{memchr, memchr_iter};
 
+use super::document::{Document, Part};
 use crate::trace::RecordRef;
 
 /// The mark that some editors put at a text's beginning.
@@ -21,6 +23,8 @@ pub struct Splitter {
     index: u32,
     /// The beginning of a line whose end has not come yet.
     partial: Vec<u8>,
+    /// The source is one document.
+    document: Option<Document>,
 }
 
 impl Splitter {
@@ -31,7 +35,7 @@ impl Splitter {
 
     /// A splitter at a line's beginning: its byte offset and the count of lines before it.
     pub fn at(source: u16, offset: u64, index: u32) -> Self {
-        Self { source, line_start: offset, index, partial: Vec::new() }
+        Self { source, line_start: offset, index, partial: Vec::new(), document: None }
     }
 
     /// The source's number in its run.
@@ -54,8 +58,16 @@ impl Splitter {
         &self.partial
     }
 
+    /// Whether the source turned out to be one document. Its records end where no line does.
+    pub fn is_document(&self) -> bool {
+        self.document.is_some()
+    }
+
     /// Takes the next bytes of the source and hands on the records that they finish.
     pub fn push(&mut self, block: &[u8], mut sink: impl FnMut(RecordRef, &[u8])) {
+        if self.document.is_some() {
+            return self.within(block, &mut sink);
+        }
         let mut rest = block;
         if !self.partial.is_empty() {
             let Some(end) = memchr(b'\n', rest) else {
@@ -72,11 +84,17 @@ impl Splitter {
                 self.partial.clear();
             }
             rest = tail.get(1..).unwrap_or_default();
+            if self.document.is_some() {
+                return self.within(rest, &mut sink);
+            }
         }
         let mut start = 0;
         for end in memchr_iter(b'\n', rest) {
             self.line(rest.get(start..end).unwrap_or_default(), 1, &mut sink);
             start = end + 1;
+            if self.document.is_some() {
+                return self.within(rest.get(start..).unwrap_or_default(), &mut sink);
+            }
         }
         self.partial.extend_from_slice(rest.get(start..).unwrap_or_default());
     }
@@ -84,6 +102,9 @@ impl Splitter {
     /// The source is closed: what is left without a line end is a record too if it is whole, which
     /// for JSON can be told. Whether something was left that is not.
     pub fn finish(&mut self, mut sink: impl FnMut(RecordRef, &[u8])) -> bool {
+        if let Some(document) = &self.document {
+            return document.is_open();
+        }
         let line = std::mem::take(&mut self.partial);
         if line.iter().all(u8::is_ascii_whitespace) {
             self.line_start += line.len() as u64;
@@ -104,6 +125,15 @@ impl Splitter {
             let bare = without_mark(record);
             offset += (record.len() - bare.len()) as u64;
             record = bare;
+            if line_end > 0 && Document::opens(record) {
+                let mut document = Document::default();
+                for byte in record {
+                    document.take(*byte);
+                }
+                self.document = Some(document);
+                self.line_start += line.len() as u64 + line_end;
+                return;
+            }
         }
         if !record.iter().all(u8::is_ascii_whitespace) {
             let at = RecordRef {
@@ -116,6 +146,33 @@ impl Splitter {
         }
         self.line_start += line.len() as u64 + line_end;
         self.index = self.index.saturating_add(1);
+    }
+
+    /// Takes the next bytes of a document.
+    fn within(&mut self, block: &[u8], sink: &mut impl FnMut(RecordRef, &[u8])) {
+        let Some(document) = &mut self.document else { return };
+        for byte in block {
+            match document.take(*byte) {
+                Part::Around => {
+                    self.line_start += 1;
+                    continue;
+                }
+                Part::Record => self.partial.push(*byte),
+                Part::End => {
+                    self.partial.push(*byte);
+                    let at = RecordRef {
+                        offset: self.line_start,
+                        length: u32::try_from(self.partial.len()).unwrap_or(u32::MAX),
+                        index: self.index,
+                        source: self.source,
+                    };
+                    sink(at, &self.partial);
+                    self.line_start += self.partial.len() as u64;
+                    self.index = self.index.saturating_add(1);
+                    self.partial.clear();
+                }
+            }
+        }
     }
 }
 
@@ -170,7 +227,57 @@ mod tests {
         assert_eq!(records[1].0.offset, 6);
     }
 
+    #[test]
+    fn a_document_is_cut_into_the_elements_of_its_list() {
+        let text = br#"{
+  "kind": "messages", "meta": {"messages": [{"no": 1}]}, "messages": [
+    {"id": "a", "x": ["}", {"y": "\\\"]"}]},
+    7, {"id": "b"}
+  ],
+  "more": [{"no": 2}]
+}
+"#;
+        let (records, left) = split(&[text], true);
+        assert_eq!(texts(&records), [r#"{"id": "a", "x": ["}", {"y": "\\\"]"}]}"#, r#"{"id": "b"}"#]);
+        assert_eq!((records[1].0.index, left.len()), (1, 0));
+        let list = b"[\n  {\"a\": 1},\n  {\"b\"";
+        let mut splitter = Splitter::new(0);
+        let mut seen = 0;
+        splitter.push(list, |_, _| seen += 1);
+        assert!(splitter.is_document() && splitter.finish(|_, _| seen += 1), "it is torn");
+        assert_eq!((seen, splitter.position()), (1, list.len() as u64));
+        // A line that is whole by itself is a record, whatever it holds.
+        assert_eq!(texts(&split(&[b"{\"messages\":[{}]}\n{\n"], false).0), ["{\"messages\":[{}]}", "{"]);
+    }
+
     proptest! {
+        #[test]
+        fn any_division_of_a_document_yields_the_same_records(
+            elements in proptest::collection::vec("[ a{}\\[\\]\"\\\\é:,\n]{0,12}", 0..6),
+            cuts in proptest::collection::vec(any::<proptest::sample::Index>(), 0..10),
+        ) {
+            let list: Vec<_> = elements.iter().map(|text| serde_json::json!({"text": text})).collect();
+            let whole = serde_json::to_string_pretty(&serde_json::json!({"a": 1, "messages": list})).unwrap();
+            let bytes = whole.as_bytes();
+            let mut cuts: Vec<usize> = cuts.iter().map(|i| i.index(bytes.len() + 1)).collect();
+            cuts.sort_unstable();
+            let mut blocks = Vec::new();
+            let mut start = 0;
+            for cut in cuts.into_iter().chain([bytes.len()]) {
+                blocks.push(&bytes[start..cut]);
+                start = cut;
+            }
+            let (records, left) = split(&blocks, true);
+            prop_assert_eq!(records.len(), elements.len());
+            prop_assert!(left.is_empty());
+            for ((at, record), text) in records.iter().zip(&elements) {
+                let start = at.offset as usize;
+                prop_assert_eq!(&bytes[start..start + at.length as usize], &record[..]);
+                let value: serde_json::Value = serde_json::from_slice(record).unwrap();
+                prop_assert_eq!(value["text"].as_str(), Some(text.as_str()));
+            }
+        }
+
         #[test]
         fn any_division_into_blocks_yields_the_same_records(
             lines in proptest::collection::vec("[ a{}\"é日\r]{0,12}", 0..12),

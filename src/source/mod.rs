@@ -2,9 +2,10 @@
 //!
 //! - `discover`: which files are logs, of which format, and which files are one run.
 //! - `tail`: one followed file, through growth, truncation in place, replacement and deletion.
-//! - `lines`: blocks of bytes into records, whatever the cuts between the blocks.
+//! - `lines`: blocks of bytes into records, whatever the cuts between the blocks; `document`: where the
+//!   records of a JSON document are.
 //! - `watch`: tells that something changed; a slow poll where the system cannot tell.
-//! - `stdin`: standard input as a source.
+//! - `stdin`: standard input as a source; `opencode`: the store of a program that keeps no files.
 //! - `stamp`: the time of a record, cheaply, for merging sources and for replays.
 //! - `replay_clock`: pure; turns passing time into a position in a recorded run.
 //!
@@ -15,7 +16,9 @@
 //! [`RecordRef`]: crate::trace::RecordRef
 
 pub mod discover;
+mod document;
 pub mod lines;
+pub mod opencode;
 pub mod replay_clock;
 pub mod stamp;
 pub mod stdin;

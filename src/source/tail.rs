@@ -262,6 +262,10 @@ impl Tail {
             }
             sink(Seen::Record(at, record));
         });
+        if self.splitter.is_document() {
+            // Written anew as a whole; nothing in it can be gone back to.
+            self.marks.clear();
+        }
         self.remember_guard(count, buffer);
         Ok(count)
     }

@@ -1,5 +1,5 @@
 //! The loop: waits for signals, input, messages or a deadline, in this order; takes in what is ready;
-//! draws once if something visible changed, at most sixty times a second. When nothing happens it
+//! draws once if something visible changed, at most 120 times a second. When nothing happens it
 //! does nothing: no timer runs that nothing on the screen needs.
 
 use std::io::{self, BufWriter, Stdout, Write};

@@ -125,15 +125,15 @@ impl Entities {
     }
 
     fn note_one(&mut self, hash: u64, brought: Brought, step: Option<StepId>) {
-        if self.known.len() >= MOST_ENTITIES && !self.known.contains_key(&hash) {
+        let new = || Entity { first: step, first_observed: None, origin: Origin::default() };
+        let entity = if self.known.len() < MOST_ENTITIES {
+            self.known.entry(hash).or_insert_with(new)
+        } else if let Some(entity) = self.known.get_mut(&hash) {
+            entity
+        } else {
             self.full = true;
             return;
-        }
-        let entity = self.known.entry(hash).or_insert(Entity {
-            first: step,
-            first_observed: None,
-            origin: Origin::default(),
-        });
+        };
         match brought {
             Brought::Prompt => entity.origin.prompt = true,
             Brought::OwnWrite => entity.origin.own_write = true,
@@ -181,7 +181,7 @@ pub fn scan(text: &str, mut found: impl FnMut(Mention)) {
         let end = at + length;
         // Most words are plain: no entity is without one of these.
         if seen & TELLS != 0
-            && let Some(mention) = text.get(at..end).and_then(|token| classify(token, at))
+            && let Some(mention) = text.get(at..end).and_then(|token| classify(token, at, seen))
         {
             found(mention);
         }
@@ -193,8 +193,16 @@ pub fn scan(text: &str, mut found: impl FnMut(Mention)) {
 const BEGINS: u8 = 1;
 /// A byte that may stand in an entity.
 const CONTINUES: u8 = 2;
-/// A byte of which every entity holds at least one.
-const TELLS: u8 = 4;
+/// A digit.
+const DIGIT: u8 = 4;
+/// A slash.
+const SLASH: u8 = 8;
+/// An `@`.
+const AT: u8 = 16;
+/// A dot.
+const DOT: u8 = 32;
+/// Every entity holds at least one byte of these.
+const TELLS: u8 = DIGIT | SLASH | AT | DOT;
 
 /// What each byte may be in an entity.
 #[expect(clippy::indexing_slicing, reason = "a constant: a place that is not there does not compile")]
@@ -210,8 +218,10 @@ static CLASSES: [u8; 256] = {
 
 const fn class_of(byte: u8) -> u8 {
     match byte {
-        b'0'..=b'9' | b'/' | b'.' => BEGINS | CONTINUES | TELLS,
-        b'@' => CONTINUES | TELLS,
+        b'0'..=b'9' => BEGINS | CONTINUES | DIGIT,
+        b'/' => BEGINS | CONTINUES | SLASH,
+        b'.' => BEGINS | CONTINUES | DOT,
+        b'@' => CONTINUES | AT,
         b'a'..=b'z' | b'A'..=b'Z' | b'~' | b'#' | b'_' | b'$' => BEGINS | CONTINUES,
         b'-' | b':' | b'+' | b'%' | b'?' | b'=' | b'&' | b',' => CONTINUES,
         _ => 0,
@@ -222,17 +232,22 @@ fn class(byte: u8) -> u8 {
     CLASSES.get(usize::from(byte)).copied().unwrap_or(0)
 }
 
-fn classify(token: &str, at: usize) -> Option<Mention> {
+/// What a token is. `seen`: the classes of its bytes together.
+fn classify(token: &str, at: usize, seen: u8) -> Option<Mention> {
     let trailing = |b: &u8| matches!(b, b'.' | b',' | b':' | b'?' | b'-' | b'/' | b'=' | b'&' | b'+');
     let kept = token.bytes().rposition(|b| !trailing(&b)).map_or(0, |last| last + 1);
     let token = token.get(..kept).unwrap_or_default();
-    let digits = token.bytes().filter(u8::is_ascii_digit).count();
+    let holds = |class: u8, byte: u8| seen & class != 0 && memchr::memchr(byte, token.as_bytes()).is_some();
+    // A word at the end of a sentence is what most tokens are.
+    if seen & (DIGIT | SLASH | AT) == 0 && !holds(DOT, b'.') {
+        return None;
+    }
+    let digits = if seen & DIGIT == 0 { 0 } else { token.bytes().filter(u8::is_ascii_digit).count() };
     let mention = |kind, hash, file_name| Some(Mention { kind, hash, file_name, span: at..at + token.len() });
     if token.len() < 2 || token.len() > 400 {
         return None;
     }
-    let holds = |byte: u8| token.as_bytes().contains(&byte);
-    let (slash, at_sign) = (holds(b'/'), holds(b'@'));
+    let (slash, at_sign) = (holds(SLASH, b'/'), holds(AT, b'@'));
     if slash && let Some(scheme) = token.find("://") {
         if scheme == 0 || token.len() < scheme + 5 {
             return None;
@@ -272,7 +287,9 @@ fn classify(token: &str, at: usize) -> Option<Mention> {
 /// The hash of a number in canonical form: `1,234.50`, `1234.5` and `$1234.50` are one.
 fn number(token: &str) -> Option<u64> {
     let bare = token.trim_start_matches(['$', '#']).trim_end_matches('%');
-    if token.starts_with('#') && bare.len() > 2 {
+    if token.starts_with('#') && bare.len() > 2
+        || !bare.as_bytes().first().is_some_and(|b| b.is_ascii_digit() || *b == b',')
+    {
         return None;
     }
     let (whole, fraction) = bare.split_once('.').unwrap_or((bare, ""));

@@ -313,10 +313,10 @@ pub fn outcome_hash(text: &str) -> u64 {
 }
 
 fn is_volatile(word: &str) -> bool {
-    let digits = word.bytes().filter(u8::is_ascii_digit).count();
-    if digits == 0 {
+    if !word.bytes().any(|b| b.is_ascii_digit()) {
         return false;
     }
+    let digits = word.bytes().filter(u8::is_ascii_digit).count();
     let word = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
     let clock = word.bytes().filter(|b| *b == b':').count() >= 2 && digits >= 5;
     let address = word.starts_with("0x") && word.len() > 6;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use medbay::detect::Class;
 use medbay::ledger::{Decided, Decision, Ledger, Operator, Verdict};
-use medbay::recover::{Proposal, ProposalId, Remedy, Target};
+use medbay::recover::{Proposal, ProposalId, Remedy, Scope, Target};
 use medbay::trace::{Probability, RunId};
 
 /// A proposal about the call `call` of `run`.
@@ -23,6 +23,10 @@ pub(crate) fn draft(run: &str, call: &str) -> Proposal {
             record: 14,
             call_id: call.into(),
             position: 15,
+            input: String::new(),
+            turn: String::new(),
+            spoken: 0,
+            scope: Scope::Run,
         },
         remedy: Remedy::CorrectivePrompt,
         rule: "claim.tests-pass".into(),

@@ -1,6 +1,7 @@
 """A person at the desk: runs the console in a terminal of its own, approves the first proposal that it
-shows, waits until its text was seen in the agent's log, and quits. Standard library only: it runs beside
-the agent. Prints each state as it comes; exit code 1, with the last screen, when one does not come."""
+shows (after DESK_THINK seconds), waits until its text was seen in the agent's log, and quits. Standard
+library only: it runs beside the agent. Prints each state as it comes; exit code 1, with the last screen,
+when one does not come."""
 
 import codecs
 import fcntl
@@ -140,6 +141,9 @@ def main():
     console.press("3")
     console.until(["WILL SEND"])
     print(console.screen.text(), flush=True)
+    decides = time.monotonic() + float(os.environ.get("DESK_THINK", "0"))
+    while time.monotonic() < decides:
+        console.look(0.1)
     console.until(["u to undo", "goes out with", "being delivered", "delivered ", "seen in the agent"], keys="a")
     console.press("6")
     console.until(["receipt"])

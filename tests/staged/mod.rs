@@ -8,7 +8,7 @@ use medbay::detect::{Aspect, Basis, Class, Evidence, Finding, Part, Rule};
 use medbay::engine::desk::RunNews;
 use medbay::engine::{Reach, RunDelta, RunSummary, SourceState, SourceView, StepView, Update};
 use medbay::ledger::{Decision, Delivery, Entry, Operator, Outcome, State, Verdict};
-use medbay::recover::{Proposal, ProposalId, Remedy, Target};
+use medbay::recover::{Proposal, ProposalId, Remedy, Scope, Target};
 use medbay::score::{Band, Contribution, Judgement, RunJudgement};
 use medbay::screen::{Depth, Editor, Theme};
 use medbay::trace::{
@@ -402,6 +402,10 @@ pub fn proposal(id: &str, run: &str, remedy: Remedy, p: f64) -> Proposal {
             record: 34,
             call_id: String::new(),
             position: 36,
+            input: String::new(),
+            turn: String::new(),
+            spoken: 0,
+            scope: Scope::Run,
         },
         remedy,
         rule: "claim.tests-pass".to_owned(),

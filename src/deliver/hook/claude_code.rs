@@ -34,6 +34,8 @@ struct Said {
     #[serde(default)]
     agent_transcript_path: Option<PathBuf>,
     #[serde(default)]
+    turn_id: Option<String>,
+    #[serde(default)]
     tool_name: Option<String>,
     #[serde(default)]
     tool_use_id: Option<String>,
@@ -71,6 +73,7 @@ pub fn read(bytes: &[u8]) -> Result<HookInput, HookError> {
             .filter(|id| !id.is_empty())
             .map(|id| sub_agent_name(said.agent_type.as_deref().unwrap_or_default(), &id)),
         agent_transcript: said.agent_transcript_path,
+        turn: said.turn_id,
         tool: said.tool_name,
         call_id: said.tool_use_id,
         tool_input: said.tool_input,
@@ -78,7 +81,7 @@ pub fn read(bytes: &[u8]) -> Result<HookInput, HookError> {
         error: said.error,
         last_message: said.last_assistant_message,
         prompt: said.prompt,
-        kept_open: said.stop_hook_active.unwrap_or(false),
+        kept_open: Some(said.stop_hook_active.unwrap_or(false)),
     })
 }
 

@@ -7,19 +7,23 @@
 
 pub mod claude_code;
 pub mod codex;
+pub mod crush;
+pub mod gemini;
 mod open;
+pub mod openhands;
 mod outline;
 mod serve;
 pub mod settings;
 mod transcript;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::value::RawValue;
 
 use crate::trace::RunId;
+use crate::trace::tool::call_hash;
 
-pub use serve::{Judged, Setup, TimedOut, serve};
+pub use serve::{Drafted, Setup, TimedOut, serve};
 pub use transcript::holds_receipt;
 
 /// An agent's way of speaking with its hooks.
@@ -29,23 +33,40 @@ pub enum Dialect {
     ClaudeCode,
     /// Codex.
     Codex,
+    /// Gemini CLI.
+    Gemini,
+    /// OpenHands.
+    OpenHands,
+    /// Crush.
+    Crush,
 }
 
 impl Dialect {
+    /// All dialects.
+    pub const ALL: [Self; 5] = [Self::ClaudeCode, Self::Codex, Self::Gemini, Self::OpenHands, Self::Crush];
+
     /// The dialect with this name, as `medbay hook` takes it.
     pub fn by_name(name: &str) -> Option<Self> {
-        match name {
-            "claude-code" => Some(Self::ClaudeCode),
-            "codex" => Some(Self::Codex),
-            _ => None,
+        Self::ALL.into_iter().find(|dialect| dialect.name() == name)
+    }
+
+    /// The names of all dialects, for sentences.
+    pub fn names() -> String {
+        let names = Self::ALL.map(Self::name);
+        match names.as_slice() {
+            [most @ .., last] => format!("{} and {last}", most.join(", ")),
+            [] => String::new(),
         }
     }
 
-    /// The log format of its runs.
-    pub fn format(self) -> &'static str {
+    /// Its name; also that of the log format of its runs.
+    pub fn name(self) -> &'static str {
         match self {
             Self::ClaudeCode => "claude-code",
             Self::Codex => "codex",
+            Self::Gemini => "gemini",
+            Self::OpenHands => "openhands",
+            Self::Crush => "crush",
         }
     }
 
@@ -54,6 +75,23 @@ impl Dialect {
         match self {
             Self::ClaudeCode => "claude-code hook",
             Self::Codex => "codex hook",
+            Self::Gemini => "gemini hook",
+            Self::OpenHands => "openhands hook",
+            Self::Crush => "crush hook",
+        }
+    }
+
+    /// Whether the agent asks only before a tool, so that whatever is to be said must be said there.
+    pub(crate) fn only_gates(self) -> bool {
+        self == Self::Crush
+    }
+
+    /// Whether an answer to this event hands a text on, and as it is.
+    pub(crate) fn carries(self, event: &HookEvent, text: &str) -> bool {
+        match self {
+            Self::Gemini => gemini::carries(event, text),
+            Self::OpenHands => openhands::carries(event),
+            Self::ClaudeCode | Self::Codex | Self::Crush => true,
         }
     }
 
@@ -65,6 +103,9 @@ impl Dialect {
         match self {
             Self::ClaudeCode => claude_code::read(bytes),
             Self::Codex => codex::read(bytes),
+            Self::Gemini => gemini::read(bytes),
+            Self::OpenHands => openhands::read(bytes),
+            Self::Crush => crush::read(bytes),
         }
     }
 
@@ -73,6 +114,9 @@ impl Dialect {
         match self {
             Self::ClaudeCode => claude_code::write(input, answer),
             Self::Codex => codex::write(input, answer),
+            Self::Gemini => gemini::write(input, answer),
+            Self::OpenHands => openhands::write(input, answer),
+            Self::Crush => crush::write(input, answer),
         }
     }
 }
@@ -147,6 +191,8 @@ pub struct HookInput {
     pub agent: Option<String>,
     /// The sub-agent's own log; only when it ends.
     pub agent_transcript: Option<PathBuf>,
+    /// The turn, where the agent names turns.
+    pub turn: Option<String>,
     /// The tool's name.
     pub tool: Option<String>,
     /// The call's id.
@@ -161,8 +207,17 @@ pub struct HookInput {
     pub last_message: Option<String>,
     /// What the user said.
     pub prompt: Option<String>,
-    /// The turn goes on because a hook kept it open.
-    pub kept_open: bool,
+    /// Whether the turn goes on because a hook kept it open; `None`: the agent does not say, or not
+    /// reliably.
+    pub kept_open: Option<bool>,
+}
+
+/// The name of a call to which its agent gives none: from its tool, its input and how long the run's log
+/// is. The agents for which this is used write nothing to their logs while their tools run, so it is the
+/// same before and after the tool, and another when the same is called again.
+fn call_named(tool: Option<&str>, input: Option<&RawValue>, log: &Path) -> Option<String> {
+    let hash = call_hash(tool?, input.map_or("", RawValue::get));
+    Some(format!("{hash:016x}-{}", log.metadata().map_or(0, |about| about.len())))
 }
 
 /// What a hook answers.
@@ -188,6 +243,6 @@ pub enum HookError {
     #[error("{0}; the agent went on without medbay")]
     Ledger(#[from] crate::ledger::LedgerError),
     /// The answer could not be written.
-    #[error("the agent did not take the hook's answer, {0}: it is sent again at the next event")]
+    #[error("the agent did not take the hook's answer, {0}: the desk shows it as failed")]
     Output(std::io::Error),
 }

@@ -1,30 +1,133 @@
-//! Claude Code's settings, with medbay's hook put in or taken out. Pure: text in, text out.
+//! An agent's settings, with medbay's hook put in or taken out. Pure: text in, text out.
 //!
-//! Only the hook's own entries are written or removed; every other byte stays, and taking out what was
+//! All keep their hooks in a JSON object `hooks`, by event: most in groups that may name the tools that
+//! they are for, Crush without groups. Only the hook's own entries are written or removed; every other byte stays, and taking out what was
 //! put in gives the text that was there before.
 
 use std::ops::Range;
 
 use serde_json::json;
 
+use super::Dialect;
 use super::outline::{Kind, Node, outline};
 use crate::text;
 
-/// The events that medbay is called at.
-pub const EVENTS: [&str; 8] = [
-    "PreToolUse",
-    "PostToolUse",
-    "PostToolUseFailure",
-    "UserPromptSubmit",
-    "Stop",
-    "SubagentStop",
-    "SessionStart",
-    "SessionEnd",
-];
 /// The time limit that is written for the hook, in seconds.
 pub const TIMEOUT_SECONDS: u64 = 60;
-/// What a hook's command ends with.
-const CALL: &str = "hook claude-code";
+
+/// How an agent's settings have the hook.
+struct Form {
+    /// What its command ends with.
+    call: &'static str,
+    /// The events that medbay is called at.
+    events: &'static [&'static str],
+    /// Hooks stand in an event's list themselves, and not in groups.
+    flat: bool,
+    /// The time limit, in the agent's own unit.
+    timeout: u64,
+}
+
+impl Dialect {
+    fn form(self) -> Form {
+        let (call, events): (_, &[_]) = match self {
+            Self::ClaudeCode => (
+                "hook claude-code",
+                &[
+                    "PreToolUse",
+                    "PostToolUse",
+                    "PostToolUseFailure",
+                    "UserPromptSubmit",
+                    "Stop",
+                    "SubagentStop",
+                    "SessionStart",
+                    "SessionEnd",
+                ],
+            ),
+            Self::Codex => {
+                ("hook codex", &["PreToolUse", "PostToolUse", "UserPromptSubmit", "Stop", "SessionStart"])
+            }
+            Self::Gemini => (
+                "hook gemini",
+                &["BeforeTool", "AfterTool", "BeforeAgent", "AfterAgent", "SessionStart", "SessionEnd"],
+            ),
+            Self::OpenHands => {
+                ("hook openhands", &["PreToolUse", "UserPromptSubmit", "Stop", "SessionStart", "SessionEnd"])
+            }
+            Self::Crush => ("hook crush", &["PreToolUse"]),
+        };
+        let timeout = if self == Self::Gemini { TIMEOUT_SECONDS * 1000 } else { TIMEOUT_SECONDS };
+        Form { call, events, flat: self == Self::Crush, timeout }
+    }
+
+    /// The events that medbay is called at, as the agent names them.
+    pub fn events(self) -> &'static [&'static str] {
+        self.form().events
+    }
+
+    /// This program's path as the agent's shell takes it, with what it is asked.
+    pub fn command(self, program: &str) -> String {
+        let call = self.form().call;
+        let plain =
+            |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | ':' | '@' | '%');
+        if !program.is_empty() && program.chars().all(plain) {
+            format!("{program} {call}")
+        } else {
+            format!("'{}' {call}", program.replace('\'', r"'\''"))
+        }
+    }
+
+    /// The settings with `command` as a hook at each of its events, in place of any other hook of
+    /// medbay; the same text where it is there already.
+    ///
+    /// # Errors
+    /// The text is not understood, and is to be left as it is.
+    pub fn connected(self, settings: &str, command: &str) -> Result<String, SettingsError> {
+        let form = self.form();
+        let already = {
+            let root = read(settings)?;
+            form.events.iter().all(|event| stands_once(&form, &root, event, command))
+                && ours(&form, &root)?.len() == form.events.len()
+        };
+        if already {
+            return Ok(settings.to_owned());
+        }
+        let mut text = self.disconnected(settings)?;
+        if text.trim().is_empty() {
+            "{}\n".clone_into(&mut text);
+        }
+        let style = Style::of(&text, &read(&text)?);
+        let mut entry = json!({"type": "command", "command": command, "timeout": form.timeout});
+        if form.flat {
+            entry = json!({"command": command, "timeout": form.timeout});
+        } else {
+            entry = json!({"hooks": [entry]});
+        }
+        for event in form.events {
+            text = put(&text, &style, event, &entry)?;
+        }
+        Ok(text)
+    }
+
+    /// The settings without any hook of medbay; the same text where there is none.
+    ///
+    /// # Errors
+    /// The text is not understood, and is to be left as it is.
+    pub fn disconnected(self, settings: &str) -> Result<String, SettingsError> {
+        let form = self.form();
+        let mut text = settings.to_owned();
+        if text.trim().is_empty() {
+            return Ok(text);
+        }
+        // One at a time: a removal moves what stands behind it.
+        loop {
+            let root = read(&text)?;
+            let Some(path) = ours(&form, &root)?.into_iter().next() else {
+                return Ok(text);
+            };
+            text = take_out(&text, &root, &path);
+        }
+    }
+}
 
 /// Why the settings are left as they are.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -47,61 +150,6 @@ pub enum SettingsError {
     },
 }
 
-/// The settings with `command` as a hook at each of [`EVENTS`], in place of any other hook of medbay;
-/// the same text where it is there already.
-///
-/// # Errors
-/// The text is not understood, and is to be left as it is.
-pub fn connected(settings: &str, command: &str) -> Result<String, SettingsError> {
-    let already = {
-        let root = read(settings)?;
-        EVENTS.iter().all(|event| stands_once(&root, event, command)) && ours(&root)?.len() == EVENTS.len()
-    };
-    if already {
-        return Ok(settings.to_owned());
-    }
-    let mut text = disconnected(settings)?;
-    if text.trim().is_empty() {
-        "{}\n".clone_into(&mut text);
-    }
-    let style = Style::of(&text, &read(&text)?);
-    let entry = json!({"hooks": [{"type": "command", "command": command, "timeout": TIMEOUT_SECONDS}]});
-    for event in EVENTS {
-        text = put(&text, &style, event, &entry)?;
-    }
-    Ok(text)
-}
-
-/// The settings without any hook of medbay; the same text where there is none.
-///
-/// # Errors
-/// The text is not understood, and is to be left as it is.
-pub fn disconnected(settings: &str) -> Result<String, SettingsError> {
-    let mut text = settings.to_owned();
-    if text.trim().is_empty() {
-        return Ok(text);
-    }
-    // One at a time: a removal moves what stands behind it.
-    loop {
-        let root = read(&text)?;
-        let Some(path) = ours(&root)?.into_iter().next() else {
-            return Ok(text);
-        };
-        text = take_out(&text, &root, &path);
-    }
-}
-
-/// A program's path as a shell takes it.
-pub fn command(program: &str) -> String {
-    let plain =
-        |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '.' | '_' | '-' | '+' | ':' | '@' | '%');
-    if !program.is_empty() && program.chars().all(plain) {
-        format!("{program} {CALL}")
-    } else {
-        format!("'{}' {CALL}", program.replace('\'', r"'\''"))
-    }
-}
-
 fn read(settings: &str) -> Result<Node, SettingsError> {
     if settings.trim().is_empty() {
         return Ok(Node { span: 0..0, kind: Kind::Object(Vec::new()) });
@@ -118,15 +166,16 @@ fn unexpected(what: &str, expected: &'static str) -> SettingsError {
     SettingsError::Unexpected { what: what.to_owned(), expected }
 }
 
-/// Where a hook of medbay stands: in which event, group of it and place of the group.
+/// Where a hook of medbay stands: in which event, which element of its list and place of the group, where
+/// there are groups.
 struct Place {
     event: String,
-    group: usize,
-    hook: usize,
+    element: usize,
+    hook: Option<usize>,
 }
 
 /// All hooks of medbay.
-fn ours(root: &Node) -> Result<Vec<Place>, SettingsError> {
+fn ours(form: &Form, root: &Node) -> Result<Vec<Place>, SettingsError> {
     let twice = |what: &str| unexpected(what, "there only once");
     let Some(hooks) = root.member("hooks").map_err(|()| twice("\"hooks\""))? else {
         return Ok(Vec::new());
@@ -138,20 +187,36 @@ fn ours(root: &Node) -> Result<Vec<Place>, SettingsError> {
     for event in events {
         let name = || text::quoted(&event.key, 60);
         hooks.value.member(&event.key).map_err(|()| twice(&name()))?;
-        let groups = event.value.elements().ok_or_else(|| unexpected(&name(), "a list"))?;
-        for (group, node) in groups.iter().enumerate() {
+        let Some(elements) = event.value.elements() else {
+            // What is no event of ours may be a switch.
+            if form.events.contains(&event.key.as_str()) {
+                return Err(unexpected(&name(), "a list"));
+            }
+            continue;
+        };
+        for (element, node) in elements.iter().enumerate() {
+            if form.flat {
+                if is_ours(form, node) {
+                    found.push(Place { event: event.key.clone(), element, hook: None });
+                }
+                continue;
+            }
             let inner = node.member("hooks").map_err(|()| twice("\"hooks\" of a group"))?;
             let inner = inner.and_then(|m| m.value.elements()).unwrap_or_default();
-            let places = inner.iter().enumerate().filter(|(_, hook)| is_ours(hook));
-            found.extend(places.map(|(hook, _)| Place { event: event.key.clone(), group, hook }));
+            let places = inner.iter().enumerate().filter(|(_, hook)| is_ours(form, hook));
+            found.extend(places.map(|(hook, _)| Place {
+                event: event.key.clone(),
+                element,
+                hook: Some(hook),
+            }));
         }
     }
     Ok(found)
 }
 
-fn is_ours(hook: &Node) -> bool {
+fn is_ours(form: &Form, hook: &Node) -> bool {
     let Some(command) = hook.text_of("command") else { return false };
-    let program = match command.trim().strip_suffix(CALL) {
+    let program = match command.trim().strip_suffix(form.call) {
         Some(program) => program,
         None => {
             let arguments: Vec<&str> = hook
@@ -166,7 +231,7 @@ fn is_ours(hook: &Node) -> bool {
                     _ => None,
                 })
                 .collect();
-            if arguments.join(" ") != CALL {
+            if arguments.join(" ") != form.call {
                 return false;
             }
             command
@@ -177,23 +242,25 @@ fn is_ours(hook: &Node) -> bool {
     matches!(name, "medbay" | "medbay.exe")
 }
 
-fn stands_once(root: &Node, event: &str, command: &str) -> bool {
-    let groups = root
+fn stands_once(form: &Form, root: &Node, event: &str, command: &str) -> bool {
+    let elements = root
         .member("hooks")
         .ok()
         .flatten()
         .and_then(|hooks| hooks.value.member(event).ok().flatten())
         .and_then(|m| m.value.elements())
         .unwrap_or_default();
-    groups
-        .iter()
-        // A group of ours takes every tool: it names none.
-        .filter(|group| matches!(group.member("matcher"), Ok(None)))
-        .filter_map(|group| group.member("hooks").ok().flatten()?.value.elements())
-        .flatten()
-        .filter(|hook| hook.text_of("command") == Some(command))
-        .count()
-        == 1
+    // One of ours takes every tool: it names none.
+    let elements = elements.iter().filter(|element| matches!(element.member("matcher"), Ok(None)));
+    let hooks: Vec<&Node> = if form.flat {
+        elements.collect()
+    } else {
+        elements
+            .filter_map(|group| group.member("hooks").ok().flatten()?.value.elements())
+            .flatten()
+            .collect()
+    };
+    hooks.into_iter().filter(|hook| hook.text_of("command") == Some(command)).count() == 1
 }
 
 /// How the file is written.
@@ -281,12 +348,13 @@ fn take_out(text: &str, root: &Node, place: &Place) -> String {
         at = members.get(index).map(|m| &m.value);
     }
     if let Some(list) = at {
-        levels.push((list, place.group));
-        let group = list.elements().and_then(|groups| groups.get(place.group));
-        if let Some(hooks) = group.and_then(|g| g.member("hooks").ok().flatten()) {
+        levels.push((list, place.element));
+        let group = list.elements().and_then(|groups| groups.get(place.element));
+        if let (Some(hooks), Some(hook)) = (group.and_then(|g| g.member("hooks").ok().flatten()), place.hook)
+        {
             // A group that holds nothing else goes as a whole.
             if hooks.value.inside().len() > 1 {
-                levels.push((&hooks.value, place.hook));
+                levels.push((&hooks.value, hook));
             }
         }
     }
@@ -318,6 +386,8 @@ mod tests {
 
     const COMMAND: &str = "/opt/bin/medbay hook claude-code";
 
+    const CLAUDE: Dialect = Dialect::ClaudeCode;
+
     fn hooks_at(text: &str, event: &str) -> Vec<String> {
         let all: Value = serde_json::from_str(text).unwrap();
         let groups = all["hooks"][event].as_array().cloned().unwrap_or_default();
@@ -339,14 +409,14 @@ mod tests {
             "{\n  \"hooks\": {\n    \"Stop\": [\n      {\"hooks\": [{\"type\":\"command\",\"command\":\"say done\"}]}\n    ]\n  },\n  \"z\": null\n}",
             "{\"hooks\":{\"PreToolUse\":[{\"matcher\":\"Bash\",\"hooks\":[{\"type\":\"command\",\"command\":\"x medbay hook\"}]}]},\"permissions\":{}}",
         ] {
-            let with = connected(before, COMMAND).unwrap();
-            for event in EVENTS {
+            let with = CLAUDE.connected(before, COMMAND).unwrap();
+            for event in CLAUDE.events() {
                 let ours = hooks_at(&with, event);
                 assert_eq!(ours.iter().filter(|c| *c == COMMAND).count(), 1, "{with}");
             }
-            assert_eq!(connected(&with, COMMAND).unwrap(), with, "twice is once");
-            assert_eq!(disconnected(&with).unwrap(), before);
-            assert_eq!(disconnected(before).unwrap(), before);
+            assert_eq!(CLAUDE.connected(&with, COMMAND).unwrap(), with, "twice is once");
+            assert_eq!(CLAUDE.disconnected(&with).unwrap(), before);
+            assert_eq!(CLAUDE.disconnected(before).unwrap(), before);
             if before.contains('\r') {
                 assert_eq!(with.matches('\n').count(), with.matches("\r\n").count());
             }
@@ -355,16 +425,16 @@ mod tests {
 
     #[test]
     fn an_older_place_of_the_program_is_replaced_and_a_strangers_hook_is_left() {
-        let old = connected("{\n  \"a\": 1\n}\n", "'/old dir/medbay' hook claude-code").unwrap();
-        let with = connected(&old, COMMAND).unwrap();
+        let old = CLAUDE.connected("{\n  \"a\": 1\n}\n", "'/old dir/medbay' hook claude-code").unwrap();
+        let with = CLAUDE.connected(&old, COMMAND).unwrap();
         assert_eq!(hooks_at(&with, "Stop"), [COMMAND]);
         assert!(!with.contains("old dir"));
         let mixed = r#"{"hooks":{"Stop":[{"hooks":[{"type":"command","command":"a"},{"type":"command","command":"/x/medbay hook claude-code"},{"type":"command","command":"notmedbay hook claude-code"}]}]}}"#;
-        let without = disconnected(mixed).unwrap();
+        let without = CLAUDE.disconnected(mixed).unwrap();
         assert_eq!(hooks_at(&without, "Stop"), ["a", "notmedbay hook claude-code"]);
         let listed =
             r#"{"hooks":{"Stop":[{"hooks":[{"command":"/x/medbay","args":["hook","claude-code"]}]}]}}"#;
-        assert_eq!(disconnected(listed).unwrap(), "{}");
+        assert_eq!(CLAUDE.disconnected(listed).unwrap(), "{}");
     }
 
     #[test]
@@ -378,18 +448,40 @@ mod tests {
             ("{\"hooks\": {}, \"hooks\": {}}", "only once"),
             ("{\"hooks\": {\"Stop\": [], \"Stop\": []}}", "only once"),
         ] {
-            let error = connected(text, COMMAND).unwrap_err().to_string();
+            let error = CLAUDE.connected(text, COMMAND).unwrap_err().to_string();
             assert!(error.contains(part), "{text}: {error}");
-            assert!(disconnected(text).is_err());
+            assert!(CLAUDE.disconnected(text).is_err());
+        }
+    }
+
+    #[test]
+    fn each_agent_has_the_hook_in_its_own_form() {
+        for dialect in Dialect::ALL {
+            let command = dialect.command("/opt/bin/medbay");
+            assert_eq!(command, format!("/opt/bin/medbay hook {}", dialect.name()));
+            let strangers = "{\n  \"hooks\": {\n    \"enabled\": true,\n    \"Notification\": [],\n    \"PreToolUse\": [{\"command\": \"own\", \"hooks\": [{\"command\": \"x\"}]}]\n  }\n}\n";
+            for before in ["{}", "{\"a\":[1]}", strangers] {
+                let with = dialect.connected(before, &command).unwrap();
+                assert_eq!(dialect.connected(&with, &command).unwrap(), with, "twice is once");
+                assert_eq!(dialect.disconnected(&with).unwrap(), before);
+                let all: Value = serde_json::from_str(&with).unwrap();
+                for event in dialect.events() {
+                    let entry = all["hooks"][event].as_array().unwrap().last().unwrap();
+                    let hook = if dialect == Dialect::Crush { entry } else { &entry["hooks"][0] };
+                    assert_eq!(hook["command"], command, "{with}");
+                    let limit = if dialect == Dialect::Gemini { 60_000 } else { 60 };
+                    assert_eq!(hook["timeout"], limit);
+                }
+            }
         }
     }
 
     #[test]
     fn a_path_with_blanks_is_quoted_for_the_shell() {
-        assert_eq!(command("/a/medbay"), "/a/medbay hook claude-code");
-        assert_eq!(command("/a b/it's/medbay"), r"'/a b/it'\''s/medbay' hook claude-code");
-        let with = connected("{}", &command("/a b/it's/medbay")).unwrap();
-        assert_eq!(disconnected(&with).unwrap(), "{}");
+        assert_eq!(CLAUDE.command("/a/medbay"), "/a/medbay hook claude-code");
+        assert_eq!(CLAUDE.command("/a b/it's/medbay"), r"'/a b/it'\''s/medbay' hook claude-code");
+        let with = CLAUDE.connected("{}", &CLAUDE.command("/a b/it's/medbay")).unwrap();
+        assert_eq!(CLAUDE.disconnected(&with).unwrap(), "{}");
     }
 
     fn value() -> impl Strategy<Value = Value> {
@@ -429,10 +521,10 @@ mod tests {
             } else {
                 serde_json::to_string(&all).unwrap()
             };
-            let with = connected(&before, COMMAND).unwrap();
+            let with = CLAUDE.connected(&before, COMMAND).unwrap();
             let mut added: Value = serde_json::from_str(&with).unwrap();
-            prop_assert_eq!(disconnected(&with).unwrap(), before.clone());
-            for event in EVENTS {
+            prop_assert_eq!(CLAUDE.disconnected(&with).unwrap(), before.clone());
+            for event in CLAUDE.events() {
                 let there = hooks_at(&with, event);
                 prop_assert_eq!(there.last().map(String::as_str), Some(COMMAND));
             }

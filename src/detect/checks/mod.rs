@@ -1,14 +1,16 @@
 //! What is known of the checks of a run: which were run, what came of them, and what was edited since.
-//! Families keep one of these each, feed it every closed step, and ask it. Words are never evidence
+//! Families hold one of these in common ([`Witness`]), feed it every closed step, and ask it. Words are never evidence
 //! here: what another agent reports is not a check.
 
 mod check;
 mod files;
 mod reports;
+mod witness;
 
 pub(crate) use check::{Check, Verdict, standing_failure};
 pub(crate) use files::{matters, name_of};
 pub(crate) use reports::Report;
+pub(crate) use witness::{Account, Witness};
 
 use super::pattern::patterns;
 use super::runner::{self, Called, CheckKind, Exit, Ground};
@@ -58,6 +60,8 @@ pub(crate) struct Checks {
     changes: Vec<Change>,
     /// Where something ran that may have been a check.
     opaque_at: Option<u32>,
+    /// Where a person spoke of a check that is not seen.
+    vouched_at: Option<u32>,
     /// Where a program ran of which nothing speaks of a check.
     unknown_at: Option<u32>,
     /// The last report that was read and that no check of this run wrote.
@@ -91,10 +95,10 @@ impl Checks {
         self.all.get(first..).unwrap_or_default()
     }
 
-    /// A place where something may have been checked that is not seen: a person who says so.
-    pub(crate) fn note_opaque(&mut self) {
+    /// A place where something may have been checked that is not seen: a person says so.
+    pub(crate) fn note_vouched(&mut self) {
         self.now += 1;
-        self.opaque_at = Some(self.now);
+        self.vouched_at = Some(self.now);
     }
 
     fn take_call(&mut self, seen: &ClosedStep<'_>, kind: ToolKind) {
@@ -335,7 +339,10 @@ impl Checks {
             check.hinted = true;
             let silent = text.trim().is_empty();
             match check.verdict {
-                Verdict::Masked | Verdict::Background if silent => self.opaque_at = None,
+                Verdict::Masked | Verdict::Background if silent => {
+                    self.opaque_at = None;
+                    self.vouched_at = None;
+                }
                 Verdict::Failed | Verdict::Passed => {}
                 _ => continue,
             }
@@ -356,6 +363,11 @@ impl Checks {
     /// Whether something that may be a check ran after a place.
     pub(crate) fn opaque_after(&self, place: u32) -> bool {
         self.opaque_at.is_some_and(|at| at > place)
+    }
+
+    /// Whether something that may be a check ran after a place, or a person spoke of one.
+    pub(crate) fn vouched_after(&self, place: u32) -> bool {
+        self.opaque_after(place) || self.vouched_at.is_some_and(|at| at > place)
     }
 
     /// Whether a program ran after a place of which nothing speaks of a check.

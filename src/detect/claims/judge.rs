@@ -188,7 +188,7 @@ fn of_kind<'c>(claim: &Claim, by: AgentId, kind: CheckKind, checks: &'c Checks, 
     let passed_before = || fresh.iter().any(|c| c.verdict == Verdict::Passed);
     match latest.verdict {
         Verdict::Failed if concerns(claim, latest) => {
-            Judged::Against(Against::Failed(latest, checks.opaque_after(latest.at)))
+            Judged::Against(Against::Failed(latest, checks.vouched_after(latest.at)))
         }
         Verdict::Failed | Verdict::Unknown => Judged::Unknown,
         Verdict::NotStarted if !passed_before() => Judged::Against(Against::NotStarted(latest)),
@@ -246,7 +246,7 @@ fn not_since<'c>(
     until: u32,
 ) -> Judged<'c> {
     let since = change.map_or(0, |c| c.at);
-    if claim.loose || checks.opaque_after(since.saturating_sub(1)) {
+    if claim.loose || checks.vouched_after(since.saturating_sub(1)) {
         return Judged::Unknown;
     }
     match stands_for(kind, claim.ground, checks, since, until) {

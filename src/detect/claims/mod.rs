@@ -14,7 +14,7 @@ mod quotes;
 mod rules;
 mod sentences;
 
-use super::checks::Checks;
+use super::checks::{Account, Checks, Witness};
 use super::{Family, Finding, Rule};
 use crate::trace::{
     AgentId, Author, ClosedStep, Observation, Passage, Probability, RecordRef, Run, Status, StepId,
@@ -29,7 +29,7 @@ use sentences::Sentences;
 /// The family that holds words against what was done.
 #[derive(Default)]
 pub struct Claims {
-    checks: Checks,
+    witness: Witness,
     acts: acts::Acts,
     heard: quotes::Heard,
     /// Claims that a sub-agent's log, which may come later, can still support.
@@ -67,15 +67,17 @@ impl Family for Claims {
     }
 
     fn observe(&mut self, seen: &Observation<'_>, run: &Run, found: &mut Vec<Finding>) {
+        let witness = self.witness.clone();
         match seen {
-            Observation::Called { step } => self.on_the_way(step, found),
+            Observation::Called { step } => on_the_way(step, &witness, found),
             Observation::Step(step) => {
-                self.checks.take(step);
+                let mut account = witness.account();
+                account.take(step);
                 self.acts.take(step);
                 self.heard.outcome(step);
                 match step.message {
-                    Some(message) => self.message(step, message, run, found),
-                    None => self.commit(step, found),
+                    Some(message) => self.message(step, message, &account, run, found),
+                    None => self.commit(step, &account.checks, found),
                 }
             }
             Observation::Prompt { author, passage, agent } => {
@@ -86,61 +88,50 @@ impl Family for Claims {
                     && passage.text.len() < 4096
                     && !grammar::read(&passage.text).claims.is_empty()
                 {
-                    self.checks.note_opaque();
+                    witness.account().checks.note_vouched();
                 }
             }
             Observation::Tools { tools } => self.acts.declared(!tools.is_empty()),
-            Observation::End => self.end(run, found),
+            Observation::End => self.end(&witness.account().checks, run, found),
             _ => {}
         }
     }
 }
 
 impl Claims {
+    /// The family, with what it holds in common with others.
+    pub(crate) fn with(witness: Witness) -> Self {
+        Self { witness, ..Self::default() }
+    }
+
     /// What each claim at the end of a turn or in a commit came to, in order; what waits for the end of
     /// the log is not in it.
     pub fn judged(&self) -> &[(StepId, ClaimStatus)] {
         &self.judged
     }
 
-    /// Words that lead to a call, before it is answered.
-    fn on_the_way(&mut self, step: &ClosedStep<'_>, found: &mut Vec<Finding>) {
-        for passage in step.intent {
-            let said = grammar::read(&passage.text);
-            for claim in &said.claims {
-                if said.admits(claim.about) || claim.reach == Reach::Part {
-                    continue;
-                }
-                let now = self.checks.now();
-                let Some(against) = judge::judge(claim, step.step.agent, &self.checks, now).against() else {
-                    continue;
-                };
-                if !matches!(against, Against::Failed(check, false) if check.summary.is_some()) {
-                    continue;
-                }
-                let at = Place { step: step.step.id, root: None, record: passage.record };
-                if let Some(mut finding) = finding(claim, &against, &at, sentence_of(passage, claim)) {
-                    finding.strength = Probability::new(finding.strength.get() * 0.8);
-                    found.push(finding);
-                    break;
-                }
-            }
-        }
-    }
-
     /// Words that end a turn.
-    fn message(&mut self, step: &ClosedStep<'_>, message: &Passage, run: &Run, found: &mut Vec<Finding>) {
-        let mut said = grammar::read(&message.text);
+    fn message(
+        &mut self,
+        step: &ClosedStep<'_>,
+        message: &Passage,
+        account: &Account,
+        run: &Run,
+        found: &mut Vec<Finding>,
+    ) {
+        let checks = &account.checks;
+        let mut said = account.said().clone();
         // What is told as done by an agent that is alone and made no call: it says that it ran it.
-        if said.acted && run.agents.len() <= 1 && !self.checks.worked() {
+        if said.acted && run.agents.len() <= 1 && !checks.worked() {
             said.claims.iter_mut().for_each(|claim| claim.ran = true);
         }
         let mut told: Vec<About> = Vec::new();
         let mut best: Vec<(About, Finding)> = Vec::new();
         for passage in step.intent {
-            self.words(step, passage, &grammar::read(&passage.text), &mut told, &mut best);
+            let read = grammar::read(&passage.text);
+            self.words(step, passage, (&read, checks), &mut told, &mut best);
         }
-        self.words(step, message, &said, &mut told, &mut best);
+        self.words(step, message, (&said, checks), &mut told, &mut best);
         found.extend(best.into_iter().map(|(_, finding)| finding));
         self.acts.message(step, message, &said, &told, run, found);
         let clipped = crate::text::clip(&message.text, grammar::LOOKED_AT);
@@ -150,7 +141,7 @@ impl Claims {
     }
 
     /// What a commit, or a request to merge it, says of the checks: words like any other, and they stay.
-    fn commit(&mut self, step: &ClosedStep<'_>, found: &mut Vec<Finding>) {
+    fn commit(&mut self, step: &ClosedStep<'_>, checks: &Checks, found: &mut Vec<Finding>) {
         if step.step.failed() || step.step.status == Status::Denied {
             return;
         }
@@ -162,7 +153,7 @@ impl Claims {
         for text in commits::messages(command) {
             let passage = Passage { record, text };
             let said = grammar::read(&passage.text);
-            self.words(step, &passage, &said, &mut Vec::new(), &mut best);
+            self.words(step, &passage, (&said, checks), &mut Vec::new(), &mut best);
         }
         found.extend(best.into_iter().map(|(_, finding)| finding));
     }
@@ -172,18 +163,18 @@ impl Claims {
         &mut self,
         step: &ClosedStep<'_>,
         passage: &Passage,
-        said: &grammar::Said,
+        (said, checks): (&grammar::Said, &Checks),
         told: &mut Vec<About>,
         best: &mut Vec<(About, Finding)>,
     ) {
-        let (agent, at) = (step.step.agent, self.checks.now());
+        let (agent, at) = (step.step.agent, checks.now());
         for claim in &said.claims {
             let counted = claim.counts.failed.is_some_and(|f| f > 0)
                 || matches!((claim.counts.passed, claim.counts.total), (Some(p), Some(t)) if p < t);
             if said.admits(claim.about) && !counted {
                 continue;
             }
-            let judged = judge::judge(claim, agent, &self.checks, at);
+            let judged = judge::judge(claim, agent, checks, at);
             let status = judged.status();
             let against = judged.against();
             // "It compiles, but two tests fail": the test run that failed is told of.
@@ -232,15 +223,15 @@ impl Claims {
             .map(|m| m.step)
     }
 
-    fn end(&mut self, run: &Run, found: &mut Vec<Finding>) {
+    fn end(&mut self, checks: &Checks, run: &Run, found: &mut Vec<Finding>) {
         let mut told: Vec<(StepId, About)> = Vec::new();
         for waiting in &self.waiting {
             if told.contains(&(waiting.step, waiting.claim.about)) {
                 continue;
             }
             // What was checked in a sub-agent's log that came later counts, if its steps began before.
-            let until = if self.checks.handed() { self.checks.now() } else { waiting.at };
-            let judged = judge::judge(&waiting.claim, waiting.agent, &self.checks, until);
+            let until = if checks.handed() { checks.now() } else { waiting.at };
+            let judged = judge::judge(&waiting.claim, waiting.agent, checks, until);
             let Some(against) = judged.against() else {
                 continue;
             };
@@ -261,6 +252,32 @@ impl Claims {
             found.push(finding);
         }
         self.acts.end(run, &told.iter().map(|(step, _)| *step).collect::<Vec<_>>(), found);
+    }
+}
+
+/// Words that lead to a call, before it is answered.
+fn on_the_way(step: &ClosedStep<'_>, witness: &Witness, found: &mut Vec<Finding>) {
+    for passage in step.intent {
+        let said = grammar::read(&passage.text);
+        for claim in &said.claims {
+            if said.admits(claim.about) || claim.reach == Reach::Part {
+                continue;
+            }
+            let account = witness.account();
+            let checks = &account.checks;
+            let Some(against) = judge::judge(claim, step.step.agent, checks, checks.now()).against() else {
+                continue;
+            };
+            if !matches!(against, Against::Failed(check, false) if check.summary.is_some()) {
+                continue;
+            }
+            let at = Place { step: step.step.id, root: None, record: passage.record };
+            if let Some(mut finding) = finding(claim, &against, &at, sentence_of(passage, claim)) {
+                finding.strength = Probability::new(finding.strength.get() * 0.8);
+                found.push(finding);
+                break;
+            }
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Constraint: what the instructions say in so many words, held against what is called and what was
 //! observed: a yes before a consequential act, the state and sort of things, counts, kinds and
-//! allowances, choices that are the user's, charges that were told.
+//! allowances, choices that are the user's, charges that were told, what may be done once and one at a
+//! time, counts that the user has named.
 //!
 //! A rule here wakes only when the instructions hold its constraint; [`policy`] reads them. Sentences
 //! are read for their form, never for the business that they are about.
@@ -9,9 +10,11 @@ mod act;
 mod consent;
 mod counts;
 mod objects;
+mod once;
 mod policy;
 mod refusal;
 mod state;
+mod stated;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -58,6 +61,9 @@ static RULES: &[&Rule] = &[
     &consent::UNSPOKEN_CHOICE,
     &consent::UNTOLD_CHARGE,
     &refusal::UNTRIED,
+    &once::CALLS_TOGETHER,
+    &once::TWICE,
+    &stated::OTHER_COUNT,
 ];
 
 /// Words that are a yes wherever they stand.
@@ -111,6 +117,8 @@ pub(super) struct Constraint {
     agent: words::Spoken,
     told: consent::Told,
     untried: refusal::Untried,
+    once: once::Once,
+    counts: stated::Counts,
     said: FxHashMap<AgentId, Said>,
 }
 
@@ -123,6 +131,7 @@ impl Constraint {
         let arguments: Map<String, Value> = serde_json::from_str(&step.input.text).unwrap_or_default();
         let record = step.outcome.map(|outcome| outcome.record);
         self.unconfirmed(step, found);
+        self.once.answered(step, &self.policy, found);
         let Some(act) = Act::new(step, &arguments) else {
             self.learn(step, &arguments);
             return;
@@ -134,6 +143,8 @@ impl Constraint {
             finding.root = locked;
         }
         counts::check(&act, &self.policy, &self.objects, found);
+        self.once.acts(&act, came_about(step), &self.policy, found);
+        self.counts.check(&act, [&self.user, &self.agent], found);
         let mut said = self.said.get_mut(&step.step.agent);
         if said.as_ref().is_none_or(|said| !said.choice_told) {
             let told = consent::choice(&act, &self.policy, &self.objects, (&self.user, &self.agent), found);
@@ -226,6 +237,7 @@ impl Constraint {
         );
         if !self.policy.is_empty() {
             self.user.hear(&passage.text);
+            self.counts.hear(passage.record, &passage.text);
         }
     }
 }
@@ -239,6 +251,7 @@ impl Family for Constraint {
         match seen {
             Observation::System { passage } => self.policy.read(passage),
             Observation::Tools { .. } => self.policy.tools = true,
+            Observation::Called { step } if self.policy.one_call.is_some() => self.once.called(step),
             Observation::Prompt { agent, author: Author::Person, passage } => self.prompted(*agent, passage),
             Observation::Step(step) => {
                 if step.step.is_message() {

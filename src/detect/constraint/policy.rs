@@ -25,6 +25,9 @@ patterns! {
     TIER = r"(?i)\bis an? (\w+) (?:member|customer|user|guest|subscriber)\b";
     FREE = r"(?i)\b(\d{1,2}) (?:free|complimentary|included) ([a-z ]+?)s? (?:for each|per|for every) ([a-z ]+?)(?:,|\.|;| and |$)";
     MUST_NAME = r"(?i)\b(?:user|customer|guest|client|caller|member)s? (?:must|needs? to|has to|have to|should) (?:provide|choose|confirm|specify|select|give|name)\b(.*)";
+    TOOLS_ONCE = r"(?i)\b(\w+)(?:,? (?:or|and) (\w+))? (?:\w+ )?tools? (?:can|may|must|should) only be (?:called|used) once\b";
+    DONE_ONCE = r"(?i)\b(?:can|may|must|should) (?:only be (\w+)(?:,? or (\w+))? once|be (\w+)(?:,? or (\w+))? (?:only|at most) once)\b";
+    ONE_CALL = r"(?i)\b(?:one|a single) (?:tool |function )?call (?:at a time|per (?:turn|message|step|response)|in (?:one|a|each|any) (?:turn|message|step|response))|\bone tool at a time\b";
     NOW = r"(?i)\bcurrent (?:time|date|datetime)\b\D{0,24}(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d)(:\d\d)?)?";
 }
 
@@ -55,6 +58,8 @@ pub(super) enum Clause {
     UserNames { what: String },
     /// One of the kinds that it lists must be chosen.
     OneKind,
+    /// An act of one of these verbs may be done once to each thing.
+    Once { verbs: Vec<String> },
 }
 
 /// What the instructions say.
@@ -70,6 +75,8 @@ pub(super) struct Policy {
     pub(super) asks_yes: Option<Sentence>,
     /// They say that a call and a message do not go together.
     pub(super) one_at_a_time: Option<Sentence>,
+    /// They let calls go out one at a time.
+    pub(super) one_call: Option<Sentence>,
     /// They speak of tools.
     pub(super) tools: bool,
 }
@@ -123,6 +130,9 @@ impl Policy {
         {
             self.one_at_a_time = Some(whole());
         }
+        if self.one_call.is_none() && ONE_CALL.is_in(sentence) {
+            self.one_call = Some(whole());
+        }
         let mut found = Vec::new();
         clauses(sentence, &lower, &mut found);
         if let Some(grace) = WITHIN_HOURS.captures(sentence)
@@ -140,7 +150,10 @@ impl Policy {
 
     /// Whether the instructions hold nothing that a call can be held against.
     pub(super) fn is_empty(&self) -> bool {
-        self.clauses.is_empty() && self.asks_yes.is_none() && self.one_at_a_time.is_none()
+        self.clauses.is_empty()
+            && self.asks_yes.is_none()
+            && self.one_at_a_time.is_none()
+            && self.one_call.is_none()
     }
 
     /// The grace for a verb, in hours.
@@ -227,6 +240,13 @@ fn clauses(sentence: &str, lower: &str, into: &mut Vec<Clause>) {
             });
         }
     }
+    if let Some(found) = TOOLS_ONCE.captures(sentence).or_else(|| DONE_ONCE.captures(sentence)) {
+        let mut verbs = groups(&found, &[1, 2, 3, 4]);
+        verbs.retain(|verb| !matches!(verb.as_str(), "called" | "used" | "done" | "the" | "this" | "these"));
+        if !verbs.is_empty() {
+            into.push(Clause::Once { verbs });
+        }
+    }
     if let Some(found) = MUST_NAME.captures(sentence) {
         into.push(Clause::UserNames { what: one(&found, 1) });
     }
@@ -278,6 +298,9 @@ mod tests {
             ("If the guest is a gold member, 2 free towels for each twin guest.", "free: 2"),
             ("The user must provide a payment method.", "UserNames"),
             ("The user needs to provide one voucher or debit card.", "OneKind"),
+            ("Exchange or modify order tools can only be called once.", "verbs: [\"exchange\", \"modify\"]"),
+            ("A stay may be moved or renamed at most once.", "verbs: [\"moved\", \"renamed\"]"),
+            ("A stay can only be upgraded once.", "verbs: [\"upgraded\"]"),
         ] {
             let all = read(text);
             assert!(all.iter().any(|clause| clause.contains(holds)), "{text}: {all:?}");
@@ -291,6 +314,8 @@ mod tests {
             "You should at most make one tool call at a time.",
             "An order can be in one of four states.",
             "Refunds take up to seven days.",
+            "This action can only be called once.",
+            "Once the user is known, stays can be shown at once.",
         ] {
             assert!(read(text).is_empty(), "{text}: {:?}", read(text));
         }

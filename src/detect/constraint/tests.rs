@@ -405,3 +405,75 @@ fn hostile_outcomes_are_survived() {
     }
     assert!(scene.all().is_empty());
 }
+
+#[test]
+fn calls_that_go_out_together() {
+    let ask = |policy: &str, together: bool, answered: bool| {
+        let mut scene = Scene::of(Constraint::default());
+        scene.system(policy);
+        scene.prompt("What of S4417 and S4418?");
+        let first = scene.open("get_stay", &json!({"stay_id": "S4417"}));
+        if !together {
+            scene.close(first, Status::Ok, "booked");
+        }
+        let second = scene.open("get_stay", &json!({"stay_id": "S4418"}));
+        if together && answered {
+            scene.close(first, Status::Ok, "booked");
+        }
+        scene.close(second, Status::Ok, "booked");
+        let found = scene.found("constraint.calls-together");
+        assert!(found.iter().all(|finding| finding.step == second));
+        found.len()
+    };
+    let policy = "You should make one tool call at a time.";
+    assert_eq!(ask(policy, true, true), 1);
+    assert_eq!(ask("At most one call per message.", true, true), 1);
+    assert_eq!(ask(policy, false, true), 0);
+    assert_eq!(ask(policy, true, false), 0, "a call that nothing answers proves nothing");
+    assert_eq!(ask("Make calls whenever they help.", true, true), 0);
+}
+
+#[test]
+fn what_may_be_done_once_is_done_twice() {
+    let twice = |tools: [&str; 2], stays: [&str; 2], first: Status| {
+        let mut scene = Scene::of(Constraint::default());
+        scene.system("Return or exchange stay tools can only be called once.");
+        scene.prompt("Please move my stay.");
+        for (at, (tool, stay)) in tools.iter().zip(stays).enumerate() {
+            let (status, text) =
+                if at == 0 && first != Status::Ok { (first, "Error: full") } else { (Status::Ok, "done") };
+            scene.call(tool, &json!({"stay_id": stay, "to": "R204"}), status, text);
+        }
+        scene.found("constraint.done-twice").len()
+    };
+    assert_eq!(twice(["exchange_stay_room"; 2], ["S4417"; 2], Status::Ok), 1);
+    assert_eq!(twice(["exchange_stay_room"; 2], ["S4417", "S4418"], Status::Ok), 0);
+    assert_eq!(twice(["exchange_stay_room"; 2], ["S4417"; 2], Status::Error), 0);
+    assert_eq!(twice(["exchange_stay_room", "exchange_stay_meal"], ["S4417"; 2], Status::Ok), 0);
+    assert_eq!(twice(["cancel_stay"; 2], ["S4417"; 2], Status::Ok), 0);
+}
+
+#[test]
+fn another_count_than_the_user_named() {
+    for (words, count) in [
+        (&["Book a stay with two bags please.", "Yes."][..], 1),
+        (&["Book a stay with 3 bags please.", "Yes."][..], 0),
+        (&["Book a stay with two bags please.", "No, make it three bags.", "Yes."][..], 0),
+        (&["Book a stay and add two bags please.", "Yes."][..], 0),
+        (&["Book a stay with two bags each please.", "Yes."][..], 0),
+        (&["Book a stay please.", "Yes."][..], 0),
+    ] {
+        let mut scene = scene();
+        for words in words {
+            scene.prompt(words);
+        }
+        scene.call("book_stay", &json!({"rate": "flex", "total_bags": 3}), Status::Ok, "done");
+        assert_eq!(scene.found("constraint.other-count").len(), count, "{words:?}");
+    }
+    let mut scene = scene();
+    scene.prompt("Book a stay with two bags please.");
+    scene.says("A gold member has 3 bags free. Shall I book 3 bags?");
+    scene.prompt("Yes.");
+    scene.call("book_stay", &json!({"rate": "flex", "total_bags": 3}), Status::Ok, "done");
+    assert!(scene.found("constraint.other-count").is_empty());
+}

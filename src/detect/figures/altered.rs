@@ -8,7 +8,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::amounts::Amounts;
-use super::scan::{Figure, Token, scan};
+use super::scan::{Date, Figure, Token, scan};
 use super::{Aspect, Basis, Class, Evidence, Finding, Part, ROUGHLY, Rule, Source, is_money, speech};
 use crate::trace::{AgentId, Passage, Probability, StepId};
 
@@ -127,6 +127,13 @@ impl Altered {
         }
     }
 
+    /// Takes in the year of a date.
+    pub(super) fn learn_year(&mut self, (year, ..): Date, source: Source) {
+        if year != 0 && !self.is_full() {
+            self.known.entry(key(&year.to_string())).or_insert(source);
+        }
+    }
+
     /// Holds an agent's words against what was seen.
     pub(super) fn words(
         &mut self,
@@ -141,10 +148,9 @@ impl Altered {
         }
         let text = speech::read(&words.text);
         let mut given: FxHashSet<String> = FxHashSet::default();
-        let mut parts = Vec::new();
+        let parts = super::parts(text);
         scan(text, &mut |token| {
             if let Token::Figure(figure) = token {
-                parts.extend(figure.hundredths());
                 given.insert(figure.plain().to_owned());
             }
         });
@@ -186,7 +192,10 @@ impl Altered {
         if digits < 2 || self.known.contains_key(&key(plain)) {
             return None;
         }
-        let year = digits == 4 && matches!(plain.as_bytes(), [b'1', b'9', ..] | [b'2', b'0', ..]);
+        if let Some(year) = self.far_year(plain, sentence, figure.begin) {
+            return Some(year);
+        }
+        let year = is_year(plain);
         let money = is_money(sentence, figure.begin, figure.end);
         let round = !fraction && plain.ends_with("00");
         let lower = sentence.to_ascii_lowercase();
@@ -228,6 +237,20 @@ impl Altered {
         Some((seen, source, strength))
     }
 
+    /// The year that was seen, where a sentence speaks of one that is far from now and differs from it in
+    /// a digit: "formed in 9983". That the right one stands beside it makes it no better.
+    fn far_year(&self, plain: &str, sentence: &str, begin: usize) -> Option<(String, Source, f64)> {
+        let year: u32 = plain.parse().ok().filter(|year| (2100..=9999).contains(year))?;
+        let before = sentence.get(..begin)?.to_ascii_lowercase();
+        let dated =
+            ["in ", "since ", "until ", "th, ", "st, ", "nd, ", "rd, "].iter().any(|s| before.ends_with(s));
+        let seen = neighbours(&year.to_string()).into_iter().filter(|near| dated && is_year(near));
+        seen.into_iter().find_map(|near| {
+            let source = *self.known.get(&key(&near))?;
+            matches!(source, Source::Seen(_)).then_some((near, source, 0.6))
+        })
+    }
+
     /// A figure that is said of something by its name ("Size: 17"), where other figures were seen under
     /// that name and this one was seen nowhere.
     fn named(&self, figure: &Figure<'_>, sentence: &str, worked_out: bool) -> Option<(String, Source, f64)> {
@@ -240,6 +263,11 @@ impl Altered {
         let strength = if last_digits { 0.6 } else { 0.45 };
         matches!(source, Source::Seen(_)).then(|| (format!("another {name}"), source, strength))
     }
+}
+
+/// Whether a figure looks like a year of our time.
+fn is_year(plain: &str) -> bool {
+    matches!(plain.as_bytes(), [b'1', b'9', _, _] | [b'2', b'0', _, _])
 }
 
 /// Whether two capital letters stand before a number, as in "New York, NY 10065".
@@ -365,6 +393,34 @@ mod tests {
         scene.call("ask", &json!({"agent": "scout"}), Status::Ok, "answered");
         scene.says("There are 48273 rows.");
         assert_eq!(scene.found("figures.altered").len(), 1);
+    }
+
+    #[test]
+    fn a_year_that_is_far_from_now() {
+        let far = |text: &str| {
+            let mut scene = Scene::of(Figures::default());
+            scene.call(
+                "get",
+                &json!({}),
+                Status::Ok,
+                "formed in 1983, first record on May 24, 2024; 9000 sold",
+            );
+            scene.says(text);
+            scene.found("figures.altered").len()
+        };
+        for (text, count) in [
+            ("The band was formed in 9983, so the answer is 1983.", 1),
+            ("It came out on May 19th and 20th, 2424.", 1),
+            ("The band was formed in 1982.", 0),
+            ("The story is set in 3172.", 0),
+        ] {
+            assert_eq!(far(text), count, "{text}");
+        }
+    }
+
+    #[test]
+    fn days_and_cards_are_no_parts_of_a_sum() {
+        assert_eq!(says("A total of $169.90 will be refunded within 5 to 7 days.").len(), 1);
     }
 
     #[test]

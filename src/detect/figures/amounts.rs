@@ -20,7 +20,7 @@ pub(super) static UNKNOWN_AMOUNT: Rule = Rule {
     speaks_of: Aspect::Support,
     summary: "A message gives a sum of money that was seen nowhere and does not follow from what was seen.",
     example: "gives the sum \"$212.40\", which was seen nowhere and follows from nothing seen",
-    proven: false,
+    proven: true,
 };
 
 /// Another amount than the call passed.
@@ -197,15 +197,15 @@ impl Amounts {
         if self.is_full() || !observing {
             return;
         }
-        let mut parts = Vec::new();
-        numbers(&message.text, |amount, _, _, _| parts.push(amount));
+        let parts = super::parts(&message.text);
         for sentence in speech::sentences(speech::read(&message.text)) {
             let mut bad = None;
             numbers(sentence, |amount, begin, end, fraction| {
                 if bad.is_none()
                     && (fraction || amount >= WHOLE)
                     && is_money(sentence, begin, end)
-                    && !(self.seen.contains(&amount) || follows(&self.seen, amount, &parts))
+                    && !self.seen.contains(&amount)
+                    && (is_a_price(sentence, begin) || !follows(&self.seen, amount, &parts))
                 {
                     bad = Some((amount, begin, end));
                 }
@@ -232,6 +232,14 @@ impl Amounts {
             });
         }
     }
+}
+
+/// Whether an amount is given as the price of one thing: such a one is looked up, not worked out.
+fn is_a_price(sentence: &str, begin: usize) -> bool {
+    let before = sentence.get(..begin).unwrap_or_default().trim_end_matches([' ', '*', '$', '€', '£']);
+    let lower = crate::text::clip_front(before, 40).to_ascii_lowercase();
+    let name = lower.trim_end_matches([':', '*', ' ']).trim_start_matches([' ', '-', '*', '•']);
+    (name == "price" && lower.ends_with([':', '*'])) || lower.ends_with(" priced at")
 }
 
 /// Whether an amount is a sum or a difference of two amounts, a multiple of one, or a sum of such as
@@ -294,6 +302,18 @@ mod tests {
             "The pan is €18.80 more than the kettle.",
         ] {
             assert!(says(text).is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_price_is_looked_up_and_not_worked_out() {
+        for (text, count) in [
+            ("- Kettle\n  - **Price**: $69.80", 1),
+            ("The set is priced at $69.80.", 1),
+            ("- Total price: $69.80", 0),
+            ("- Kettle\n  - **Price**: $64.90", 0),
+        ] {
+            assert_eq!(says(text).len(), count, "{text}");
         }
     }
 

@@ -77,7 +77,11 @@ impl Dates {
 
     /// Holds an agent's words against the dates that were seen.
     pub(super) fn words(&mut self, words: &Passage, step: StepId, found: &mut Vec<Finding>) {
-        if self.known.is_empty() || self.is_full() || self.told >= MOST_TOLD {
+        if self.told >= MOST_TOLD {
+            return;
+        }
+        if self.known.is_empty() || self.is_full() {
+            self.impossible(words, step, found);
             return;
         }
         for sentence in speech::sentences(speech::read(&words.text)) {
@@ -89,13 +93,17 @@ impl Dates {
                     unseen = self.nearly(date).map(|near| (date, near, begin, end));
                 }
             });
-            let Some((date, (near, record), begin, end)) = unseen else { continue };
+            let Some((date, (near, record), begin, end)) = unseen else {
+                self.no_date(words, sentence, step, found);
+                continue;
+            };
             if speech::has_any(&sentence.to_ascii_lowercase(), WORKED_OUT) {
+                self.no_date(words, sentence, step, found);
                 continue;
             }
             self.known.insert(date, None);
             self.told += 1;
-            let impossible = !(1..=12).contains(&date.1) || !(1..=31).contains(&date.2);
+            let impossible = is_impossible(date);
             let other_year = near.0 != 0 && date.0 != 0 && near.0 != date.0;
             let shown = crate::text::quoted(sentence.get(begin..end).unwrap_or_default(), 40);
             let seen = written(near);
@@ -115,6 +123,54 @@ impl Dates {
             });
         }
     }
+}
+
+impl Dates {
+    /// Looks for dates that no calendar has; nothing need have been seen for that.
+    fn impossible(&mut self, words: &Passage, step: StepId, found: &mut Vec<Finding>) {
+        for sentence in speech::sentences(speech::read(&words.text)) {
+            self.no_date(words, sentence, step, found);
+        }
+    }
+
+    /// A date in a sentence that no calendar has, said as the day of something: "on May 37".
+    fn no_date(&mut self, words: &Passage, sentence: &str, step: StepId, found: &mut Vec<Finding>) {
+        let mut impossible = None;
+        scan(sentence, &mut |token| {
+            if let Token::Date(date, begin, end) = token
+                && is_impossible(date)
+                && !self.known.contains_key(&date)
+                && (date.0 != 0 || is_day_of(sentence, begin))
+            {
+                impossible = Some((date, begin, end));
+            }
+        });
+        let Some((date, begin, end)) = impossible.filter(|_| self.told < MOST_TOLD) else { return };
+        self.told += 1;
+        self.known.insert(date, None);
+        let shown = crate::text::quoted(sentence.get(begin..end).unwrap_or_default(), 40);
+        found.push(Finding {
+            rule: &UNSEEN,
+            step,
+            root: None,
+            strength: Probability::new(0.6),
+            evidence: vec![Evidence::new(words.record, Part::Claim, sentence)],
+            sentence: format!("gives the date {shown}, which no calendar has and which was seen nowhere"),
+            instruction: format!("Look up which date is meant by {shown}, and give it as it stands there."),
+            means: Vec::new(),
+        });
+    }
+}
+
+/// Whether no calendar has a date.
+fn is_impossible((_, month, day): Date) -> bool {
+    !(1..=12).contains(&month) || !(1..=31).contains(&day)
+}
+
+/// Whether a date without a year is given as the day of something: "May 40" begins many a sentence.
+fn is_day_of(sentence: &str, begin: usize) -> bool {
+    let before = sentence.get(..begin).unwrap_or_default().to_ascii_lowercase();
+    ["on ", "until ", "dated ", "and ", "to ", "from "].iter().any(|word| before.ends_with(word))
 }
 
 /// Words of a sentence, in lower case, that works a date out, or puts one forward.
@@ -194,6 +250,21 @@ mod tests {
             "Version 2026.05 may 3 times be tried.",
         ] {
             assert!(says(text).is_empty(), "{text}: {:?}", says(text).first().map(|f| &f.sentence));
+        }
+    }
+
+    #[test]
+    fn a_date_that_no_calendar_has() {
+        for (text, count) in [
+            ("I found no train that arrives on May 47.", 1),
+            ("The train arrives within the week, on 2026-05-84.", 1),
+            ("May 47 people come?", 0),
+            ("The train arrives after May 31.", 0),
+        ] {
+            let mut scene = Scene::of(Figures::default());
+            scene.call("get", &json!({}), Status::Ok, "no dates here");
+            scene.says(text);
+            assert_eq!(scene.found("dates.unseen").len(), count, "{text}");
         }
     }
 

@@ -1,10 +1,12 @@
-//! Figures: numbers, sums of money and dates in an agent's words, held against what was seen. One pass
-//! over each text finds them; three parts keep what they need of it.
+//! Figures: numbers, sums of money and dates in an agent's words, held against what was seen and
+//! against each other. One pass over each text finds them; three parts keep what they need of it.
 
 mod altered;
 mod amounts;
+mod answers;
 mod dates;
 mod scan;
+mod sums;
 
 use rustc_hash::FxHashSet;
 
@@ -13,8 +15,14 @@ use crate::trace::{AgentId, Observation, RecordRef, Run, StepId};
 
 use super::{Aspect, Basis, Class, EVIDENCE_BYTES, Evidence, Family, Finding, Part, Rule, speech};
 
-static RULES: &[&Rule] =
-    &[&altered::ALTERED, &amounts::UNKNOWN_AMOUNT, &amounts::OTHER_AMOUNT, &dates::UNSEEN];
+static RULES: &[&Rule] = &[
+    &altered::ALTERED,
+    &amounts::UNKNOWN_AMOUNT,
+    &amounts::OTHER_AMOUNT,
+    &dates::UNSEEN,
+    &sums::WRONG_SUM,
+    &answers::OTHER_ANSWER,
+];
 
 /// How much of a text is read, in bytes.
 const READ_BYTES: usize = 64 * 1024;
@@ -49,7 +57,10 @@ impl Figures {
                 self.altered.learn(&figure, text, source);
                 self.amounts.learn(&figure, text, source);
             }
-            Token::Date(date, ..) => self.dates.learn(date, source),
+            Token::Date(date, ..) => {
+                self.altered.learn_year(date, source);
+                self.dates.learn(date, source);
+            }
         });
     }
 }
@@ -64,6 +75,21 @@ fn is_money(text: &str, begin: usize, end: usize) -> bool {
     let before = text.get(..begin).unwrap_or_default().trim_end_matches([' ', '*']);
     let after = text.get(end..).unwrap_or_default().trim_start();
     MARKS.iter().any(|mark| before.ends_with(mark) || after.starts_with(mark))
+}
+
+/// The amounts of a text, in hundredths, from which another may be worked out: sums of money, and
+/// figures of three digits or more. "Within 5 to 7 days" is none.
+fn parts(text: &str) -> Vec<i64> {
+    let mut parts = Vec::new();
+    scan(text, &mut |token| {
+        if let Token::Figure(figure) = token
+            && let Some(amount) = figure.hundredths()
+            && (figure.has_fraction() || amount >= 10_000 || is_money(text, figure.begin, figure.end))
+        {
+            parts.push(amount);
+        }
+    });
+    parts
 }
 
 impl Family for Figures {
@@ -86,8 +112,10 @@ impl Family for Figures {
                         self.altered.words(words, id, agent, &self.amounts, found);
                         self.dates.words(words, id, found);
                     }
+                    sums::words(words, id, found);
                     self.learn(&words.text, Source::Said(agent));
                 }
+                answers::call(step, found);
                 if let Some(message) = step.message {
                     self.amounts.message(message, id, observing, found);
                 }

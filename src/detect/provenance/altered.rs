@@ -3,7 +3,7 @@
 
 use crate::detect::{Aspect, Basis, Class, Evidence, Finding, Means, Part, Rule, speech};
 use crate::trace::entity::{Mention, hash_lower, scan};
-use crate::trace::{ClosedStep, EntityKind, Passage, Probability, Run, StepId};
+use crate::trace::{ClosedStep, EntityKind, Passage, Probability, RecordRef, Run, StepId};
 
 use super::seen::{bare, codes};
 use super::{ID_WORDS, Provenance, from_nowhere};
@@ -107,13 +107,43 @@ fn known_twin(name: &str, step: StepId, run: &Run) -> Option<(String, Option<Evi
     })
 }
 
+/// A sentence of an agent's words.
+#[derive(Clone, Copy)]
+pub(super) struct Said<'a> {
+    pub(super) step: StepId,
+    pub(super) record: RecordRef,
+    pub(super) sentence: &'a str,
+}
+
+impl Said<'_> {
+    /// That it gives one thing, which was seen nowhere, while another was.
+    fn gives(
+        self,
+        (rule, strength): (&'static Rule, f64),
+        (shown, twin): (&str, &str),
+        against: Option<Evidence>,
+        instruction: String,
+    ) -> Finding {
+        Finding {
+            rule,
+            step: self.step,
+            root: None,
+            strength: Probability::new(strength),
+            evidence: std::iter::once(Evidence::new(self.record, Part::Claim, self.sentence))
+                .chain(against)
+                .collect(),
+            sentence: format!("gives {shown}, which was seen nowhere; {twin} was"),
+            instruction,
+            means: Vec::new(),
+        }
+    }
+}
+
 impl Provenance {
     /// A figure that is nearly one that was seen.
     pub(super) fn figure(
         &mut self,
-        step: &ClosedStep<'_>,
-        message: &Passage,
-        sentence: &str,
+        said: Said<'_>,
         (name, hash): (&str, u64),
         run: &Run,
         found: &mut Vec<Finding>,
@@ -124,29 +154,18 @@ impl Provenance {
         if digits < 4 || year || run.entities.len() > FIGURES || name.ends_with("000") {
             return;
         }
-        let lower = sentence.to_ascii_lowercase();
-        if speech::tentative(&lower) {
+        if speech::tentative(&said.sentence.to_ascii_lowercase()) {
             return;
         }
-        let Some((twin, against)) = known_twin(name, step.step.id, run) else { return };
+        let Some((twin, against)) = known_twin(name, said.step, run) else { return };
         if !self.tell_once(hash) {
             return;
         }
         let (shown, twin) = (crate::text::quoted(name, 40), crate::text::quoted(&twin, 40));
-        found.push(Finding {
-            rule: &ALTERED_FIGURE,
-            step: step.step.id,
-            root: None,
-            strength: Probability::new(0.7),
-            evidence: std::iter::once(Evidence::new(message.record, Part::Claim, sentence))
-                .chain(against)
-                .collect(),
-            sentence: format!("gives {shown}, which was seen nowhere; {twin} was"),
-            instruction: format!(
-                "Read the outcome that holds {twin} once more and give the figure exactly as it stands there."
-            ),
-            means: Vec::new(),
-        });
+        let instruction = format!(
+            "Read the outcome that holds {twin} once more and give the figure exactly as it stands there."
+        );
+        found.push(said.gives((&ALTERED_FIGURE, 0.7), (&shown, &twin), against, instruction));
     }
 
     /// Looks at the words that led to a call for ids that are nearly ones that were seen.
@@ -158,10 +177,11 @@ impl Provenance {
         found: &mut Vec<Finding>,
     ) {
         for sentence in speech::sentences(speech::read(&words.text)) {
-            self.altered_codes(step, words, sentence, run, found);
+            let said = Said { step: step.step.id, record: words.record, sentence };
+            self.altered_codes(said, run, found);
             scan(sentence, |mention| {
-                if from_nowhere(&mention, step.step.id, run) {
-                    self.altered_in_message(step, words, sentence, &mention, run, found);
+                if from_nowhere(&mention, said.step, run) {
+                    self.altered_in_message(said, &mention, run, found);
                 }
             });
         }
@@ -179,15 +199,13 @@ impl Provenance {
     /// Tells of an id in a message that is nearly one that was seen, and says whether it is one.
     pub(super) fn altered_in_message(
         &mut self,
-        step: &ClosedStep<'_>,
-        message: &Passage,
-        sentence: &str,
+        said: Said<'_>,
         mention: &Mention,
         run: &Run,
         found: &mut Vec<Finding>,
     ) -> bool {
-        let Some(name) = bare(mention, sentence) else { return false };
-        let lower = sentence.to_ascii_lowercase();
+        let Some(name) = bare(mention, said.sentence) else { return false };
+        let lower = said.sentence.to_ascii_lowercase();
         let digits = name.bytes().filter(u8::is_ascii_digit).count();
         let named = speech::has_any_word(&lower, ID_WORDS);
         let telling = match mention.kind {
@@ -203,14 +221,12 @@ impl Provenance {
         if !telling || speech::has_any_word(&lower, EXAMPLE_WORDS) {
             return false;
         }
-        self.altered_words(step, message, sentence, (name, mention.hash), run, found)
+        self.altered_words(said, (name, mention.hash), run, found)
     }
 
     fn altered_words(
         &mut self,
-        step: &ClosedStep<'_>,
-        message: &Passage,
-        sentence: &str,
+        said: Said<'_>,
         (name, hash): (&str, u64),
         run: &Run,
         found: &mut Vec<Finding>,
@@ -218,31 +234,17 @@ impl Provenance {
         let Some((twin, against)) = self.twin(name, run) else { return false };
         if self.tell_once(hash) {
             let shown = crate::text::quoted(name, 80);
-            found.push(Finding {
-                rule: &ALTERED_ID,
-                step: step.step.id,
-                root: None,
-                strength: Probability::new(0.8),
-                evidence: vec![Evidence::new(message.record, Part::Claim, sentence), against],
-                sentence: format!("gives {shown}, which was seen nowhere; {twin} was"),
-                instruction: format!(
-                    "Look up which is right, {shown} or {twin}, and correct what you said if it was wrong."
-                ),
-                means: Vec::new(),
-            });
+            let instruction = format!(
+                "Look up which is right, {shown} or {twin}, and correct what you said if it was wrong."
+            );
+            found.push(said.gives((&ALTERED_ID, 0.8), (&shown, &twin), Some(against), instruction));
         }
         true
     }
 
     /// Tells of codes in a message that are nearly ones that were seen.
-    pub(super) fn altered_codes(
-        &mut self,
-        step: &ClosedStep<'_>,
-        message: &Passage,
-        sentence: &str,
-        run: &Run,
-        found: &mut Vec<Finding>,
-    ) {
+    pub(super) fn altered_codes(&mut self, said: Said<'_>, run: &Run, found: &mut Vec<Finding>) {
+        let sentence = said.sentence;
         if !codes(sentence).any(|code| !self.seen.knows(code)) {
             return;
         }
@@ -252,7 +254,7 @@ impl Provenance {
         }
         for code in codes(sentence) {
             if !self.seen.knows(code) {
-                self.altered_words(step, message, sentence, (code, hash_lower(code)), run, found);
+                self.altered_words(said, (code, hash_lower(code)), run, found);
             }
         }
     }

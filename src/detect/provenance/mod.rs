@@ -200,18 +200,19 @@ impl Provenance {
         named: &mut Named,
         found: &mut Vec<Finding>,
     ) {
-        self.altered_codes(step, message, sentence, run, found);
+        let said = altered::Said { step: step.step.id, record: message.record, sentence };
+        self.altered_codes(said, run, found);
         let mut lower = None;
         scan(sentence, |mention| {
             if !from_nowhere(&mention, step.step.id, run) {
                 return;
             }
             let Some(name) = sentence.get(mention.span.clone()) else { return };
-            if self.altered_in_message(step, message, sentence, &mention, run, found) {
+            if self.altered_in_message(said, &mention, run, found) {
                 return;
             }
             if mention.kind == EntityKind::Number {
-                self.figure(step, message, sentence, (name, mention.hash), run, found);
+                self.figure(said, (name, mention.hash), run, found);
                 return;
             }
             let lower = lower.get_or_insert_with(|| sentence.to_ascii_lowercase());

@@ -56,6 +56,8 @@ patterns! {
     ANSI = r"\x1b\[[0-9;?]*[A-Za-z]";
     HINT = r"(?i-u)pass|fail|\bok\b|tests?\b|examples?\b|error|success|assert|# (?:tests|pass)|build|compiled|Finished|problem|issue|warning|reformat|selected|skipped|rspec";
     COULD_NOT = r"(?i)(?:command not found|: not found$|No module named ['\x22]?(?:pytest|unittest|nose|tox|mypy|ruff|flake8|pylint|pytest_\w+)|Cannot find module '(?:jest|vitest|mocha)|Missing script:|No such file or directory.*(?:test|pytest)|executable file not found|is not recognized as an internal)";
+    // What no line does without that the one above finds.
+    MAY_NOT_START = r"(?i)not found|No module named|Cannot find module|Missing script:|No such file or directory|is not recognized as an internal";
     BROKEN = r"error: could not compile|BUILD FAIL(?:ED|URE)|FAILURE: Build failed|\[build failed\]|COMPILATION ERROR|^Failed to compile|error TS\d+:";
     COVERAGE = r"(?i-u)cover|\bstmts\b";
     // A percentage, or a cell of the table that istanbul prints.
@@ -114,7 +116,12 @@ pub(crate) fn shares(text: &str) -> Vec<u32> {
 
 /// Whether the check could not even start, and the line that says so.
 pub(crate) fn could_not_start(text: &str) -> Option<&str> {
-    text.lines().take(40).find(|line| line.len() < 600 && COULD_NOT.is_in(line))
+    let head = memchr::memchr_iter(b'\n', text.as_bytes()).nth(39).and_then(|end| text.get(..end));
+    let head = head.unwrap_or(text);
+    if !MAY_NOT_START.is_in(head) {
+        return None;
+    }
+    head.lines().find(|line| line.len() < 600 && COULD_NOT.is_in(line))
 }
 
 /// Exit codes that the text prints on lines of their own: where each line ends, and the code.

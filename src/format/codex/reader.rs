@@ -317,7 +317,7 @@ impl Records {
     fn event<'a>(&mut self, mut event: Box<Payload<'a>>, emit: &mut Emit<'_, 'a>) {
         let kind = event.r#type.take();
         let (what, text) = match &*kind {
-            "task_started" | "turn_started" => (Lifecycle::TurnStart, Cow::Borrowed("")),
+            "task_started" | "turn_started" => (Lifecycle::TurnStart, event.turn_id.take()),
             "task_complete" | "turn_complete" => match event.error {
                 Shape::Map(mut error) => (Lifecycle::Error, error.message.take()),
                 _ => (Lifecycle::TurnEnd, Cow::Borrowed("")),

@@ -267,7 +267,8 @@ fn the_parents_history_in_a_childs_file_is_passed_over() {
             r#""author":"/root","recipient":"/root/verify","content":[{"type":"encrypted_content","encrypted_content":"look at it"}]"#,
         ),
     ];
-    let expected = ["Start", "TurnStart", "prompt Agent look at it"];
+    let turn = "TurnStart 01a20c8b-5aa3-7fb3-a449-4dc18ff8c4c1";
+    let expected = ["Start", turn, "prompt Agent look at it"];
     let mut lines = vec![child("")];
     lines.extend(copied.clone());
     lines.extend(own.clone());

@@ -84,6 +84,12 @@ impl Draft {
         self.acts.get(at)
     }
 
+    /// Whether any record of the recording holds these words.
+    pub fn mentions(&self, words: &str) -> bool {
+        let held = |line: &Line| memchr::memmem::find(&line.raw, words.as_bytes()).is_some();
+        self.lines.iter().any(held)
+    }
+
     /// How many records there are now.
     pub fn len(&self) -> usize {
         self.lines.len()

@@ -4,6 +4,7 @@
 //! copy is as real as the run. To add a kind: a variant of [`Fault`] with its row in [`KINDS`], and its
 //! code in one of the files here. A kind says in one clause why a run has no place for it.
 
+mod calls;
 mod chance;
 mod draft;
 mod label;
@@ -51,6 +52,10 @@ pub enum Fault {
     SlowTool,
     /// A call fails twice before it works.
     FlakyTool,
+    /// A call passes an argument that its tool has never had.
+    InventedArgument,
+    /// A tool is called that does not exist.
+    UnknownTool,
 }
 
 /// What is to be known of a kind of fault.
@@ -124,6 +129,8 @@ pub static KINDS: &[Kind] = &[
         operational: true,
         ..kind(Fault::FlakyTool, "flaky-tool", Class::ExecutionError, true, repeats::flaky_tool)
     },
+    kind(Fault::InventedArgument, "invented-argument", Class::Hallucination, false, calls::invented_argument),
+    kind(Fault::UnknownTool, "unknown-tool", Class::Hallucination, false, calls::unknown_tool),
 ];
 
 const fn kind(

@@ -36,7 +36,8 @@ fn items(draft: &Draft, at: usize) -> Vec<(String, bool)> {
     }
 }
 
-/// Items that are open in both plans: one is said to be done in the second, whose turn has not come.
+/// Items that are open in both plans: one is said to be done in the second, whose turn has not come. Or
+/// items of a plan before which nothing was done.
 fn too_early(draft: &mut Draft, chance: &mut Chance) -> Result<Placed, &'static str> {
     let mut places = Vec::new();
     for (before, after) in plans(draft) {
@@ -47,6 +48,10 @@ fn too_early(draft: &mut Draft, chance: &mut Chance) -> Result<Placed, &'static 
             }
         }
     }
+    if let Some(at) = first_plan(draft) {
+        let open = items(draft, at).into_iter().filter(|(_, done)| !done);
+        places.extend(open.skip(1).map(|(text, _)| (at, text)));
+    }
     for (at, text) in chance.mixed(places) {
         let Some(act) = draft.act(at).cloned() else { continue };
         let Some(mut value) = draft.value(act.line) else { continue };
@@ -56,7 +61,17 @@ fn too_early(draft: &mut Draft, chance: &mut Chance) -> Result<Placed, &'static 
             return Ok(Placed { step: act.line, also: Vec::new(), agent: act.agent, what });
         }
     }
-    Err("no plan is told twice with an open item")
+    Err("no plan is told twice with an open item, or before anything was done")
+}
+
+/// The first plan, if its agent has called nothing before it.
+fn first_plan(draft: &Draft) -> Option<usize> {
+    let plan = draft.acts().iter().position(|act| matches!(act.what, What::Plan { .. }))?;
+    let agent = &draft.act(plan)?.agent;
+    let worked = draft.acts().iter().take(plan).any(|act| {
+        act.agent == *agent && matches!(&act.what, What::Call { kind, .. } if *kind != ToolKind::Plan)
+    });
+    (!worked).then_some(plan)
 }
 
 /// Says of an item, wherever it stands in a record, that it is done. Arguments may be JSON in a text.

@@ -11,7 +11,7 @@ use crate::trace::ToolKind;
 
 /// Calls that stand by themselves: nothing but the call, the words before it and its result lies
 /// between the first record and the last.
-fn alone(draft: &Draft) -> Vec<Call> {
+pub(super) fn alone(draft: &Draft) -> Vec<Call> {
     let by_itself = |call: &Call| {
         let (Some(asked), Some(answered)) = (draft.act(call.call), draft.act(call.result)) else {
             return false;
@@ -30,12 +30,12 @@ fn alone(draft: &Draft) -> Vec<Call> {
 }
 
 /// The records of a call, from its own to its result's.
-fn span(draft: &Draft, call: &Call) -> Option<(usize, usize)> {
+pub(super) fn span(draft: &Draft, call: &Call) -> Option<(usize, usize)> {
     Some((draft.act(call.call)?.line, draft.act(call.result)?.line))
 }
 
 /// A copy of a call's records under new names, all at one time, and the name of its last record.
-fn copy(draft: &Draft, call: &Call, number: usize, time: Option<&Value>) -> Vec<Value> {
+pub(super) fn copy(draft: &Draft, call: &Call, number: usize, time: Option<&Value>) -> Vec<Value> {
     let Some((first, last)) = span(draft, call) else { return Vec::new() };
     let What::Call { id, .. } = (match draft.act(call.call) {
         Some(act) => act.what.clone(),
@@ -96,7 +96,7 @@ fn time_key(value: &Value) -> Option<&'static str> {
     ["timestamp", "time"].into_iter().find(|key| value.get(key).is_some_and(|time| !time.is_null()))
 }
 
-fn time_of(value: &Value) -> Option<Value> {
+pub(super) fn time_of(value: &Value) -> Option<Value> {
     value.get(time_key(value)?).cloned()
 }
 
@@ -114,7 +114,7 @@ pub(super) fn rename_parent(draft: &mut Draft, from: usize, own: &Value, parent:
 }
 
 /// Chains copies in a log that chains its records: the first to the record `before` them.
-fn chain(copies: &mut [Value], before: Option<Value>) -> Option<Value> {
+pub(super) fn chain(copies: &mut [Value], before: Option<Value>) -> Option<Value> {
     let mut latest = before;
     for value in copies.iter_mut() {
         if value.get("parentUuid").is_some()
@@ -218,11 +218,13 @@ pub(super) fn slow_tool(draft: &mut Draft, chance: &mut Chance) -> Result<Placed
             (last > first && took >= 0).then_some((call, first, last, took))
         })
         .collect();
-    if spans.len() < 4 {
+    // Slow is what takes far longer than the calls before it: with fewer than three nobody can tell.
+    const KNOWN: usize = 3;
+    if spans.len() <= KNOWN {
         return Err("fewer than four calls have times");
     }
     let longest = spans.iter().map(|(.., took)| *took).max().unwrap_or(0);
-    let by_themselves: Vec<&(Call, usize, usize, i64)> = spans.iter().skip(3).collect();
+    let by_themselves: Vec<&(Call, usize, usize, i64)> = spans.iter().skip(KNOWN).collect();
     let Some((call, first, last, _)) = chance.one(&by_themselves).copied().copied() else {
         return Err(NONE);
     };

@@ -8,6 +8,7 @@ use super::Placed;
 use super::chance::Chance;
 use super::draft::Draft;
 use super::recording::{Act, What};
+use crate::trace::ToolKind;
 
 /// A figure that stands by itself: of two digits or more, or with a fraction.
 static NUMBER: LazyLock<Option<Regex>> =
@@ -119,7 +120,8 @@ fn put(draft: &mut Draft, found: &Found, new: &str) -> Option<Placed> {
     let act = draft.act(found.act)?.clone();
     let end = found.at + found.word.len();
     let text = format!("{}{new}{}", act.text.get(..found.at)?, act.text.get(end..)?);
-    let mut done = draft.reword(&act, &text);
+    // An answer that is changed on its way stays as it was where it was given.
+    let mut done = !matches!(act.what, What::Return) && draft.reword(&act, &text);
     if !done {
         // The text stands in the record in another form: as an object, or in parts.
         let word = found.word.as_str();
@@ -185,6 +187,14 @@ pub(super) fn corrupted_handoff(draft: &mut Draft, chance: &mut Chance) -> Resul
         };
         let from_elsewhere =
             |other: &Act| matches!(other.what, What::Prompt) || (other.agent == agent && other.is_deed());
+        // What is handed on to another agent comes from the user, or was looked up before.
+        let hands_on = matches!(act.what, What::Call { kind: ToolKind::Agent, .. });
+        if hands_on {
+            for pattern in [numbers, names] {
+                all.extend(grounded(draft, at, pattern, &observed));
+            }
+            continue;
+        }
         for pattern in [numbers, names] {
             let elsewhere: Vec<String> =
                 grounded(draft, at, pattern, &from_elsewhere).into_iter().map(|found| found.word).collect();
@@ -195,7 +205,39 @@ pub(super) fn corrupted_handoff(draft: &mut Draft, chance: &mut Chance) -> Resul
             );
         }
     }
-    replace_one(draft, chance, all, none)
+    // What another agent sends back is changed on its way: its own words stand in its own log.
+    for at in 0..draft.acts().len() {
+        let Some(act) = draft.act(at).filter(|act| matches!(act.what, What::Return)) else { continue };
+        for pattern in [numbers, names] {
+            let words = pattern.find_iter(&act.text).filter(|m| stands_alone(&act.text, m.start(), m.end()));
+            all.extend(words.map(|m| Found { act: at, word: m.as_str().to_owned(), at: m.start() }));
+        }
+    }
+    all.retain(|found| !is_plain(&found.word) && shows_at(draft, found.act).is_some());
+    for found in chance.mixed(all) {
+        let (Some(shows), Some(new)) = (shows_at(draft, found.act), unseen(draft, &found.word, chance))
+        else {
+            continue;
+        };
+        if let Some(mut placed) = put(draft, &found, &new) {
+            if let Some(act) = draft.act(shows).filter(|act| act.line != placed.step) {
+                placed =
+                    Placed { step: act.line, also: vec![placed.step], agent: act.agent.clone(), ..placed };
+            }
+            return Ok(placed);
+        }
+    }
+    Err(none)
+}
+
+/// The act at which a changed one shows: itself, or the next act of the agent that an answer went to.
+fn shows_at(draft: &Draft, at: usize) -> Option<usize> {
+    let own = draft.act(at)?;
+    if own.is_deed() {
+        return Some(at);
+    }
+    let after = draft.acts().iter().enumerate().skip(at + 1);
+    after.into_iter().find(|(_, act)| act.is_deed() && act.agent == own.agent).map(|(next, _)| next)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Writing a result anew, in each format's own form, and saying of it that the call failed.
+//! Writing a call or its result anew, in each format's own form, and saying of a result that the call
+//! failed.
 
 use serde_json::{Value, json};
 
@@ -18,6 +19,95 @@ pub(super) fn result(draft: &mut Draft, call: &Call, text: &str, failed: bool) -
         "claude-code" => claude_code(draft, last, &id, &old, text, failed),
         "codex" => codex(draft, first, last, &old, text, failed),
         _ => native(draft, last, text, failed),
+    }
+}
+
+/// Puts other arguments in the place of a call's: wherever its record holds them, as an object or as a
+/// text of JSON. Whether it could be done.
+pub(super) fn input(draft: &mut Draft, call: &Call, arguments: &Value) -> bool {
+    let Some(asked) = draft.act(call.call) else { return false };
+    let What::Call { id, .. } = &asked.what else { return false };
+    let Ok(old) = serde_json::from_str::<Value>(&asked.text) else { return false };
+    let (line, id) = (asked.line, id.clone());
+    let Some(mut value) = draft.value(line) else { return false };
+    let done = of_call(&mut value, &id).is_some_and(|part| replace(part, &old, arguments));
+    if done {
+        draft.set(line, value);
+    }
+    done
+}
+
+/// Puts another name in the place of the called tool's. Whether it could be done.
+pub(super) fn tool(draft: &mut Draft, call: &Call, name: &str) -> bool {
+    let Some(asked) = draft.act(call.call) else { return false };
+    let What::Call { id, tool, .. } = &asked.what else { return false };
+    let (line, id, tool) = (asked.line, id.clone(), tool.clone());
+    let Some(mut value) = draft.value(line) else { return false };
+    let done = of_call(&mut value, &id).is_some_and(|part| rename(part, &tool, name));
+    if !done {
+        return false;
+    }
+    draft.set(line, value);
+    // Some formats name the tool beside its result too.
+    if let Some(answered) = draft.act(call.result).map(|act| act.line)
+        && answered != line
+        && let Some(mut value) = draft.value(answered)
+        && rename(&mut value, &tool, name)
+    {
+        draft.set(answered, value);
+    }
+    true
+}
+
+/// The part of a record that is the call with this id: the record itself where calls have none.
+fn of_call<'a>(value: &'a mut Value, id: &str) -> Option<&'a mut Value> {
+    let own = |map: &serde_json::Map<String, Value>| map.values().any(|inner| inner.as_str() == Some(id));
+    if id.is_empty() || value.as_object().is_some_and(own) {
+        return Some(value);
+    }
+    match value {
+        Value::Object(map) => map.values_mut().find_map(|inner| of_call(inner, id)),
+        Value::Array(items) => items.iter_mut().find_map(|inner| of_call(inner, id)),
+        _ => None,
+    }
+}
+
+fn replace(value: &mut Value, old: &Value, new: &Value) -> bool {
+    if value == old {
+        *value = new.clone();
+        return true;
+    }
+    match value {
+        Value::Object(map) => map.values_mut().any(|inner| replace(inner, old, new)),
+        Value::Array(items) => items.iter_mut().any(|inner| replace(inner, old, new)),
+        Value::String(text) if text.trim_start().starts_with('{') => {
+            let same = serde_json::from_str::<Value>(text).is_ok_and(|held| held == *old);
+            if same {
+                *text = new.to_string();
+            }
+            same
+        }
+        _ => false,
+    }
+}
+
+/// Renames a tool where it is named: under `name` or `tool`, or before the bracket of `Search[mill]`.
+fn rename(value: &mut Value, old: &str, new: &str) -> bool {
+    match value {
+        Value::Object(map) => map.iter_mut().any(|(key, inner)| match inner {
+            Value::String(text) if matches!(key.as_str(), "name" | "tool" | "tool_name") && text == old => {
+                new.clone_into(text);
+                true
+            }
+            Value::String(text) if text.strip_prefix(old).is_some_and(|rest| rest.starts_with('[')) => {
+                *text = format!("{new}{}", text.get(old.len()..).unwrap_or_default());
+                true
+            }
+            Value::String(_) => false,
+            inner => rename(inner, old, new),
+        }),
+        Value::Array(items) => items.iter_mut().any(|inner| rename(inner, old, new)),
+        _ => false,
     }
 }
 
