@@ -33,7 +33,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("crossterm", &["screen", "terminal"]),
     ("rusqlite", &["ledger", "source"]),
     ("notify", &["source"]),
-    ("ureq", &["engine"]),
+    ("ureq", &["deliver", "engine"]),
     ("std::fs", &["source", "deliver", "ledger", "engine", "lab", "config", "terminal", "cli"]),
     ("std::env", &["config", "terminal", "cli"]),
     ("std::process", &["deliver", "source", "terminal", "config", "cli", "main"]),

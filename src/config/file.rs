@@ -44,6 +44,7 @@ pub(super) struct File {
     pub(super) proposer: super::proposer::Written,
     #[serde(default, rename = "notify")]
     pub(super) notices: super::notices::Written,
+    #[serde(default)]
     pub(super) channels: Channels,
     pub(super) keys: Key<BTreeMap<String, Keys>>,
 }

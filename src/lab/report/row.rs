@@ -36,7 +36,7 @@ pub struct Row {
     pub steps: Vec<(f64, bool)>,
     /// Steps in alarm; in alarm or triage.
     pub bands: [Band; 2],
-    /// Whether the run succeeded.
+    /// Whether the run succeeded, and no step of it is labelled wrong.
     pub good: bool,
 }
 
@@ -104,7 +104,7 @@ impl Row {
             words: said.words.zip(failed),
             steps: if known { scored.collect() } else { Vec::new() },
             bands: [band(0), band(1)],
-            good: label.success == Some(true),
+            good: label.success == Some(true) && label.errors.is_empty(),
         }
     }
 
