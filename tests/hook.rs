@@ -266,6 +266,21 @@ fn gemini_is_counted_for_and_not_believed() {
 }
 
 #[test]
+fn a_reminder_that_comes_back_as_a_prompt_is_nobody_speaking() {
+    let home = Home::new();
+    gemini(&home, "SessionStart", json!({}));
+    let run = medbay::trace::RunId::new("s1");
+    home.ledger().set_stop_blocks(&run, 2).unwrap();
+    let blocks = || home.ledger().hook_seen(&run).unwrap().unwrap().stop_blocks;
+    let reminder =
+        "medbay: the turn stays open, as your operator approved (0123): \"make\" has not been seen";
+    gemini(&home, "BeforeAgent", json!({"prompt": reminder}));
+    assert_eq!(blocks(), 2);
+    gemini(&home, "BeforeAgent", json!({"prompt": "a person's next task"}));
+    assert_eq!(blocks(), 0);
+}
+
+#[test]
 fn what_gemini_would_write_otherwise_waits_for_the_end_of_the_turn() {
     let home = Home::new();
     let p = draft("s1", "c1");

@@ -22,11 +22,19 @@ pub(super) fn reason(
     let open = ledger.asked_for(run, agent)?.into_iter().find_map(|entry| missing(&entry, trail));
     Ok(open.map(|(id, check)| {
         format!(
-            "medbay: the turn stays open, as your operator approved ({id}): {} has not been seen to succeed since. \
-             Run it, whole, and mend what it shows.",
+            "{LEAD} as your operator approved ({id}): {} has not been seen to succeed since. Run it, whole, and \
+             mend what it shows.",
             quoted(&check, 200)
         )
     }))
+}
+
+/// How a reason begins.
+const LEAD: &str = "medbay: the turn stays open,";
+
+/// Whether a prompt is such a reason: some agents make it their next prompt.
+pub(super) fn is_reason(prompt: &str) -> bool {
+    prompt.trim_start().starts_with(LEAD)
 }
 
 /// The check that an approved text asked for and that has not passed since.

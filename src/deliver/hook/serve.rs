@@ -166,7 +166,8 @@ impl Call<'_> {
     /// Whether the prompt is a text of ours: where the reason for keeping a turn open is its next
     /// prompt, nobody has spoken.
     fn is_ours(&self) -> bool {
-        self.input.prompt.as_deref().and_then(receipt_in).is_some()
+        let ours = |prompt: &str| receipt_in(prompt).is_some() || open::is_reason(prompt);
+        self.input.prompt.as_deref().is_some_and(ours)
     }
 
     /// Who reads the answer to this event.
