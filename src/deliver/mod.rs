@@ -21,7 +21,7 @@ pub mod spool;
 mod started;
 pub mod tmux;
 
-pub use receipt::{Arrived, arrived_in, receipt_in, receipts_in};
+pub use receipt::{Arrived, arrived_in, receipt_in};
 
 /// The name of this process as a holder of leases and holds.
 pub fn holder(what: &str) -> String {

@@ -17,7 +17,7 @@ pub fn receipt_in(text: &str) -> Option<ProposalId> {
 }
 
 /// All tags in a text, in order.
-pub fn receipts_in(text: &str) -> impl Iterator<Item = ProposalId> + '_ {
+fn receipts_in(text: &str) -> impl Iterator<Item = ProposalId> + '_ {
     text.match_indices(OPENING).filter_map(|(at, _)| {
         let rest = text.get(at + OPENING.len()..)?;
         let id = rest.get(..DIGITS)?;

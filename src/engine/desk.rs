@@ -458,10 +458,8 @@ impl Keeper {
 
     /// As [`fits`]; what the ledger says of a proposal that it does not have is said later.
     fn fits(&self, id: &ProposalId, verdict: &Verdict) -> Result<(), String> {
-        match (verdict, self.ledger.entry(id)) {
-            (Verdict::Edit { text }, Ok(entry)) => fits(&entry.proposal, text),
-            _ => Ok(()),
-        }
+        let Verdict::Edit { text } = verdict else { return Ok(()) };
+        self.ledger.entry(id).map_or(Ok(()), |entry| fits(&entry.proposal, text))
     }
 
     /// Puts down what is proposed for a run, takes its receipts, and closes what it has moved on from.

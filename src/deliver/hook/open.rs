@@ -9,14 +9,14 @@ use crate::text::quoted;
 use crate::trace::RunId;
 
 /// Why the turn may not end yet, as the agent is told; `None`: it may. A log that cannot be read keeps
-/// nobody.
+/// nobody, and neither does anything while everything is stopped.
 pub(super) fn reason(
     ledger: &Ledger,
     run: &RunId,
     agent: &str,
     trail: &Trail,
 ) -> Result<Option<String>, HookError> {
-    if trail.marks.is_empty() {
+    if trail.marks.is_empty() || ledger.stopped()?.is_some() {
         return Ok(None);
     }
     let open = ledger.asked_for(run, agent)?.into_iter().find_map(|entry| missing(&entry, trail));
@@ -112,6 +112,16 @@ mod tests {
         ];
         assert_eq!(why(&ledger, &trail(marks)), None);
         assert_eq!(why(&ledger, &Trail::default()), None);
+    }
+
+    #[test]
+    fn a_stop_lets_the_turn_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let ledger = delivered(&folder, "cargo test");
+        let trail = trail(vec![mark(1, None, 0, Status::Ok, "All tests pass.")]);
+        assert!(why(&ledger, &trail).is_some());
+        ledger.stop("", "ann", at(1_016)).unwrap();
+        assert_eq!(why(&ledger, &trail), None);
     }
 
     #[test]

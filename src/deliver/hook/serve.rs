@@ -377,8 +377,9 @@ impl Call<'_> {
         trail: &Trail,
         say: &mut dyn FnMut(&str) -> io::Result<()>,
     ) -> Result<bool, HookError> {
-        let agent = self.input.agent.as_deref().unwrap_or("main");
-        let Some(why) = open::reason(self.ledger, &self.input.run, agent, trail)? else { return Ok(false) };
+        let Some(why) = open::reason(self.ledger, &self.input.run, self.agent(), trail)? else {
+            return Ok(false);
+        };
         let Some(line) = self.setup.dialect.write(self.input, &Answer::Context(why)) else {
             return Ok(false);
         };
